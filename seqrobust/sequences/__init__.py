@@ -1,0 +1,22 @@
+"""Sequences: encodings, records with regions, readers, splits, and a simulator of motif grammars."""
+
+from seqrobust.sequences.encoding import one_hot, reverse_complement, texts_from_tokens, tokens_from_texts
+from seqrobust.sequences.regions import Region, Regions, format_regions, parse_regions
+from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.targets import TASKS, Targets, Task, encode_targets
+
+__all__ = [
+    "TASKS",
+    "Region",
+    "Regions",
+    "SequenceSet",
+    "Targets",
+    "Task",
+    "encode_targets",
+    "format_regions",
+    "one_hot",
+    "parse_regions",
+    "reverse_complement",
+    "texts_from_tokens",
+    "tokens_from_texts",
+]

@@ -1,0 +1,139 @@
+"""Text, tokens and one-hot: each way by table look-up on a whole batch, never letter by letter.
+
+=========  ==================  ====================================================================
+form       type                meaning
+=========  ==================  ====================================================================
+letters    uint8 (N, L)        upper-case ASCII, NUL behind a sequence's end; keeps ambiguity codes
+tokens     uint8 (N, L)        0..K-1 letters, K unknown, K+1 padding
+one-hot    float32 (N, K, L)   unknown and padding columns are zeros (or 1/K for unknown, on request)
+=========  ==================  ====================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqrobust.alphabet import ILLEGAL, Alphabet
+from seqrobust.errors import DataError
+
+Unknown = Literal["zeros", "uniform"]
+"""What an unknown letter's one-hot column holds: all zeros, or 1/K in every row."""
+
+_UPPER = bytes(range(256)).upper()
+
+
+def letters_from_texts(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(N, L) upper-case ASCII codes, NUL-padded to the longest text, and the (N,) lengths.
+
+    A character outside ASCII becomes ``?``, which no alphabet holds, so that it is reported with its place.
+    """
+    # NUL marks padding, so one inside a text must not pass for it.
+    joined = "".join(texts).encode("ascii", "replace").translate(_UPPER).replace(b"\0", b"?")
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    longest = int(lengths.max(initial=0))
+    flat = np.frombuffer(joined, np.uint8)
+    if len(flat) == len(texts) * longest:
+        return flat.reshape(len(texts), longest), lengths
+    letters = np.zeros((len(texts), longest), np.uint8)
+    letters[np.arange(longest) < lengths[:, None]] = flat
+    return letters, lengths
+
+
+def texts_from_letters(letters: NDArray[np.uint8], lengths: NDArray[np.int64]) -> list[str]:
+    """The N texts of an (N, L) array of ASCII codes."""
+    width = letters.shape[1]
+    blob = letters.tobytes().decode("ascii")
+    return [blob[row * width : row * width + int(length)] for row, length in enumerate(lengths)]
+
+
+def tokens_from_letters(
+    letters: NDArray[np.uint8], alphabet: Alphabet, ids: Sequence[str] | None = None
+) -> NDArray[np.uint8]:
+    """(N, L) tokens. Raises DataError that names the first record and position with a character of no meaning."""
+    blob = letters.tobytes().translate(alphabet.token_table)
+    tokens = np.frombuffer(blob, np.uint8).reshape(letters.shape)
+    if bytes([ILLEGAL]) in blob:
+        row, column = (int(i) for i in np.argwhere(tokens == ILLEGAL)[0])
+        raise _illegal_letter(chr(letters[row, column]), alphabet, ids[row] if ids else f"number {row + 1}", column)
+    return tokens
+
+
+def _illegal_letter(letter: str, alphabet: Alphabet, record: str, column: int) -> DataError:
+    fix = "check the file, or choose another --alphabet"
+    if letter in "TU" and alphabet.name in ("DNA", "RNA"):
+        fix = f"this looks like {'RNA: use --alphabet RNA' if letter == 'U' else 'DNA: use --alphabet DNA'}"
+    elif letter in "-.":
+        fix = "remove alignment gaps: positions are counted on the ungapped sequence"
+    elif letter == "*":
+        fix = "a stop inside a protein cannot be read; cut or drop the record"
+    return DataError(
+        f"a character is neither a letter nor an ambiguity code of {alphabet.name}",
+        expected=f"{alphabet.letters} or {''.join(sorted(alphabet.ambiguity))}, in either case",
+        found=repr(letter),
+        where=f"record {record!r}, position {column + 1}",
+        fix=fix,
+    )
+
+
+def tokens_from_texts(texts: Sequence[str], alphabet: Alphabet) -> NDArray[np.uint8]:
+    """(N, L) tokens of N texts, padded to the longest.
+
+    >>> from seqrobust.alphabet import DNA
+    >>> tokens_from_texts(["ACGT", "nt"], DNA).tolist()
+    [[0, 1, 2, 3], [4, 3, 5, 5]]
+    """
+    return tokens_from_letters(letters_from_texts(texts)[0], alphabet)
+
+
+def texts_from_tokens(tokens: NDArray[np.uint8], alphabet: Alphabet) -> list[str]:
+    """The N texts of (N, L) tokens; an unknown letter reads ``N`` (``X`` in protein)."""
+    letters = alphabet.letter_table[tokens]
+    return texts_from_letters(letters, (tokens != alphabet.padding).sum(1))
+
+
+def one_hot(tokens: Tensor, alphabet: Alphabet, unknown: Unknown = "zeros") -> Tensor:
+    """One-hot float32 (N, K, L) of (N, L) tokens, on the tokens' device.
+
+    >>> from seqrobust.alphabet import DNA
+    >>> one_hot(torch.tensor([[3, 4]], dtype=torch.uint8), DNA, "uniform")[0, :, 1]
+    tensor([0.2500, 0.2500, 0.2500, 0.2500])
+    """
+    shape = (tokens.shape[0], alphabet.size, tokens.shape[1])
+    codes = torch.arange(alphabet.size, dtype=tokens.dtype, device=tokens.device)[None, :, None]
+    # Writing the comparison straight into floats saves a pass; NumPy asks for huge pages, which torch.empty does not.
+    fresh = torch.from_numpy(np.empty(shape, np.float32)) if tokens.device.type == "cpu" else None
+    encoded = torch.empty(shape, device=tokens.device) if fresh is None else fresh
+    torch.eq(tokens[:, None, :], codes, out=encoded)
+    if unknown == "uniform":
+        encoded.add_((tokens == alphabet.unknown)[:, None, :], alpha=1 / alphabet.size)
+    return encoded
+
+
+def tokens_from_one_hot(encoded: Tensor, alphabet: Alphabet) -> Tensor:
+    """(N, L) tokens of an (N, K, L) one-hot tensor; a column that is no letter's becomes unknown.
+
+    Padding cannot be told from an unknown letter in a one-hot tensor: it comes back as unknown.
+    """
+    highest, letter = encoded.max(dim=1)
+    return torch.where(highest == 1, letter, alphabet.unknown).to(torch.uint8)
+
+
+def reverse_complement(tokens: NDArray[np.uint8], alphabet: Alphabet) -> NDArray[np.uint8]:
+    """(N, L) tokens of the other strand, each record reversed within its own length.
+
+    >>> from seqrobust.alphabet import DNA
+    >>> texts_from_tokens(reverse_complement(tokens_from_texts(["AACG", "TN"], DNA), DNA), DNA)
+    ['CGTT', 'NA']
+    """
+    flipped = alphabet.complement_table[tokens][:, ::-1]
+    lengths = (tokens != alphabet.padding).sum(1)
+    width = tokens.shape[1]
+    # Reversal puts the padding in front; a per-row roll brings it behind again.
+    columns = (np.arange(width) + (width - lengths)[:, None]) % max(width, 1)
+    return np.take_along_axis(flipped, columns, axis=1)

@@ -1,0 +1,148 @@
+"""Named half-open intervals on records: where biology says something happens, or nothing does.
+
+All regions of a set are four flat arrays (record, start, end, name), so that cutting, joining and painting them onto an
+(N, L) matrix are array operations however many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqrobust.errors import DataError, ThreatError
+
+
+class Region(NamedTuple):
+    """One interval ``[start, end)``, 0-based, on its record's own sequence."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regions:
+    """The regions of N records.
+
+    Attributes:
+        record: (R,) index of the record each region lies on, ascending.
+        start, end: (R,) half-open 0-based interval.
+        name: (R,) index into ``names``.
+        names: every region name known to the whole file, kept when records are dropped, so that a name that exists
+            elsewhere is not mistaken for a typing error.
+    """
+
+    record: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    name: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.record)
+
+    @classmethod
+    def from_lists(cls, per_record: Iterable[Sequence[Region]]) -> Regions:
+        """From one sequence of regions per record."""
+        rows = [(record, *region) for record, regions in enumerate(per_record) for region in regions]
+        names = tuple(dict.fromkeys(name for _, name, _, _ in rows))
+        index = {name: code for code, name in enumerate(names)}
+        table = np.array([(record, index[name], start, end) for record, name, start, end in rows], np.int64)
+        table = table.reshape(-1, 4)
+        return cls(record=table[:, 0], name=table[:, 1], start=table[:, 2], end=table[:, 3], names=names)
+
+    @classmethod
+    def empty(cls) -> Regions:
+        """No regions."""
+        return cls.from_lists([])
+
+    def of(self, record: int) -> list[Region]:
+        """The regions of one record, in file order."""
+        low, high = np.searchsorted(self.record, [record, record + 1])
+        return [
+            Region(self.names[int(self.name[i])], int(self.start[i]), int(self.end[i]))
+            for i in range(int(low), int(high))
+        ]
+
+    def take(self, records: NDArray[np.int64]) -> Regions:
+        """The regions of those records, renumbered in the order given."""
+        low = np.searchsorted(self.record, records, side="left")
+        counts = np.searchsorted(self.record, records, side="right") - low
+        new_record = np.repeat(np.arange(len(records)), counts)
+        offset = np.arange(len(new_record)) - np.repeat(np.cumsum(counts) - counts, counts)
+        chosen = np.repeat(low, counts) + offset
+        return Regions(
+            record=new_record,
+            start=self.start[chosen],
+            end=self.end[chosen],
+            name=self.name[chosen],
+            names=self.names,
+        )
+
+    def named(self, pattern: str) -> list[str]:
+        """Names equal to ``pattern``; where there is none, names that match it with ``*`` for any run of characters.
+
+        Raises ThreatError that lists the known names when nothing matches.
+        """
+        if pattern in self.names:
+            return [pattern]
+        # fnmatch is no help: region names such as BINDING[NAD(+)] hold its special characters.
+        expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+        matches = [name for name in self.names if expression.fullmatch(name)]
+        if not matches:
+            known = ", ".join(self.names[:20]) + (" ..." if len(self.names) > 20 else "")
+            raise ThreatError(
+                "no region has that name",
+                expected=known or "the data file to give regions",
+                found=repr(pattern),
+                fix="use a name from the file; * stands for any run of characters (BINDING* matches BINDING[ATP])",
+            )
+        return matches
+
+    def cover(self, patterns: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """(N, L): True where a region of one of those names lies."""
+        wanted = {name for pattern in patterns for name in self.named(pattern)}
+        chosen = np.isin(self.name, [code for code, name in enumerate(self.names) if name in wanted])
+        steps = np.zeros((shape[0], shape[1] + 1), np.int32)
+        np.add.at(steps, (self.record[chosen], self.start[chosen]), 1)
+        np.add.at(steps, (self.record[chosen], self.end[chosen]), -1)
+        covered: NDArray[np.bool_] = steps.cumsum(1)[:, :-1] > 0
+        return covered
+
+    def cropped(self, length: int) -> Regions:
+        """Cut to the first ``length`` positions; a region wholly behind is dropped."""
+        kept = self.start < length
+        return Regions(
+            record=self.record[kept],
+            start=self.start[kept],
+            end=np.minimum(self.end[kept], length),
+            name=self.name[kept],
+            names=self.names,
+        )
+
+
+def parse_regions(text: str) -> list[Region]:
+    """Regions of one record from ``name:start-end;...``; names may hold colons and brackets.
+
+    >>> parse_regions("BINDING[Fe:S]:3-5;ACT_SITE:9-10")
+    [Region(name='BINDING[Fe:S]', start=3, end=5), Region(name='ACT_SITE', start=9, end=10)]
+    """
+    return [_parse_region(item) for item in text.split(";") if item.strip()]
+
+
+def _parse_region(item: str) -> Region:
+    name, colon, interval = item.strip().rpartition(":")
+    start, dash, end = interval.partition("-")
+    if not (colon and dash and name and start.strip().isdecimal() and end.strip().isdecimal()):
+        raise DataError("a region cannot be read", expected="name:start-end, 0-based, half-open", found=repr(item))
+    return Region(name, int(start), int(end))
+
+
+def format_regions(regions: Sequence[Region]) -> str:
+    """The text that :func:`parse_regions` reads."""
+    return ";".join(f"{name}:{start}-{end}" for name, start, end in regions)
