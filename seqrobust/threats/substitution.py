@@ -1,0 +1,373 @@
+"""The substitution threat: at most k letters change, only where and to what is permitted.
+
+A sequence of length L over K letters is a one-hot matrix X (K, L); changing a letter moves it by 2 in l1, so at most k
+substitutions are the l1 ball of radius 2k cut with the one-hot matrices:
+
+    S_k(X) = { one-hot Z : Z within the permitted letters, at most k columns changed }
+
+Its convex hull { P : columns in the simplex of their permitted letters, sum_i (1 - P[x_i, i]) <= k } is integral: the
+corners are exactly the sequences of S_k. So a linear function with gradient G is largest over either at a sequence,
+
+    gain_i = max over permitted letters a of G[a, i] - G[x_i, i]        (never negative: staying is permitted)
+    max    = <G, X> + the sum of the k largest gains                     (the dual norm of the threat)
+
+This file owns that closed form; attacks, training and certificates call it. Unequal costs per switch turn the sum into
+a knapsack (:mod:`seqrobust.threats.knapsack`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.errors import ThreatError
+from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.threats.budget import Budget
+from seqrobust.threats.counting import draw, log_counts
+from seqrobust.threats.knapsack import best_edits
+from seqrobust.threats.letters import switch_costs
+from seqrobust.threats.projection import multiplier, project_onto_simplex, weighted_multiplier
+
+EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE = range(5)
+"""Why a position may not be changed; :data:`EDITABLE` where it may."""
+
+_REASONS = {
+    UNKNOWN: "the clean letter is unknown",
+    PADDING: "it lies behind the end of the sequence",
+    PROTECTED: "it is protected",
+    OUTSIDE: "it lies outside the regions the adversary is confined to",
+}
+
+
+class Response(NamedTuple):
+    """The sequences (N, L) at which a linear function is largest, and its values (N,) there."""
+
+    tokens: Tensor
+    value: Tensor
+
+
+class Gains(NamedTuple):
+    """Per column: the largest gain (N, L), never negative, and the letter (N, L, int64) that gives it."""
+
+    gain: Tensor
+    letter: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubstitutionThreat:
+    """What an adversary may do to any record.
+
+    Attributes:
+        budget: how many substitutions, or what share of the editable positions.
+        protect: names of regions that may not change.
+        only: names of regions outside which nothing may change; empty for everywhere.
+        letters: rule for permitted letters and costs, see :func:`seqrobust.threats.letters.switch_costs`.
+    """
+
+    budget: Budget
+    protect: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    letters: str = "any"
+
+    def blocked(self, sequences: SequenceSet) -> NDArray[np.uint8]:
+        """(N, L) why each position may not change, :data:`EDITABLE` where it may.
+
+        Raises ThreatError for a region name that no record has.
+        """
+        shape = (len(sequences), sequences.width)
+        tokens, alphabet = sequences.tokens, sequences.alphabet
+        reason = np.full(shape, EDITABLE, np.uint8)
+        if self.only:
+            reason[~sequences.regions.cover(self.only, shape)] = OUTSIDE
+        if self.protect:
+            reason[sequences.regions.cover(self.protect, shape)] = PROTECTED
+        reason[tokens == alphabet.unknown] = UNKNOWN
+        reason[tokens == alphabet.padding] = PADDING
+        return reason
+
+    def editable(self, sequences: SequenceSet) -> NDArray[np.bool_]:
+        """(N, L) True where a position may change."""
+        editable: NDArray[np.bool_] = self.blocked(sequences) == EDITABLE
+        return editable
+
+    def switches(self, alphabet: Alphabet) -> NDArray[np.bool_]:
+        """(K, K) True where the row's letter may become the column's."""
+        permitted: NDArray[np.bool_] = np.isfinite(switch_costs(self.letters, alphabet))
+        return permitted
+
+    def counts(self, editable: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(N,) the budget of each record, from its (N, L) editable positions."""
+        return self.budget.counts(editable.sum(1).astype(np.int64))
+
+    def bind(self, sequences: SequenceSet, device: torch.device | str = "cpu") -> BoundThreat:
+        """The threat on those records, as tensors on a device. Raises ThreatError as :meth:`blocked` does."""
+        blocked = self.blocked(sequences)
+        costs = switch_costs(self.letters, sequences.alphabet)
+        units, unit = _whole_costs(costs)
+        editable = (blocked == EDITABLE).sum(1).astype(np.int64)
+        if unit is None:
+            budget = self.budget.counts(editable)
+        else:
+            # More than the dearest switch everywhere cannot be spent; the bound keeps the knapsack's tables small.
+            spendable = editable * int(units.max())
+            budget = np.minimum(np.floor(self.budget.amounts(editable) / unit + 1e-9).astype(np.int64), spendable)
+        return bind(
+            torch.tensor(sequences.tokens).to(device),
+            torch.from_numpy(blocked == EDITABLE).to(device),
+            torch.from_numpy(np.isfinite(costs)).to(device),
+            torch.from_numpy(budget).to(device),
+            units=None if unit is None else torch.from_numpy(units).to(device),
+            unit=1.0 if unit is None else unit,
+            blocked=torch.from_numpy(blocked).to(device),
+        )
+
+    def describe(self) -> str:
+        """In words, as a sentence's part."""
+        words = [f"at most {self.budget} substitution" + ("" if str(self.budget) == "1" else "s")]
+        if self.budget.percent:
+            words = [f"substitutions at no more than {self.budget} of the editable positions"]
+        if self.only:
+            words.append(f"within {', '.join(self.only)} only")
+        if self.protect:
+            words.append(f"outside {', '.join(self.protect)}")
+        if self.letters != "any":
+            words.append(f"letters by the rule {self.letters}")
+        return ", ".join(words)
+
+
+def _whole_costs(costs: NDArray[np.float64]) -> tuple[NDArray[np.int64], float | None]:
+    """Costs as whole multiples of the largest unit that divides them all (-1 = forbidden); no unit where all are 1."""
+    finite = costs[np.isfinite(costs) & (costs > 0)]
+    thousandths = np.round(finite * 1000).astype(np.int64)
+    if finite.size == 0 or (finite == 1).all():
+        return np.where(np.isfinite(costs), costs, -1).astype(np.int64), None
+    if (np.abs(finite * 1000 - thousandths) > 1e-6).any() or (thousandths == 0).any():
+        raise ThreatError("costs are multiples of 0.001", found=", ".join(map(str, np.unique(finite)[:5])))
+    unit = int(np.gcd.reduce(thousandths))
+    whole = np.where(np.isfinite(costs), np.round(np.where(np.isfinite(costs), costs, 0) * 1000 / unit), -1)
+    return whole.astype(np.int64), unit / 1000
+
+
+def bind(
+    tokens: Tensor,
+    editable: Tensor,
+    switches: Tensor,
+    budget: Tensor,
+    *,
+    units: Tensor | None = None,
+    unit: float = 1.0,
+    blocked: Tensor | None = None,
+) -> BoundThreat:
+    """A threat on a batch, from tensors on one device.
+
+    Args:
+        tokens: (N, L) uint8 clean tokens.
+        editable: (N, L) bool.
+        switches: (K, K) bool, row = letter now, column = letter put there.
+        budget: (N,) int64, in units.
+        units: (K, K) int64 cost of each switch in units, -1 where forbidden; None where every switch costs one.
+        unit: what one unit stands for.
+        blocked: (N, L) uint8 reasons, for :meth:`BoundThreat.explain`.
+    """
+    letters = switches.shape[0]
+    table = torch.zeros(letters + 2, letters, dtype=torch.bool, device=tokens.device)
+    table[:letters] = switches
+    staying = tokens[:, None, :] == torch.arange(letters, dtype=torch.uint8, device=tokens.device)[None, :, None]
+    permitted = (table[tokens.long()].transpose(1, 2) & editable[:, None, :]) | staying
+    costs = None
+    if units is not None:
+        prices = torch.full((letters + 2, letters), -1, dtype=torch.int64, device=tokens.device)
+        prices[:letters] = units
+        costs = prices[tokens.long()].transpose(1, 2).masked_fill(~permitted, -1)
+    reasons = torch.where(editable, EDITABLE, PROTECTED).to(torch.uint8) if blocked is None else blocked
+    return BoundThreat(
+        tokens=tokens, permitted=permitted, clean=staying, budget=budget, costs=costs, unit=unit, blocked=reasons
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BoundThreat:
+    """The sets S_k of N records.
+
+    Attributes:
+        tokens: (N, L) uint8 clean tokens.
+        permitted: (N, K, L) bool; the clean letter always, nothing at unknown letters and padding.
+        clean: (N, K, L) bool one-hot of the clean tokens.
+        budget: (N,) int64 units that may be spent; substitutions where ``costs`` is None.
+        costs: (N, K, L) int64 units a letter costs at a column, 0 at the clean one, -1 where not permitted; None
+            where every switch costs one.
+        unit: what one unit stands for.
+        blocked: (N, L) uint8 why a position may not change.
+    """
+
+    tokens: Tensor
+    permitted: Tensor
+    clean: Tensor
+    budget: Tensor
+    costs: Tensor | None
+    unit: float
+    blocked: Tensor
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def prices(self) -> Tensor:
+        """(N, K, L) int64 units, -1 where not permitted, whether or not they are equal."""
+        if self.costs is not None:
+            return self.costs
+        return (~self.clean).long().masked_fill(~self.permitted, -1)
+
+    def take(self, records: Tensor) -> BoundThreat:
+        """The threat on those records (int64 indices)."""
+        return replace(
+            self,
+            tokens=self.tokens[records],
+            permitted=self.permitted[records],
+            clean=self.clean[records],
+            budget=self.budget[records],
+            costs=None if self.costs is None else self.costs[records],
+            blocked=self.blocked[records],
+        )
+
+    def with_budget(self, budget: Tensor) -> BoundThreat:
+        """The same sets at another (N,) budget."""
+        return replace(self, budget=budget)
+
+    # The closed form ---------------------------------------------------------------------------------------------
+
+    def gains(self, gradient: Tensor) -> Gains:
+        """Per column, the most a permitted letter adds to a linear function of the one-hot matrix.
+
+        Args:
+            gradient: (N, K, L).
+        """
+        best, letter = gradient.masked_fill(~self.permitted, -torch.inf).max(dim=1)
+        now = (gradient * self.clean).sum(1)
+        return Gains((best - now).clamp(min=0), letter)
+
+    def best_response(self, gradient: Tensor) -> Response:
+        """The members at which <gradient, one-hot> is largest, and its largest values: the dual norm.
+
+        Args:
+            gradient: (N, K, L).
+
+        Ties go to the earliest position, so that the answer depends on the gradient alone. Exact also for unequal
+        costs, where it takes time in proportion to the budget.
+        """
+        value = (gradient * self.clean).sum((1, 2))
+        if self.costs is not None:
+            now = (gradient * self.clean).sum(1, keepdim=True)
+            chosen, total = best_edits(gradient - now, self.costs, self.budget)
+            tokens = torch.where(chosen >= 0, chosen, self.tokens.long()).to(torch.uint8)
+            return Response(tokens, value + total.to(value.dtype))
+        gain, letter = self.gains(gradient)
+        ordered, order = gain.sort(dim=1, descending=True, stable=True)
+        rank = torch.arange(gain.shape[1], device=gain.device)
+        taken = (rank < self.budget[:, None]) & (ordered > 0)
+        switched = torch.zeros_like(taken).scatter_(1, order, taken)
+        tokens = torch.where(switched, letter.to(torch.uint8), self.tokens)
+        return Response(tokens, value + (ordered * taken).sum(1))
+
+    # The set -----------------------------------------------------------------------------------------------------
+
+    def edited(self, tokens: Tensor) -> Tensor:
+        """(N, L) bool: positions of (N, L) tokens that differ from the clean ones."""
+        return tokens != self.tokens
+
+    def spent(self, tokens: Tensor) -> Tensor:
+        """(N,) int64 units that (N, L) tokens cost; a switch that is not permitted counts as one."""
+        changed = self.edited(tokens)
+        if self.costs is None:
+            return changed.sum(1)
+        letters = tokens.long().clamp(max=self.permitted.shape[1] - 1)
+        price = self.costs.gather(1, letters[:, None]).squeeze(1).clamp(min=1)
+        return (price * changed).sum(1)
+
+    def moves(self, tokens: Tensor) -> Tensor:
+        """(N, K, L) bool: letters that may be put at a column of (N, L) member tokens without leaving the set."""
+        prices = self.prices
+        letters = tokens.long().clamp(max=prices.shape[1] - 1)
+        now = prices.gather(1, letters[:, None])
+        left = (self.budget - self.spent(tokens))[:, None, None]
+        is_current = torch.zeros_like(self.permitted).scatter_(1, letters[:, None], True)
+        return self.permitted & ~is_current & (prices - now.clamp(min=0) <= left)
+
+    def contains(self, tokens: Tensor) -> Tensor:
+        """(N,) bool: whether (N, L) tokens are members."""
+        changed = self.edited(tokens)
+        is_letter = tokens < self.permitted.shape[1]
+        letters = tokens.long().clamp(max=self.permitted.shape[1] - 1)
+        allowed = self.permitted.gather(1, letters[:, None]).squeeze(1) & is_letter
+        return (allowed | ~changed).all(1) & (self.spent(tokens) <= self.budget)
+
+    def explain(self, tokens: Tensor, alphabet: Alphabet) -> list[str | None]:
+        """Why each of (N, L) tokens is outside the set; None for a member."""
+        inside = self.contains(tokens).tolist()
+        return [None if member else self._reason(row, tokens[row], alphabet) for row, member in enumerate(inside)]
+
+    def _reason(self, row: int, tokens: Tensor, alphabet: Alphabet) -> str:
+        names = alphabet.letters + alphabet.any_letter + "-"
+        for column in torch.nonzero(tokens != self.tokens[row]).flatten().tolist():
+            old, new = names[int(self.tokens[row, column])], names[int(tokens[column])]
+            edit = f"{old}{column + 1}{new}"
+            if (code := int(self.blocked[row, column])) != EDITABLE:
+                return f"{edit}: the position may not change: {_REASONS[code]}"
+            if int(tokens[column]) >= alphabet.size or not self.permitted[row, int(tokens[column]), column]:
+                return f"{edit}: the switch from {old} to {new} is not permitted"
+        spent = int(self.take(torch.tensor([row], device=tokens.device)).spent(tokens[None]))
+        return f"it costs {spent * self.unit:g}, the budget is {int(self.budget[row]) * self.unit:g}"
+
+    def log_size(self) -> Tensor:
+        """(N,) float64 natural logarithm of the number of members."""
+        largest = int(self.budget.max().item()) if len(self) else 0
+        ways = log_counts(self.prices, largest)[:, 0]
+        amounts = torch.arange(largest + 1, device=ways.device)
+        return ways.masked_fill(amounts > self.budget[:, None], -torch.inf).logsumexp(1)
+
+    def sample(self, uniforms: Tensor, *, full: bool) -> Tensor:
+        """Uniform draws.
+
+        Args:
+            uniforms: (N, L + 1) float64 in [0, 1), the randomness.
+            full: draw among the members that spend the whole budget, rather than among all members.
+
+        Returns:
+            (N, L) uint8 tokens.
+        """
+        return draw(self.prices, self.tokens, uniforms, self.budget if full else -1 - self.budget)
+
+    # The hull ----------------------------------------------------------------------------------------------------
+
+    def project(self, points: Tensor) -> Tensor:
+        """The nearest point of the hull to each of (N, K, L) points, in Euclidean distance.
+
+        Exact up to float64 rounding. Columns of unknown letters and padding are zeros. With unequal costs the set is
+        the linear relaxation {sum cost * P <= budget}, which holds the hull.
+        """
+        values = points.double()
+        if self.costs is None:
+            at_clean = (values * self.clean).sum(1)
+            factor = multiplier(values, at_clean, self.permitted & ~self.clean, self.budget.double())
+            shifted = values + factor[:, None, None] * self.clean
+        else:
+            costs = self.costs.clamp(min=0).double()
+            factor = weighted_multiplier(values, self.permitted, costs, self.budget.double())
+            shifted = values - factor[:, None, None] * costs
+        return project_onto_simplex(shifted, self.permitted).to(points.dtype)
+
+
+def edits_as_text(clean: str, edited: str) -> str:
+    """Edits between two texts of one length, 1-based as geneticists write them.
+
+    >>> edits_as_text("ACGT", "GCGA")
+    'A1G;T4A'
+    """
+    return ";".join(f"{a}{i + 1}{b}" for i, (a, b) in enumerate(zip(clean, edited, strict=True)) if a != b)
