@@ -1,0 +1,44 @@
+"""The control beside every attack: random sequences of the same size, and how often they reach the goal anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seqrobust.attacks.goals import BoundGoal
+from seqrobust.attacks.problem import Problem
+from seqrobust.attacks.streams import RecordStreams
+from seqrobust.sequences import SequenceSet
+from seqrobust.threats import BoundThreat
+
+
+def score_random(
+    problem: Problem, sequences: SequenceSet, bounds: Sequence[BoundThreat], goal: BoundGoal
+) -> tuple[Tensor, Tensor]:
+    """Objectives of uniform draws that spend the whole budget, and whether each reaches the goal.
+
+    Args:
+        problem: gives predictor, seed, budgets and number of draws.
+        sequences: n records of one shard.
+        bounds: their sets, one per budget.
+        goal: bound to them.
+
+    Returns:
+        (n, B, draws) float32, NaN for records that are not attacked, and (n, B, draws) bool.
+    """
+    predictor, draws = problem.predictor, problem.control_draws
+    rows = torch.nonzero(goal.attackable).flatten()
+    names = [sequences.ids[row] for row in rows.tolist()]
+    value = torch.full((len(sequences), len(bounds), draws), torch.nan, device=predictor.device)
+    reached = torch.zeros(value.shape, dtype=torch.bool, device=predictor.device)
+    for level, bound in enumerate(bounds):
+        streams = RecordStreams(problem.seed, names, f"control {problem.budgets[level]}")
+        members = bound.take(rows)
+        for draw in range(draws):
+            uniforms = streams.uniforms(sequences.width + 1, predictor.device)
+            objective = goal.objective(predictor.logits(members.sample(uniforms, full=True)), rows)
+            value[rows, level, draw] = objective
+            reached[rows, level, draw] = goal.reached(objective)
+    return value, reached

@@ -1,0 +1,236 @@
+"""The one loop under every attack.
+
+Per shard of records: score the clean sequences, then for each budget in turn let each attack search the records that
+still stand. A sequence found at k counts for every larger budget. The driver owns the model, the counts, the best
+sequence of every record, and the last word: success is read off a plain forward pass over the final sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqrobust.attacks.control import score_random
+from seqrobust.attacks.goals import BoundGoal, predictions
+from seqrobust.attacks.greedy import best_candidates
+from seqrobust.attacks.problem import Problem, ShardRun
+from seqrobust.attacks.search import Answer, AskGradient, AskNeighbours, AskScores, Attack, Question, View
+from seqrobust.attacks.streams import RecordStreams
+from seqrobust.errors import InternalError
+from seqrobust.neighbours import Edits, PlainScores, apply_edits
+from seqrobust.threats import BoundThreat, Budget
+
+
+def run_shard(
+    problem: Problem,
+    attacks: Sequence[Attack],
+    records: NDArray[np.int64],
+    progress: Callable[[float], None] = lambda _: None,
+) -> ShardRun:
+    """Attack some records. The predictor must be attached.
+
+    Args:
+        problem: what is attacked.
+        attacks: tried in this order at each budget on the records that still stand.
+        records: their numbers.
+        progress: called with the finished share of the shard.
+
+    Raises InternalError should a search ever leave the threat, ModelError where the model fails on a record.
+    """
+    return _Shard(problem, records).run(attacks, progress)
+
+
+class _Shard:
+    """State of one shard: the best of every record so far, and what it cost."""
+
+    def __init__(self, problem: Problem, records: NDArray[np.int64]) -> None:
+        self.problem = problem
+        self.predictor = problem.predictor
+        self.device = problem.predictor.device
+        self.sequences = problem.sequences.take(records)
+        self.bounds = [self._bound(budget) for budget in problem.budgets]
+        self.clean_tokens = self.bounds[0].tokens
+        self.clean = self.predictor.logits(self.clean_tokens)
+        self.targets = self._truth(records)
+        self.goal: BoundGoal = problem.goal.bind(self.predictor.task, self.clean, self.targets)
+        count = len(self.sequences)
+        everyone = torch.arange(count, device=self.device)
+        self.best_tokens = self.clean_tokens.clone()
+        self.warm_tokens = self.best_tokens
+        self.best_value = self.goal.objective(self.clean, everyone)
+        self.best_attack = torch.full((count,), -1, device=self.device)
+        self.forwards = torch.ones(count, dtype=torch.int64, device=self.device)
+        self.gradients = torch.zeros(count, dtype=torch.int64, device=self.device)
+        self._clean_gradient = torch.zeros(self.bounds[0].permitted.shape, device=self.device)
+        self._clean_value = self.best_value.clone()
+        self._has_gradient = torch.zeros(count, dtype=torch.bool, device=self.device)
+
+    def _bound(self, budget: Budget) -> BoundThreat:
+        return replace(self.problem.threat, budget=budget).bind(self.sequences, self.device)
+
+    def _truth(self, records: NDArray[np.int64]) -> Tensor:
+        if self.problem.targets is not None:
+            return torch.tensor(self.problem.targets.values[records], device=self.device)
+        return predictions(self.predictor.task, self.clean)
+
+    def run(self, attacks: Sequence[Attack], progress: Callable[[float], None]) -> ShardRun:
+        rows: list[tuple[Tensor, ...]] = []
+        steps = len(self.bounds) * len(attacks)
+        for level, bound in enumerate(self.bounds):
+            self.warm_tokens = self.best_tokens.clone()
+            for number, attack in enumerate(attacks):
+                self._attack(attack, number, bound, str(self.problem.budgets[level]))
+                progress((level * len(attacks) + number + 1) / steps)
+            rows.append(
+                (self.best_tokens.clone(), self.best_attack.clone(), self.forwards.clone(), self.gradients.clone())
+            )
+        tokens, attack_number, forwards, gradients = (torch.stack(column, dim=1) for column in zip(*rows, strict=True))
+        logits = self._rescored(tokens)
+        control, control_reached = score_random(self.problem, self.sequences, self.bounds, self.goal)
+        return ShardRun(
+            targets=self.targets,
+            attackable=self.goal.attackable,
+            clean=self.clean,
+            tokens=tokens,
+            logits=logits,
+            reached=self._reached(logits),
+            attack=attack_number,
+            budgets=torch.stack([bound.budget for bound in self.bounds], dim=1),
+            forwards=forwards,
+            gradients=gradients,
+            control=control,
+            control_reached=control_reached,
+        )
+
+    # One attack at one budget ------------------------------------------------------------------------------------
+
+    def _standing(self) -> Tensor:
+        done = self.goal.reached(self.best_value) if self.goal.stops else torch.zeros_like(self.goal.attackable)
+        return self.goal.attackable & ~done
+
+    def _attack(self, attack: Attack, number: int, bound: BoundThreat, budget: str) -> None:
+        rows = torch.nonzero(self._standing() & (bound.budget > 0)).flatten()
+        if not len(rows):
+            return
+        streams = RecordStreams(
+            self.problem.seed, [self.sequences.ids[row] for row in rows.tolist()], f"{attack.name} {budget}"
+        )
+        view = View(
+            threat=bound.take(rows),
+            start=self.warm_tokens[rows],
+            encode=self.predictor.encode,
+            uniforms=lambda columns: streams.uniforms(columns, self.device),
+        )
+        search = attack.search(view)
+        answer: Answer | None = None
+        while True:
+            try:
+                question = next(search) if answer is None else search.send(answer)
+            except StopIteration:
+                return
+            standing = torch.nonzero(self._standing()[rows]).flatten()
+            if not len(standing):
+                search.close()
+                return
+            answer = self._answer(question, view, rows, standing, number)
+
+    def _answer(self, question: Question, view: View, rows: Tensor, standing: Tensor, number: int) -> Answer:
+        if isinstance(question, AskNeighbours):
+            return self._answer_neighbours(question, rows, standing, number)
+        if isinstance(question, AskScores):
+            tokens = question.tokens[standing]
+            value = self.goal.objective(self.predictor.logits(tokens), rows[standing])
+            self.forwards[rows[standing]] += 1
+            self._keep(rows[standing], tokens, value, number)
+            return Answer(_spread(value, standing, len(rows)))
+        return self._answer_gradient(question, view, rows, standing, number)
+
+    def _answer_neighbours(self, question: AskNeighbours, rows: Tensor, standing: Tensor, number: int) -> Answer:
+        alive = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
+        alive[standing] = True
+        asked = torch.nonzero(alive[question.edits.record]).flatten()
+        edits = question.edits.take(asked)
+        logits = PlainScores(self.predictor).logits(question.base, edits)
+        value = self.goal.objective(logits, rows[edits.record])
+        self.forwards.scatter_add_(0, rows[edits.record], torch.ones_like(edits.record))
+        winner = best_candidates(edits.record, value, len(rows))
+        found = torch.nonzero(winner >= 0).flatten()
+        chosen = edits.take(winner[found])
+        tokens = apply_edits(question.base, Edits(found, chosen.position, chosen.letter))
+        self._keep(rows[found], tokens, value[winner[found]], number)
+        return Answer(_spread(value, asked, len(question.edits.record), fill=-torch.inf))
+
+    def _answer_gradient(
+        self, question: AskGradient, view: View, rows: Tensor, standing: Tensor, number: int
+    ) -> Answer:
+        if question.points is view.threat.tokens:
+            return self._answer_clean(rows, standing)
+        discrete = question.points.dtype == torch.uint8
+        asked = rows[standing]
+        points = question.points[standing]
+        encoded = self.predictor.encode(points) if discrete else points
+        lengths = self.predictor.lengths(view.threat.tokens[standing])
+        result = self.predictor.gradient(encoded, lengths, lambda logits, i: self.goal.objective(logits, asked[i]))
+        self.gradients[rows[standing]] += 1
+        if discrete:
+            self._keep(rows[standing], points, result.value, number)
+        return Answer(
+            _spread(result.value, standing, len(rows)),
+            _spread(result.gradient, standing, len(rows)),
+        )
+
+    def _answer_clean(self, rows: Tensor, standing: Tensor) -> Answer:
+        """The gradient at the clean sequences, which every attack and budget asks for, computed once per record."""
+        asked = rows[standing]
+        missing = asked[~self._has_gradient[asked]]
+        if len(missing):
+            tokens = self.clean_tokens[missing]
+            result = self.predictor.gradient(
+                self.predictor.encode(tokens),
+                self.predictor.lengths(tokens),
+                lambda logits, i: self.goal.objective(logits, missing[i]),
+            )
+            self._clean_gradient[missing] = result.gradient
+            self.gradients[missing] += 1
+            self._has_gradient[missing] = True
+        return Answer(self._clean_value[rows], self._clean_gradient[rows])
+
+    def _keep(self, rows: Tensor, tokens: Tensor, value: Tensor, number: int) -> None:
+        better = value > self.best_value[rows]
+        chosen = rows[better]
+        self.best_value[chosen] = value[better]
+        self.best_tokens[chosen] = tokens[better]
+        self.best_attack[chosen] = number
+
+    # The last word -----------------------------------------------------------------------------------------------
+
+    def _rescored(self, tokens: Tensor) -> Tensor:
+        """(n, B, outputs) of the final sequences, after making sure that every one is a member of its set."""
+        for level, bound in enumerate(self.bounds):
+            inside = bound.contains(tokens[:, level])
+            if not bool(inside.all()):
+                row = int(torch.nonzero(~inside)[0, 0])
+                reason = bound.take(torch.tensor([row], device=self.device)).explain(
+                    tokens[row : row + 1, level], self.sequences.alphabet
+                )[0]
+                raise InternalError(f"a search left its threat on record {self.sequences.ids[row]!r}: {reason}")
+        levels = len(self.bounds)
+        flat = self.predictor.logits(tokens.flatten(0, 1))
+        return flat.reshape(len(self.sequences), levels, -1)
+
+    def _reached(self, logits: Tensor) -> Tensor:
+        everyone = torch.arange(len(self.sequences), device=self.device)
+        columns = [self.goal.reached(self.goal.objective(logits[:, i], everyone)) for i in range(logits.shape[1])]
+        return torch.stack(columns, dim=1) & self.goal.attackable[:, None]
+
+
+def _spread(values: Tensor, rows: Tensor, count: int, fill: float = 0.0) -> Tensor:
+    """(count, ...) with ``values`` at ``rows`` and ``fill`` elsewhere."""
+    spread = torch.full((count, *values.shape[1:]), fill, dtype=values.dtype, device=values.device)
+    spread[rows] = values
+    return spread

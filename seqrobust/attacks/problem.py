@@ -1,0 +1,82 @@
+"""A problem and what came of it: values that no search and no model changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqrobust.attacks.goals import Goal
+from seqrobust.models.predictor import Predictor
+from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.threats import Budget, SubstitutionThreat
+
+_SHARD_CELLS = 1 << 24
+"""Records times letters times positions of a shard. A shard is also what a resumed run repeats, so its size depends on
+the data alone."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """Everything an attack is about, and nothing about how it searches.
+
+    Attributes:
+        predictor: the model, checked.
+        sequences: the records.
+        targets: what is true of them; None for unlabelled records, whose clean prediction then stands for the truth.
+        threat: what may change; its own budget is not used.
+        budgets: ascending.
+        goal: what the adversary wants.
+        seed: of every random choice.
+        control_draws: random sequences of the same size scored beside each record and budget.
+    """
+
+    predictor: Predictor
+    sequences: SequenceSet
+    targets: Targets | None
+    threat: SubstitutionThreat
+    budgets: tuple[Budget, ...]
+    goal: Goal
+    seed: int = 0
+    control_draws: int = 10
+
+    def shards(self) -> list[NDArray[np.int64]]:
+        """Record numbers, shard by shard."""
+        cells = max(self.sequences.width * self.sequences.alphabet.size, 1)
+        size = int(np.clip(_SHARD_CELLS // cells, 8, 128))
+        return [np.arange(i, min(i + size, len(self.sequences))) for i in range(0, len(self.sequences), size)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShardRun:
+    """What came of n records under B budgets.
+
+    Attributes:
+        targets: (n,) or (n, T) the truth the goal was measured against.
+        attackable: (n,) whether a record was attacked at all.
+        clean: (n, outputs) logits.
+        tokens: (n, B, L) best sequences found.
+        logits: (n, B, outputs) of those, by a plain forward pass.
+        reached: (n, B) whether the goal is reached there.
+        attack: (n, B) index of the attack that found it; -1 where the sequence is the clean one.
+        budgets: (n, B) int64 what each record might spend, in units of the threat.
+        forwards, gradients: (n, B) spent on the record until that budget was answered, smaller budgets included, the
+            random control and the final re-scoring not.
+        control: (n, B, draws) objective of random sequences; NaN for records not attacked.
+        control_reached: (n, B, draws) whether they reach the goal.
+    """
+
+    targets: Tensor
+    attackable: Tensor
+    clean: Tensor
+    tokens: Tensor
+    logits: Tensor
+    reached: Tensor
+    attack: Tensor
+    budgets: Tensor
+    forwards: Tensor
+    gradients: Tensor
+    control: Tensor
+    control_reached: Tensor

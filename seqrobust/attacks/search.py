@@ -1,0 +1,82 @@
+"""What a search is: a generator that asks for scores and gradients and proposes edits, and never touches a model.
+
+A search handles all records it is given at once, as tensors whose first axis is the record. It yields one of three
+questions and receives the answer; the driver keeps the best sequence of every record, drops records that are done
+(their answers are then zeros, which a search need not notice), and counts what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+from torch import Tensor
+
+from seqrobust.neighbours import Edits
+from seqrobust.threats import BoundThreat
+
+
+class AskGradient(NamedTuple):
+    """The objective and its gradient at one point per record: tokens (n, L), or relaxed one-hot (n, K, L)."""
+
+    points: Tensor
+
+
+class AskScores(NamedTuple):
+    """The objective at one sequence per record: tokens (n, L)."""
+
+    tokens: Tensor
+
+
+class AskNeighbours(NamedTuple):
+    """The objective at M edited sequences of base tokens (n, L)."""
+
+    base: Tensor
+    edits: Edits
+
+
+class Answer(NamedTuple):
+    """Objective values (n,), or (M,) for neighbours; and gradients (n, K, L) where they were asked for."""
+
+    value: Tensor
+    gradient: Tensor | None = None
+
+
+Question: TypeAlias = AskGradient | AskScores | AskNeighbours
+Search: TypeAlias = Generator[Question, Answer, None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """What a search is given: n records under one budget.
+
+    Attributes:
+        threat: their sets; ``threat.tokens`` are the clean sequences.
+        start: (n, L) best members found so far at smaller budgets, the clean sequences at first.
+        encode: tokens (n, L) to the model's one-hot input (n, K, L).
+        uniforms: given a number of columns, (n, columns) float64 in [0, 1) from each record's own stream.
+    """
+
+    threat: BoundThreat
+    start: Tensor
+    encode: Callable[[Tensor], Tensor]
+    uniforms: Callable[[int], Tensor]
+
+
+class Attack(Protocol):
+    """An attack: a frozen value with a name and a search."""
+
+    @property
+    def name(self) -> str:
+        """The name in tables and on the command line."""
+
+    def search(self, view: View) -> Search:
+        """A search over those records."""
+
+
+def gradient_of(answer: Answer) -> Tensor:
+    """The gradient of an answer to :class:`AskGradient`."""
+    if answer.gradient is None:
+        raise TypeError("the question did not ask for a gradient")
+    return answer.gradient
