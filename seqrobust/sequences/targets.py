@@ -13,7 +13,7 @@ regression       one or more columns of numbers                     (N, T) float
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -47,6 +47,10 @@ class Targets:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def take(self, records: NDArray[np.int64]) -> Targets:
+        """Those records' targets."""
+        return replace(self, values=self.values[records])
 
 
 def encode_targets(raw: pd.DataFrame, task: Task, labels: Sequence[str] | None = None) -> Targets:

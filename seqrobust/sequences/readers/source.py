@@ -83,7 +83,8 @@ def open_source(path: Path, format: str | None = None) -> Source:
     if known is None:
         raise DataError(
             "the format of the file cannot be told from its name",
-            expected=", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes) + ", each also with .gz",
+            expected=", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+            + ", each also with .gz",
             found=path.name,
             fix=f"rename it, or say --format {'|'.join(SUFFIXES)}",
         )

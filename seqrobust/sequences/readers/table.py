@@ -1,4 +1,4 @@
-"""What every reader makes of its file: rows of text columns, regions if the format has them, and where each row stood."""
+"""What every reader makes of its file: rows of text columns, the format's own regions, and where each row stood."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One piece of the other sequence a record was cut from: ``[start, end)`` of ``chrom``, perhaps its other strand."""
+    """Where a record was cut from: ``[start, end)`` of ``chrom``, perhaps its other strand."""
 
     chrom: str
     start: int

@@ -27,7 +27,7 @@ def read_delimited(source: Source) -> Table:
 
     def note(row: csv.InvalidRow) -> str:
         bad.append(row)
-        return "skip" if len(bad) > 1 else "error"
+        return "error"
 
     try:
         table = csv.read_csv(
@@ -49,7 +49,9 @@ def read_delimited(source: Source) -> Table:
 def _header(source: Source, text: str) -> list[str]:
     separator = _SEPARATORS[source.format]
     first = text.lstrip("\n").split("\n", 1)[0]
-    other = next((name for name, mark in {**_SEPARATORS, ";": ";"}.items() if mark != separator and mark in first), None)
+    other = next(
+        (name for name, mark in {**_SEPARATORS, ";": ";"}.items() if mark != separator and mark in first), None
+    )
     if separator not in first and other is not None:
         raise DataError(
             f"the header line has no {'comma' if separator == ',' else 'tab'}",

@@ -73,7 +73,8 @@ class Background:
     def frequencies(self) -> NDArray[np.float64]:
         """(K,) how often each letter stands."""
         found: NDArray[np.float64] = self.stationary @ self.transitions
-        return found / found.sum()
+        found /= found.sum()
+        return found
 
     def draw(self, uniforms: NDArray[np.float64]) -> NDArray[np.uint8]:
         """(N, L) tokens, one for each of (N, L) uniforms in [0, 1). Rows depend on their own uniforms only."""
@@ -93,7 +94,7 @@ class Background:
 
 
 def _inverse(cumulative: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Index whose share of [0, 1) holds each uniform; the last boundary is left out, for rounding may put it under 1."""
+    """Index whose share of [0, 1) holds each uniform; without the last boundary, which rounding may put under 1."""
     return np.searchsorted(cumulative[:-1], uniforms, side="right").astype(np.int64)
 
 
@@ -128,7 +129,7 @@ def uniform_background(alphabet: Alphabet) -> Background:
 
 
 def gc_background(alphabet: Alphabet, gc: float) -> Background:
-    """Independent nucleotides with G and C taking the share ``gc``. Raises ConfigError for protein or gc outside 0..1."""
+    """Independent nucleotides, G and C with the share ``gc``. Raises ConfigError for protein, or gc outside 0..1."""
     if not alphabet.complement:
         raise ConfigError("GC content is defined for nucleotides only", found=f"alphabet {alphabet.name}")
     if not 0 <= gc <= 1:
@@ -153,7 +154,9 @@ def markov_background(alphabet: Alphabet, transitions: Mapping[str, ArrayLike]) 
     """
     orders = {len(context) for context in transitions}
     if len(orders) != 1:
-        raise ConfigError("contexts of one length", expected="every word of m letters", found=str(list(transitions)[:8]))
+        raise ConfigError(
+            "contexts of one length", expected="every word of m letters", found=str(list(transitions)[:8])
+        )
     order = orders.pop()
     contexts = [""]
     for _ in range(order if _context_count(alphabet, order) else 0):
@@ -185,6 +188,4 @@ def estimate_background(sequences: SequenceSet, order: int, *, pseudocount: floa
     counts = np.bincount(words[known], minlength=contexts * size).reshape(contexts, size) + float(pseudocount)
     if pseudocount < 0 or (counts.sum(1) == 0).any():
         raise ConfigError("a context never occurs in the records", fix="use a lower order, or a pseudocount above 0")
-    return Background(
-        alphabet=sequences.alphabet, order=order, transitions=counts / counts.sum(1, keepdims=True)
-    )
+    return Background(alphabet=sequences.alphabet, order=order, transitions=counts / counts.sum(1, keepdims=True))

@@ -65,7 +65,9 @@ def occurrences(
     starts = max(tokens.shape[1] - width + 1, 0)
     wrong = np.zeros((len(tokens), starts), np.int16)
     # A step into padding costs more than any motif allows.
-    costs = np.vstack([~accepted, np.ones((1, width), bool), np.full((1, width), motif.mismatches + 1)]).astype(np.int16)
+    costs = np.vstack([~accepted, np.ones((1, width), bool), np.full((1, width), motif.mismatches + 1)]).astype(
+        np.int16
+    )
     for column in range(width):
         wrong += costs[tokens[:, column : column + starts], column]
     found = np.zeros(tokens.shape, bool)

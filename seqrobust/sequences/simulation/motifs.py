@@ -2,15 +2,14 @@
 
 A motif has two faces. To *draw* an instance it is a position weight matrix: each column gives the letters its pattern
 accepts the share ``fidelity`` and the others the rest, both in proportion to the background. To *find* one it is a
-rule: a window is an occurrence when at most ``mismatches`` of its letters are not accepted. Instances are drawn from the
-matrix given that the rule holds, so a drawn instance is always an occurrence, and truth never depends on a score.
+rule: a window is an occurrence when at most ``mismatches`` of its letters are not accepted. Instances are drawn from
+the matrix given that the rule holds, so a drawn instance is always an occurrence, and truth never depends on a score.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -56,8 +55,13 @@ class Motif:
         return ConfigError(problem, expected=expected, found=found, where=f"motif {self.name!r}")
 
     def accepted(self, alphabet: Alphabet) -> NDArray[np.bool_]:
-        """(K, w): True where the pattern accepts that letter in that column; not to be written to."""
-        return _accepted(self, alphabet.name, alphabet)
+        """(K, w): True where the pattern accepts that letter. Raises ConfigError where the alphabet cannot read it."""
+        columns = parse_pattern(self.pattern, alphabet)
+        if isinstance(self.fidelity, tuple) and len(self.fidelity) != len(columns):
+            raise self.error("one fidelity for each column", expected=str(len(columns)), found=str(len(self.fidelity)))
+        if self.mismatches >= sum(len(column) < alphabet.size for column in columns):
+            raise self.error("a motif that may mismatch everywhere says nothing", found=f"{self.mismatches} mismatches")
+        return np.array([[letter in column for column in columns] for letter in alphabet.letters])
 
     def width(self, alphabet: Alphabet) -> int:
         """w, the number of columns."""
@@ -81,7 +85,8 @@ class Motif:
         if (inside.sum(0) == 0).any() or ((outside.sum(0) == 0) & (fidelity < 1)).any():
             raise self.error("the background never holds a letter the motif needs")
         outside_total = np.where(outside.sum(0) > 0, outside.sum(0), 1)
-        return inside / inside.sum(0) * fidelity + outside / outside_total * (1 - fidelity)
+        weights: NDArray[np.float64] = inside / inside.sum(0) * fidelity + outside / outside_total * (1 - fidelity)
+        return weights
 
     def affinity(
         self, instances: NDArray[np.uint8], alphabet: Alphabet, frequencies: NDArray[np.float64]
@@ -92,18 +97,6 @@ class Motif:
         best = odds.max(0).sum()
         scores: NDArray[np.float64] = odds[instances, np.arange(odds.shape[1])].sum(1)
         return scores / best if best > 0 else np.ones(len(scores))
-
-
-@lru_cache(maxsize=1024)
-def _accepted(motif: Motif, _: str, alphabet: Alphabet) -> NDArray[np.bool_]:
-    columns = parse_pattern(motif.pattern, alphabet)
-    if isinstance(motif.fidelity, tuple) and len(motif.fidelity) != len(columns):
-        raise motif.error("one fidelity for each column", expected=str(len(columns)), found=str(len(motif.fidelity)))
-    if motif.mismatches >= sum(len(column) < alphabet.size for column in columns):
-        raise motif.error("a motif that may mismatch everywhere says nothing", found=f"{motif.mismatches} mismatches")
-    table = np.array([[letter in column for column in columns] for letter in alphabet.letters])
-    table.flags.writeable = False
-    return table
 
 
 def parse_pattern(pattern: str, alphabet: Alphabet) -> tuple[str, ...]:

@@ -1,0 +1,210 @@
+"""``seqrobust attack``: attack a model on a file of sequences under a threat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seqrobust_cli.options import (
+    AlphabetName,
+    Annotation,
+    Device,
+    Format,
+    Genome,
+    GroupColumn,
+    IdColumn,
+    Out,
+    Overwrite,
+    RegionsColumn,
+    Resume,
+    Seed,
+    SequenceColumn,
+    SplitColumn,
+    TargetColumn,
+    TaskName,
+    WhereOption,
+    command_line,
+)
+
+if TYPE_CHECKING:
+    from seqrobust.sequences import Task
+
+_THREAT, _GOAL, _MODEL, _DATA, _RUN = "Threat", "Goal and search", "Model", "Data", "Run"
+
+
+def attack(
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", help="A checkpoint, or package.module:factory or file.py:factory.", rich_help_panel=_MODEL
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=_DATA)
+    ],
+    budget: Annotated[
+        str, typer.Option("--budget", help="Substitutions: 3, 1..5, or 2% of the editable.", rich_help_panel=_THREAT)
+    ] = "1..5",
+    protect: Annotated[
+        list[str] | None,
+        typer.Option("--protect", metavar="NAME[,NAME]", help="Regions that may not change.", rich_help_panel=_THREAT),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME[,NAME]", help="Regions that alone may change.", rich_help_panel=_THREAT),
+    ] = None,
+    allow: Annotated[
+        str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
+    ] = "any",
+    attacks: Annotated[
+        str | None,
+        typer.Option("--attack", metavar="NAME[,NAME]", help="Searches, tried in order.", rich_help_panel=_GOAL),
+    ] = None,
+    goal: Annotated[
+        str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=_GOAL)
+    ] = "auto",
+    target_label: Annotated[
+        str | None, typer.Option("--target-label", help="The class a targeted attack wants.", rich_help_panel=_GOAL)
+    ] = None,
+    delta: Annotated[
+        float | None,
+        typer.Option("--delta", help="Shift of a regression that counts as success.", rich_help_panel=_GOAL),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", help="Which regression value is shifted.", rich_help_panel=_GOAL)
+    ] = None,
+    random_draws: Annotated[
+        int, typer.Option("--random-draws", min=1, help="Random controls per budget.", rich_help_panel=_GOAL)
+    ] = 10,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Weights for a factory's module.", rich_help_panel=_MODEL)
+    ] = None,
+    task: TaskName = None,
+    alphabet: AlphabetName = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", metavar="NAME,...", help="Names of the outputs.", rich_help_panel=_MODEL)
+    ] = None,
+    outputs: Annotated[
+        str, typer.Option("--outputs", help="auto, logits or probabilities.", rich_help_panel=_MODEL)
+    ] = "auto",
+    unknown: Annotated[
+        str | None, typer.Option("--unknown", help="Unknown letters as zeros or uniform.", rich_help_panel=_MODEL)
+    ] = None,
+    input_length: Annotated[
+        int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
+    ] = None,
+    format: Format = None,
+    id_column: IdColumn = None,
+    sequence_column: SequenceColumn = None,
+    target_column: TargetColumn = None,
+    group_column: GroupColumn = None,
+    split_column: SplitColumn = None,
+    regions_column: RegionsColumn = None,
+    genome: Genome = None,
+    annotation: Annotation = None,
+    where: WhereOption = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Attack only this split of the file.", rich_help_panel=_DATA)
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=_DATA)
+    ] = None,
+    max_records: Annotated[
+        int | None, typer.Option("--max-records", min=1, help="A random sample of records.", rich_help_panel=_DATA)
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Sequences per forward pass.", rich_help_panel=_RUN)
+    ] = 256,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    report: Annotated[bool, typer.Option(help="Write report.html.", rich_help_panel=_RUN)] = True,
+) -> None:
+    """Attack a model: the fewest letters that change its mind, inside a stated threat."""
+    from seqrobust.pipeline.attack_command import AttackCommand, DataSource, attack_command
+    from seqrobust.pipeline.attack_stage import AttackSettings
+    from seqrobust.pipeline.model_stage import ModelSource
+    from seqrobust.sequences.readers import Columns
+    from seqrobust_cli.console import ConsoleProgress
+    from seqrobust_cli.data import parse_where
+    from seqrobust_cli.tables import print_attack
+
+    named: dict[str, Any] = {} if attacks is None else {"attacks": _names(attacks)}
+    call = AttackCommand(
+        model=ModelSource(
+            model=model,
+            weights=weights,
+            alphabet=alphabet,
+            task=checked_task(task),
+            labels=_names(labels) if labels else None,
+            unknown=_choice("--unknown", unknown, ("zeros", "uniform")),
+            input_length=input_length,
+            outputs=_choice("--outputs", outputs, ("auto", "logits", "probabilities")),
+        ),
+        data=DataSource(
+            path=data,
+            format=format,
+            columns=Columns(
+                id=id_column,
+                sequence=sequence_column,
+                targets=tuple(target_column or ()),
+                group=group_column,
+                split=split_column,
+                regions=regions_column,
+            ),
+            genome=genome,
+            annotation=annotation,
+            where=parse_where(where or []),
+            max_length=max_length,
+            split=split,
+        ),
+        settings=AttackSettings(
+            budget=budget,
+            protect=tuple(protect or ()),
+            only=tuple(only or ()),
+            allow=allow,
+            goal=_choice("--goal", goal, ("auto", "untargeted", "targeted", "up", "down")),
+            target_label=target_label,
+            delta=delta,
+            output=output,
+            max_records=max_records,
+            random_draws=random_draws,
+            **named,
+        ),
+        out=out or Path("runs") / f"attack-{Path(model.rpartition(':')[2] or model).stem}-{data.name.split('.')[0]}",
+        seed=seed,
+        device=device,
+        batch_size=batch_size,
+        resume=resume,
+        overwrite=overwrite,
+        report=report,
+        command=command_line(),
+    )
+    with ConsoleProgress() as progress:
+        outcome = attack_command(call, progress)
+    print_attack(outcome.metrics, call.out)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _choice(option: str, value: Any, known: tuple[str, ...]) -> Any:
+    """The value, if it is one of those known. Raises ConfigError otherwise."""
+    from seqrobust.errors import ConfigError
+
+    if value is not None and value not in known:
+        raise ConfigError("unknown value", expected=", ".join(known), found=repr(value), where=option)
+    return value
+
+
+def checked_task(name: str | None) -> Task | None:
+    """The task of that name. Raises ConfigError for another one."""
+    from seqrobust.sequences.targets import TASKS
+
+    task: Task | None = _choice("--task", name, TASKS)
+    return task

@@ -1,0 +1,61 @@
+"""What the user sees while something runs: bars on a terminal, a line a stage elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+out = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+class ConsoleProgress:
+    """Draws :class:`seqrobust.pipeline.progress.Progress` on standard error."""
+
+    def __init__(self) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._stage = ""
+        self._total = 0.0
+        self._spoken = 0.0
+
+    def __enter__(self) -> ConsoleProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def start(self, stage: str, total: float) -> None:
+        """A stage begins that will take so many steps."""
+        self._stage, self._total, self._spoken = stage, total, time.monotonic()
+        self._task = self._bars.add_task(stage, total=total, text="")
+        if not err.is_terminal:
+            err.print(f"{stage} ...", markup=False)
+
+    def advance(self, done: float, text: str = "") -> None:
+        """So many steps of the current stage are done."""
+        if self._task is not None:
+            self._bars.update(self._task, completed=int(done), text=text)
+        # In a log file, a line every half minute shows that the run is alive.
+        if not err.is_terminal and time.monotonic() - self._spoken > 30:
+            self._spoken = time.monotonic()
+            err.print(f"{self._stage}: {int(done)} of {int(self._total)} {text}".rstrip(), markup=False)
+
+    def say(self, text: str) -> None:
+        """Something the user should know."""
+        err.print(f"note: {text}", markup=False)

@@ -1,0 +1,89 @@
+"""The command ``seqrobust``: sub-commands, and errors turned into exit codes 0, 1 (failed) and 2 (bad input)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from seqrobust import __version__
+from seqrobust.errors import InternalError, SeqRobustError
+from seqrobust_cli.attack import attack
+from seqrobust_cli.data import app as data_app
+from seqrobust_cli.init import init
+from seqrobust_cli.run import run
+from seqrobust_cli.simulate import simulate
+from seqrobust_cli.train import train
+
+app = typer.Typer(
+    help="Are predictions from DNA, RNA and protein sequence to be believed? Train, attack and audit sequence models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command()(run)
+app.command()(train)
+app.command()(attack)
+app.command()(init)
+data_app.command()(simulate)
+app.add_typer(data_app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")] = False,
+) -> None:
+    """Options of every command."""
+    if version:
+        print(f"seqrobust {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    sys.exit(_exit_code(arguments, debug=debug))
+
+
+def _exit_code(arguments: list[str], *, debug: bool) -> int:
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _complain("stopped; what was finished is kept, and the same command with --resume goes on from there")
+        return 130
+    except Exception as error:
+        if debug:
+            raise
+        return _explained(error)
+    return code if isinstance(code, int) else 0
+
+
+def _explained(error: Exception) -> int:
+    """Say what went wrong, without a traceback, and tell the exit code."""
+    if isinstance(error, SeqRobustError):
+        _complain(f"error: {error}")
+        if isinstance(error, InternalError):
+            _complain("this is a fault of seqrobust, not of your input; please report it")
+        return error.exit_code
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        _complain(f"error: {error.strerror or error}{place}; finished parts are kept, go on with --resume")
+        return 1
+    _complain(f"error: {type(error).__name__}: {error}\n  what to do: run again with --debug and report the traceback")
+    return 1
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

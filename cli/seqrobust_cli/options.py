@@ -1,0 +1,43 @@
+"""Options that several commands share, so that they read alike everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Format = Annotated[str | None, typer.Option("--format", help="Format to force; else told by the suffix.")]
+AlphabetName = Annotated[str | None, typer.Option("--alphabet", help="DNA, RNA or PROTEIN; else guessed.")]
+IdColumn = Annotated[str | None, typer.Option("--id-column", help="Else id or name.")]
+SequenceColumn = Annotated[str | None, typer.Option("--sequence-column", help="Else sequence or seq.")]
+TargetColumn = Annotated[
+    list[str] | None, typer.Option("--target-column", help="Repeat for several; else label, class or target.")
+]
+GroupColumn = Annotated[str | None, typer.Option("--group-column", help="Else group or cluster.")]
+SplitColumn = Annotated[str | None, typer.Option("--split-column", help="Else split.")]
+RegionsColumn = Annotated[str | None, typer.Option("--regions-column", help="name:start-end;... Else regions.")]
+Genome = Annotated[Path | None, typer.Option("--genome", help="FASTA a BED file's intervals are cut from.")]
+Annotation = Annotated[Path | None, typer.Option("--annotation", help="GFF3 or BED whose features become regions.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="COLUMN=VALUE", help="Keep these rows; one column repeated: any of its values."),
+]
+TaskName = Annotated[str | None, typer.Option("--task", help="binary, classification, multilabel or regression.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Output folder.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, such as training.epochs=5."),
+]
+
+
+def command_line() -> str:
+    """The command as it was typed, for the manifest."""
+    import shlex
+    import sys
+
+    return shlex.join(["seqrobust", *sys.argv[1:]])

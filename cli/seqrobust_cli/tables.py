@@ -1,0 +1,65 @@
+"""Results as tables on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from seqrobust_cli.console import out
+
+
+def print_attack(metrics: Mapping[str, Any], folder: Path) -> None:
+    """The budget curve, and where to look for more."""
+    regression = metrics["task"] == "regression"
+    out.print(
+        f"goal: {metrics['goal']}; threat: {metrics['threat']}\n{metrics['n']} records, {metrics['attacked']} attacked",
+        markup=False,
+    )
+    if metrics.get("clean_accuracy") is not None:
+        out.print(f"clean accuracy {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
+    if metrics.get("clean_r2") is not None:
+        out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
+    table = Table()
+    middle = ["mean shift", "random shift", "R2"] if regression else ["robust accuracy"]
+    for name in ["budget", *middle, "attack success", "random success", "edits", "forwards", "gradients"]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in metrics["budgets"]:
+        if regression:
+            cells = [_number(row["mean_shift"]), _number(row["random_mean_shift"]), _number(row.get("r2"))]
+        else:
+            cells = [_share(row["robust_accuracy"], row["robust_accuracy_ci"])]
+        table.add_row(
+            escape(str(row["budget"])),
+            *cells,
+            _share(row["attack_success_rate"], row["attack_success_rate_ci"]),
+            _share(row["random_success_rate"], None),
+            _number(row["mean_edits"], 2),
+            f"{row['forwards_per_record']:.0f}",
+            f"{row['gradients_per_record']:.0f}",
+        )
+    out.print(table)
+    print_folder(folder)
+
+
+def print_folder(folder: Path) -> None:
+    """Where to look."""
+    names = ("report.html", "results.parquet", "adversarial.fa", "metrics.json", "model.ckpt")
+    found = [name for name in names if (folder / name).exists()]
+    out.print(f"in {folder}: {', '.join(found)}", markup=False)
+    if "report.html" in found:
+        out.print(f"open {folder / 'report.html'}", markup=False)
+
+
+def _share(value: float | None, interval: list[float] | None) -> str:
+    if value is None:
+        return "-"
+    ends = f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
+    return f"{100 * value:.1f} %{ends}"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,101 @@
+"""What every model of ours is: a module from one-hot to logits that can be rebuilt from plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seqrobust.errors import ConfigError, ModelError
+
+HyperParameter: TypeAlias = int | float | str | bool
+
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
+
+
+class SequenceModel(nn.Module):
+    """Base of the models; a subclass says how ``scores`` come about.
+
+    Attributes:
+        architecture: its name in the registry.
+        hyperparameters: what it was built with, defaults included.
+        input_length: fixed input size of a model with a flattened head, else None.
+        output_mean, output_std: (outputs,) buffers; scores are multiplied and shifted by them last, so that a regression
+            trains on standardised values and speaks in the units of its targets.
+    """
+
+    output_mean: Tensor
+    output_std: Tensor
+
+    def __init__(self, outputs: int, input_length: int | None = None) -> None:
+        super().__init__()
+        self.architecture = ""
+        self.hyperparameters: dict[str, HyperParameter] = {}
+        self.input_length = input_length
+        self.register_buffer("output_mean", torch.zeros(outputs))
+        self.register_buffer("output_std", torch.ones(outputs))
+
+    def forward(self, encoded: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logits, or values in the targets' units.
+
+        Args:
+            encoded: (N, K, L) one-hot or a mixture of one-hot inputs; zeros behind a record's end.
+            lengths: (N,) letters of each record; None where all fill the batch.
+
+        Returns:
+            (N, outputs).
+        """
+        return self.scores(encoded, lengths) * self.output_std + self.output_mean
+
+    def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
+        """(N, outputs) on the scale the loss is taken on."""
+        raise NotImplementedError
+
+    def set_output_scale(self, mean: Tensor, std: Tensor) -> None:
+        """Units of a regression's targets: (outputs,) mean and standard deviation."""
+        self.output_mean.copy_(mean)
+        self.output_std.copy_(std)
+
+
+def readout(features: int, hidden: int, outputs: int, dropout: float, activation: str) -> nn.Sequential:
+    """The last layers: dropout, a hidden layer (none of size 0), dropout, the outputs."""
+    if hidden == 0:
+        return nn.Sequential(nn.Dropout(dropout), nn.Linear(features, outputs))
+    return nn.Sequential(
+        nn.Dropout(dropout),
+        nn.Linear(features, hidden),
+        activation_named(activation),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, outputs),
+    )
+
+
+def activation_named(name: str) -> nn.Module:
+    """An activation by name. Raises ConfigError for an unknown one."""
+    if name not in ACTIVATIONS:
+        raise ConfigError("unknown activation", expected=", ".join(ACTIVATIONS), found=repr(name), where="model")
+    return ACTIVATIONS[name]()
+
+
+def at_fixed_length(encoded: Tensor, length: int) -> Tensor:
+    """One-hot input with zero columns up to ``length``. Raises ModelError for a longer one."""
+    if encoded.shape[2] > length:
+        raise ModelError(
+            "a record is longer than the model's input",
+            expected=f"at most {length} letters",
+            found=str(encoded.shape[2]),
+            fix="cut the records (max_length), or use a model with a global head",
+        )
+    return functional.pad(encoded, (0, length - encoded.shape[2])) if encoded.shape[2] < length else encoded
+
+
+def check_at_least(least: float, **values: float) -> None:
+    """Raises ConfigError for a hyper-parameter below ``least``."""
+    for name, value in values.items():
+        if value < least:
+            raise ConfigError(
+                "a hyper-parameter is too small", expected=f"{least} or more", found=str(value), where=f"model.{name}"
+            )

@@ -1,0 +1,158 @@
+"""The budget curve: what is left of a model when k letters may change, beside as many random changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from seqrobust.pipeline.report.look import ATTACK, CONTROL, INK, styled
+from seqrobust.pipeline.report.sentences import budgets_of, is_unlabelled
+from seqrobust.pipeline.report.words import budget_size, interval_of, number, percent
+from seqrobust.pipeline.report.words import figure as figure_text
+
+Metrics = Mapping[str, Any]
+Point = tuple[float, float, float, float]
+"""Budget, value, low and high end of its interval (NaN where there is none)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One line of the picture."""
+
+    name: str
+    colour: str
+    points: tuple[Point, ...]
+
+
+@styled
+def budget_curve(attack: Metrics) -> Figure:
+    """Robust accuracy against the budget with Wilson intervals; for regression the mean shift, and R² or the error.
+
+    Args:
+        attack: ``metrics.json`` of an attack.
+    """
+    if attack.get("task") != "regression":
+        figure = Figure(figsize=(8.8, 3.3), layout="constrained")
+        draw_accuracy(figure.subplots(), attack)
+        return figure
+    quality = next((key for key in ("r2", "spearman", "mse") if _has(attack, key)), None)
+    figure = Figure(figsize=(8.8 if quality else 5.6, 3.2), layout="constrained")
+    axes = figure.subplots(1, 2 if quality else 1, squeeze=False)[0]
+    draw_curves(axes[0], shift_curves(attack), "Mean shift of the prediction", attack)
+    if quality:
+        names = {"r2": "R² under attack", "spearman": "Spearman correlation under attack", "mse": "Squared error"}
+        draw_curves(axes[1], [quality_curve(attack, quality)], names[quality], attack)
+    return figure
+
+
+def _has(attack: Metrics, key: str) -> bool:
+    return any(not math.isnan(number(row.get(key))) for row in attack.get("budgets") or [])
+
+
+def draw_accuracy(axes: Axes, attack: Metrics) -> None:
+    """Accuracy, always from 0 to 100 %."""
+    axes.set_ylim(0, 1.02)
+    title = "Predictions kept" if is_unlabelled(attack) else "Accuracy"
+    draw_curves(axes, accuracy_curves(attack), title, attack, percent)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+
+
+def accuracy_curves(attack: Metrics) -> list[Curve]:
+    """Accuracy under attack, and under random changes: the clean accuracy less the attacked records that these flip.
+
+    Without labels the clean predictions stand for the truth, and accuracy is the share of predictions kept.
+    """
+    clean = 1.0 if is_unlabelled(attack) else number(attack.get("clean_accuracy"))
+    n = number(attack.get("n"))
+    attacked_share = number(attack.get("attacked")) / n if n and "attacked" in attack else clean
+    start = (0.0, clean, *interval_of(attack.get("clean_accuracy_ci")))
+
+    def attacked(row: Metrics) -> Point:
+        return (_k(row), number(row.get("robust_accuracy")), *interval_of(row.get("robust_accuracy_ci")))
+
+    def random(row: Metrics) -> Point:
+        low, high = interval_of(row.get("random_success_rate_ci"))
+        kept = [clean - attacked_share * share for share in (number(row.get("random_success_rate")), high, low)]
+        return (_k(row), *kept)  # type: ignore[return-value]  # mypy cannot count a list
+
+    return _curves(attack, start, attacked, random)
+
+
+def shift_curves(attack: Metrics) -> list[Curve]:
+    """Mean shift of a regression model's prediction, attacked and at random."""
+
+    def attacked(row: Metrics) -> Point:
+        return (_k(row), number(row.get("mean_shift")), *interval_of(row.get("mean_shift_ci")))
+
+    def random(row: Metrics) -> Point:
+        return (_k(row), number(row.get("random_mean_shift")), *interval_of(row.get("random_mean_shift_ci")))
+
+    return _curves(attack, (0.0, 0.0, math.nan, math.nan), attacked, random)
+
+
+def quality_curve(attack: Metrics, key: str) -> Curve:
+    """One quality of a regression model (``r2``, ``spearman``, ``mse``) against the budget."""
+    start = (0.0, number(attack.get(f"clean_{key}")), *interval_of(attack.get(f"clean_{key}_ci")))
+    rows = [(_k(row), number(row.get(key)), *interval_of(row.get(f"{key}_ci"))) for row in budgets_of(attack)]
+    return Curve(name="attack", colour=ATTACK, points=_known([start, *rows]))
+
+
+def _k(row: Metrics) -> float:
+    return budget_size(row["budget"])
+
+
+def _curves(
+    attack: Metrics, start: Point, attacked: Callable[[Metrics], Point], random: Callable[[Metrics], Point]
+) -> list[Curve]:
+    rows = budgets_of(attack)
+    return [
+        Curve(name="random changes", colour=CONTROL, points=_known([start, *map(random, rows)])),
+        Curve(name="attack", colour=ATTACK, points=_known([start, *map(attacked, rows)])),
+    ]
+
+
+def _known(points: list[Point]) -> tuple[Point, ...]:
+    return tuple(point for point in points if not math.isnan(point[1]))
+
+
+def draw_curves(
+    axes: Axes, curves: list[Curve], title: str, attack: Metrics, written: Callable[[float], str] = figure_text
+) -> None:
+    """Lines with a dot per budget and a band per interval, each named at its end."""
+    for curve in (curve for curve in curves if curve.points):
+        k, value, low, high = zip(*curve.points, strict=True)
+        axes.plot(k, value, color=curve.colour, marker="o", markersize=4, label=curve.name, clip_on=False, zorder=3)
+        axes.fill_between(k, low, high, color=curve.colour, alpha=0.16, linewidth=0)
+    in_percent = any(str(row["budget"]).strip().endswith("%") for row in budgets_of(attack))
+    axes.set_xlabel("letters the adversary may change" + (" (% of those editable)" if in_percent else ""))
+    axes.set_title(title, pad=10)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=not in_percent, nbins=8))
+    largest = max((curve.points[-1][0] for curve in curves if curve.points), default=0)
+    axes.set_xlim(-0.03 * largest if largest else -0.5, largest or 0.5)
+    _name_ends(axes, [curve for curve in curves if len(curve.points) > 1], written)
+
+
+def _name_ends(axes: Axes, curves: list[Curve], written: Callable[[float], str]) -> None:
+    """Names and last values behind the lines' ends, pushed apart where lines meet."""
+    low, high = axes.get_ylim()
+    apart = 0.09 * max(high - low, 1e-9)
+    height = -math.inf
+    for curve in sorted(curves, key=lambda curve: curve.points[-1][1]):
+        k, value = curve.points[-1][:2]
+        height = max(value, height + apart)
+        axes.annotate(
+            f"{curve.name} {written(value)}",
+            (k, height),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            color=curve.colour if curve.colour == ATTACK else INK,
+            fontweight="bold" if curve.colour == ATTACK else "normal",
+            annotation_clip=False,
+        )

@@ -1,0 +1,77 @@
+"""The part of the page that speaks about the model before any attack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from seqrobust.pipeline.report.look import svg_markup
+from seqrobust.pipeline.report.model_pictures import (
+    confusion_counts,
+    confusion_picture,
+    history_columns,
+    scatter_picture,
+    training_curves,
+)
+from seqrobust.pipeline.report.report_input import ReportInput
+from seqrobust.pipeline.report.sentences import is_unlabelled
+from seqrobust.pipeline.report.tables import metrics_table
+from seqrobust.pipeline.report.words import number
+
+_MOST_CLASSES_DRAWN = 60
+
+
+def training_section(report: ReportInput) -> Markup | None:
+    """Training curves, where there is anything to draw."""
+    if report.history is None or not any(history_columns(report.history)):
+        return None
+    return svg_markup(training_curves(report.history), "training", "Loss and validation quality by epoch")
+
+
+def test_section(report: ReportInput) -> dict[str, Any]:
+    """Test metrics as a table, and the confusion or scatter picture; empty where there is neither."""
+    table = metrics_table(report.test_metrics) if report.test_metrics else None
+    filled = table if table and table.rows else None
+    picture = _test_picture(report)
+    return {"table": filled, "picture": picture} if filled or picture else {}
+
+
+def _test_picture(report: ReportInput) -> Markup | None:
+    task = report.task or (report.attack or {}).get("task")
+    pairs = _predictions(report)
+    if task == "regression":
+        return None if pairs is None else _scatter(pairs, report.labels)
+    if task == "multilabel" or not 1 < len(report.labels) <= _MOST_CLASSES_DRAWN:
+        return None
+    given = (report.test_metrics or {}).get("confusion")
+    if given is not None and len(given) == len(report.labels):
+        counts = np.asarray(given, np.int64)
+    elif pairs is not None:
+        counts = confusion_counts(pairs["target"], pairs["prediction"], report.labels)
+    else:
+        return None
+    return (
+        svg_markup(confusion_picture(counts, report.labels), "confusion", "Confusion matrix") if counts.any() else None
+    )
+
+
+def _predictions(report: ReportInput) -> pd.DataFrame | None:
+    """Columns target and prediction: as given, or of the attacked records before any edit."""
+    if report.test_predictions is not None:
+        return report.test_predictions
+    # Where clean predictions stand for the truth, they agree with it by definition: nothing to show.
+    if report.results is None or report.results.empty or is_unlabelled(report.attack or {}):
+        return None
+    once: pd.DataFrame = report.results.drop_duplicates("id").rename(columns={"clean_prediction": "prediction"})
+    return once
+
+
+def _scatter(pairs: pd.DataFrame, labels: tuple[str, ...]) -> Markup | None:
+    measured, predicted = (np.asarray([number(v) for v in pairs[name]]) for name in ("target", "prediction"))
+    if not (np.isfinite(measured) & np.isfinite(predicted)).any():
+        return None
+    drawn = scatter_picture(measured, predicted, labels[0] if len(labels) == 1 else "value")
+    return svg_markup(drawn, "scatter", "Predicted against measured values")

@@ -1,0 +1,218 @@
+"""The answer in plain words, written from an attack's metrics: what was flipped, out of what, and how sure that is.
+
+A flipped sequence proves that the model can be flipped; one that was not flipped proves nothing, so success is said as
+'can be flipped' and failure as 'was not flipped'. Below :data:`FEW` sequences, counts are said instead of shares.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqrobust.pipeline.report.words import (
+    budget_size,
+    budget_words,
+    figure,
+    interval_of,
+    number,
+    one_line,
+    percent,
+    percent_range,
+    place_words,
+)
+
+FEW = 30
+"""Below this many sequences a share in per cent suggests a precision that is not there."""
+
+Metrics = Mapping[str, Any]
+
+
+def answer(
+    attack: Metrics, *, protect: Sequence[str] = (), only: Sequence[str] = (), labels: Sequence[str] = ()
+) -> list[str]:
+    """Sentences that answer 'how few letters must change?', the most important first.
+
+    Args:
+        attack: ``metrics.json`` of an attack.
+        protect, only: region names that bound the threat.
+        labels: class or value names; the first names what a regression model predicts.
+    """
+    spent = budgets_of(attack)
+    if not spent:
+        return [_clean_sentence(attack), "No budget above zero was asked for, so no letter was changed."]
+    place = place_words(protect, only)
+    if attack.get("task") == "regression":
+        return _shift_sentences(attack, spent, place, labels)
+    return _flip_sentences(attack, spent, place)
+
+
+def budgets_of(attack: Metrics) -> list[Metrics]:
+    """The rows of budgets above zero, smallest first."""
+    rows = [row for row in attack.get("budgets") or [] if budget_size(row.get("budget")) > 0]
+    return sorted(rows, key=lambda row: budget_size(row["budget"]))
+
+
+def attacked_count(attack: Metrics) -> int | None:
+    """How many records were attacked, those read correctly at first; None where the metrics do not say."""
+    if not math.isnan(attacked := number(attack.get("attacked"))):
+        return int(attacked)
+    share, n = number(attack.get("clean_accuracy")), number(attack.get("n"))
+    if math.isnan(share) or math.isnan(n) or wanted_label(attack):
+        # Records of the wanted class are not attacked, and nothing says how many those are.
+        return None
+    return round(share * n)
+
+
+def is_unlabelled(attack: Metrics) -> bool:
+    """Whether clean predictions stand for a truth that nobody gave: records were attacked, yet no accuracy is known."""
+    known = not math.isnan(number(attack.get("clean_accuracy")))
+    return attack.get("task") != "regression" and not known and number(attack.get("attacked")) > 0
+
+
+def _clean_sentence(attack: Metrics) -> str:
+    if attack.get("task") == "regression":
+        return f"Without any change, R² is {figure(attack.get('clean_r2'))}."
+    return f"Without any change, accuracy is {percent(number(attack.get('clean_accuracy')))}."
+
+
+def _verbs(attack: Metrics) -> tuple[str, str]:
+    """What happens to a sequence when the goal is reached: as participle, and as present tense."""
+    wanted = wanted_label(attack)
+    if attack.get("task") == "multilabel":
+        return f"given a wrong {f'call of {one_line(wanted)}' if wanted else 'label'}", "mislabel"
+    return (f"turned into {one_line(wanted)}", "turn") if wanted else ("flipped", "flip")
+
+
+def wanted_label(attack: Metrics) -> str:
+    """The label that a targeted attack wants ('the prediction LABEL' in :mod:`seqrobust.attacks.goals`), or nothing."""
+    goal = str(attack.get("goal") or "")
+    return goal.removeprefix("the prediction ") if goal.startswith("the prediction ") else ""
+
+
+def _flip_sentences(attack: Metrics, spent: list[Metrics], place: str) -> list[str]:
+    correct = attacked_count(attack)
+    if correct == 0 and wanted_label(attack):
+        return ["No sequence could be attacked: none is both read correctly and of another class than the wanted one."]
+    if correct == 0:
+        n = int(attack["n"])
+        nothing = f"None of the {n:,} sequences" if n != 1 else "The one sequence attacked"
+        return [f"{nothing} was {'not ' if n == 1 else ''}read correctly, so there was nothing to flip."]
+    last = spent[-1]
+    rate = number(last.get("attack_success_rate"))
+    if math.isnan(rate):
+        return [f"With {budget_words(last['budget'])}{place}, no success rate could be computed."]
+    done, does = _verbs(attack)
+    claim = _claim(rate, correct, (_noun(attack), done), interval_of(last.get("attack_success_rate_ci")))
+    control = _control(number(last.get("random_success_rate")), correct, does)
+    sentences = [f"With {budget_words(last['budget'])}{place}, {claim}{control}."]
+    if rate == 0:
+        sentences.append("That is what these attacks found, not a guarantee: a stronger attack may do better.")
+    else:
+        sentences += [*_first_budget(spent, correct), *_fall(attack, last)]
+        sentences += _no_better_than_chance(last)
+    if correct is not None and correct < FEW:
+        sentences.append(f"Only {correct} sequence{'' if correct == 1 else 's'} could be attacked: take this as rough.")
+    return sentences
+
+
+def _noun(attack: Metrics) -> str:
+    """What was attacked, in the singular."""
+    if is_unlabelled(attack):
+        return "sequence"
+    other = " of another class" if wanted_label(attack) and attack.get("task") != "multilabel" else ""
+    return f"correctly read sequence{other}"
+
+
+def _claim(rate: float, correct: int | None, words: tuple[str, str], interval: tuple[float, float]) -> str:
+    """Who (a noun) can be flipped (a participle), with the interval."""
+    one, done = words
+    noun = one.replace("sequence", "sequences")
+    known = not math.isnan(interval[0])
+    note = f" (95 % interval {percent_range(*interval)} %)" if known else ""
+    many = "" if correct is None else f"{correct:,} "
+    if correct == 1:
+        return f"the one {one} {'can be' if rate else 'was not'} {done}"
+    if rate == 0:
+        return f"none of the {many}{noun} was {done}{note}"
+    if rate == 1:
+        return f"all {many}{noun} can be {done}{note}"
+    if correct is not None and correct < FEW:
+        return f"{round(rate * correct)} of the {many}{noun} can be {done}{note}"
+    return f"{percent(rate)}{note.replace(' %)', ')')} of the {noun} can be {done}"
+
+
+def _control(rate: float, correct: int | None, does: str) -> str:
+    """What as many random changes do."""
+    if math.isnan(rate):
+        return ""
+    if rate == 0:
+        return f"; random changes {does} none"
+    count = rate * (correct or 0)
+    if correct is not None and 1 < correct < FEW and abs(count - round(count)) < 1e-6:
+        return f"; random changes {does} {round(count)} of them"
+    return f"; random changes {does} {percent(rate)}"
+
+
+def _fall(attack: Metrics, last: Metrics) -> list[str]:
+    clean, robust = number(attack.get("clean_accuracy")), number(last.get("robust_accuracy"))
+    if math.isnan(clean) or math.isnan(robust):
+        return []
+    return [f"Accuracy falls from {percent(clean)} to {percent(robust)}."]
+
+
+def _first_budget(spent: list[Metrics], correct: int | None) -> list[str]:
+    """What the smallest budget does already."""
+    first, rate = spent[0], number(spent[0].get("attack_success_rate"))
+    if len(spent) < 2 or not rate > 0 or (correct is not None and correct < 2):
+        return []
+    few = correct is not None and correct < FEW
+    share = f"{round(rate * (correct or 0))} of them" if few else f"{percent(rate)} of them"
+    size = f"{budget_size(first['budget']):g}"
+    if str(first["budget"]).strip().endswith("%"):
+        return [f"Changing {size} % of the letters is enough for {share}."]
+    return [f"{'A single letter is' if size == '1' else f'{size} letters are'} enough for {share}."]
+
+
+def _no_better_than_chance(last: Metrics) -> list[str]:
+    low, _ = interval_of(last.get("attack_success_rate_ci"))
+    _, high = interval_of(last.get("random_success_rate_ci"))
+    return ["The attack is not clearly better than random changes."] if low <= high else []
+
+
+def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: Sequence[str]) -> list[str]:
+    last, n = spent[-1], number(attack.get("n"))
+    shift, random_shift = number(last.get("mean_shift")), number(last.get("random_mean_shift"))
+    if math.isnan(shift):
+        return [f"With {budget_words(last['budget'])}{place}, no shift could be computed."]
+    value = f"predicted {one_line(labels[0])}" if len(labels) == 1 else "prediction"
+    verb, size = _movement(str(attack.get("goal") or ""), shift)
+    control = "" if math.isnan(random_shift) else f" (random changes: {figure(random_shift)})"
+    sentences = [f"With {budget_words(last['budget'])}{place}, the {value} {verb} {size} on average{control}."]
+    rate = number(last.get("attack_success_rate"))
+    if not math.isnan(rate):
+        sentences.append(_reached(rate, n, last))
+    clean, after = number(attack.get("clean_r2")), number(last.get("r2"))
+    if not (math.isnan(clean) or math.isnan(after)):
+        sentences.append(f"R² {'falls' if after < clean else 'goes'} from {figure(clean)} to {figure(after)}.")
+    if n < FEW:
+        sentences.append(f"Only {n:g} sequence{'' if n == 1 else 's'} could be attacked: take this as rough.")
+    return sentences
+
+
+def _movement(goal: str, shift: float) -> tuple[str, str]:
+    """A verb for a mean shift, and its size without the sign where the verb says it."""
+    wanted = 1 if " raised by " in goal else -1 if " lowered by " in goal else 0
+    if wanted * shift > 0:
+        return ("rises by" if wanted > 0 else "falls by"), figure(abs(shift))
+    return ("changes by" if wanted else "moves by"), figure(shift)
+
+
+def _reached(rate: float, n: float, last: Metrics) -> str:
+    """How often the shift that was asked for is reached."""
+    interval = interval_of(last.get("attack_success_rate_ci"))
+    note = "" if math.isnan(interval[0]) else f" (95 % interval {percent_range(*interval)} %)"
+    share = f"{round(rate * n)} of {n:g} sequences" if n < FEW else f"{percent(rate)} of the sequences"
+    random_rate = number(last.get("random_success_rate"))
+    control = "" if math.isnan(random_rate) else f"; with random changes, in {percent(random_rate)}"
+    return f"The shift asked for is reached in {share}{note}{control}."

@@ -1,0 +1,230 @@
+"""What would spoil a run, found before it starts: leaks between splits, impossible targets, unreadable letters.
+
+An *error* makes a reported number wrong or a run fail; a *warning* makes it weaker than it looks. Each check is a small
+generator over the records and their summary; :data:`CHECKS` lists them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqrobust.errors import DataError
+from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
+from seqrobust.sequences.targets import Task, encode_targets
+from seqrobust.sequences.wording import counted
+
+SHORT = 8
+"""Letters: below this few edits are a large part of a record."""
+AMBIGUOUS = 0.05
+"""Share of unknown letters in a record above which its prediction rests on guesses."""
+IMBALANCE = 20
+"""Commonest class to rarest class."""
+FEW = 30
+"""Records of a test split below which a 95 % interval of an accuracy is wider than a third."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something found in the records.
+
+    Attributes:
+        severity: ``error`` spoils a run, ``warning`` weakens it.
+        text: what was found.
+        fix: what to do about it.
+    """
+
+    severity: Literal["error", "warning"]
+    text: str
+    fix: str
+
+
+def check(sequences: SequenceSet, task: Task | None = None) -> list[Problem]:
+    """All problems of the records, errors first.
+
+    Args:
+        sequences: the records.
+        task: what a model is to learn from the targets; None leaves out what only a task can tell.
+    """
+    summary = describe(sequences)
+    found = [problem for search in CHECKS for problem in search(sequences, summary)]
+    found += _task_problems(sequences, summary, task)
+    return sorted(found, key=lambda problem: problem.severity != "error")
+
+
+def _error(text: str, fix: str) -> Problem:
+    return Problem(severity="error", text=text, fix=fix)
+
+
+def _warning(text: str, fix: str) -> Problem:
+    return Problem(severity="warning", text=text, fix=fix)
+
+
+def _copies(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    copies = summary.copies
+    for pair, count in copies.across.items():
+        yield _error(
+            f"{counted(count, 'sequence')} in more than one split ({pair}): the model has seen what it is tested on",
+            "draw splits that keep copies together, or drop the copies",
+        )
+    for pair, count in copies.other_strand_across.items():
+        yield _warning(
+            f"{counted(count, 'sequence')} with the reverse complement in another split ({pair})",
+            "keep both strands of a locus in one split",
+        )
+    if copies.conflicting:
+        yield _error(
+            f"{counted(copies.conflicting, 'sequence')} with more than one label: no model can be right on all of them",
+            "settle the label, or drop these records",
+        )
+    if copies.within:
+        yield _warning(
+            f"{counted(copies.within, 'repeat')} of a sequence in its own split: it counts twice in every figure",
+            "drop the copies, or mind that confidence intervals are too narrow",
+        )
+
+
+def _groups(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    if summary.groups_across:
+        yield _error(
+            f"{counted(len(summary.groups_across), 'group')} in more than one split: {_some(summary.groups_across)}",
+            "draw splits by group",
+        )
+    if summary.groups == 1 and summary.records > 1:
+        yield _warning("all records are in one group", "a split by group is impossible; check --group-column")
+
+
+def _splits(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    if sequences.splits is None:
+        return
+    names = set(summary.splits)
+    if "train" not in names:
+        yield _error(
+            f"no record is in the split train (there are {_some(sorted(names))})",
+            "map the values of the split column to train, valid and test",
+        )
+    elif names == {"train"}:
+        yield _warning("every record is in the split train: nothing is left to test on", "draw splits")
+    if strange := sorted(names - {"train", "valid", "test"}):
+        yield _warning(
+            f"unusual splits: {_some([name or 'no split at all' for name in strange])}",
+            "map them to train, valid or test, or they are left out",
+        )
+    if 0 < summary.splits.get("test", FEW) < FEW:
+        yield _warning(
+            f"the split test holds {counted(summary.splits['test'], 'record')}: every figure will have a wide interval",
+            f"test on {FEW} records or more",
+        )
+
+
+def _classes(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    for column, classes in summary.classes.items():
+        present = {name: counts for name, counts in classes.items() if name and counts}
+        if empty := [name for name, counts in classes.items() if not counts]:
+            yield _error(f"column {column!r} declares classes without a record: {_some(empty)}", "drop these classes")
+        if len(present) == 1 and summary.records > 1:
+            yield _error(f"column {column!r} holds one value only: {_some(list(present))}", "choose another target")
+        yield from _class_splits(column, present)
+        yield from _balance(column, {name: sum(counts.values()) for name, counts in present.items()})
+
+
+def _class_splits(column: str, classes: Mapping[str, Mapping[str, int]]) -> Iterator[Problem]:
+    seen = {split for counts in classes.values() for split in counts}
+    if seen <= {NO_SPLIT} or "train" not in seen:
+        return
+    untaught = [name for name, counts in classes.items() if "train" not in counts]
+    if untaught:
+        yield _error(
+            f"classes of column {column!r} that no training record has: {_some(untaught)}",
+            "draw splits by class, or drop these classes",
+        )
+    untested = [name for name, counts in classes.items() if "test" in seen and "test" not in counts]
+    if untested:
+        yield _warning(
+            f"classes of column {column!r} that no test record has: {_some(untested)}", "draw splits by class"
+        )
+
+
+def _balance(column: str, counts: Mapping[str, int]) -> Iterator[Problem]:
+    if len(counts) < 2:
+        return
+    rarest, commonest = min(counts, key=lambda c: counts[c]), max(counts, key=lambda c: counts[c])
+    if counts[commonest] >= IMBALANCE * counts[rarest]:
+        yield _warning(
+            f"uneven classes in column {column!r}: {commonest} {counts[commonest]}, {rarest} {counts[rarest]}",
+            "read balanced accuracy rather than accuracy, or join rare classes",
+        )
+
+
+def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    for column, spread in summary.ranges.items():
+        if spread.min == spread.max and column not in summary.classes and summary.records > 1:
+            yield _error(f"column {column!r} has the same value everywhere: {spread.min:g}", "choose another target")
+    for column, count in summary.missing.items():
+        if count:
+            yield _error(
+                f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
+                "fill it in, or keep only labelled records with --where",
+            )
+
+
+def _letters(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    unknown = (sequences.tokens == sequences.alphabet.unknown).sum(1)
+    if (blank := unknown == sequences.lengths).any():
+        yield _error(
+            f"{counted(int(blank.sum()), 'record')} of unknown letters only: {_named(sequences, blank)}",
+            "drop these records, or check the alphabet",
+        )
+    if (vague := (unknown > AMBIGUOUS * sequences.lengths) & ~blank).any():
+        many = counted(int(vague.sum()), "record")
+        yield _warning(
+            f"{many} with more than {AMBIGUOUS:.0%} ambiguous letters: {_named(sequences, vague)}",
+            "unknown letters are never edited and carry no evidence; drop these records",
+        )
+    if (short := sequences.lengths < SHORT).any():
+        yield _warning(
+            f"{counted(int(short.sum()), 'record')} shorter than {SHORT} letters: {_named(sequences, short)}",
+            "drop them, or mind that a few edits rewrite them",
+        )
+
+
+def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) -> Iterator[Problem]:
+    if task is None:
+        return
+    if sequences.targets is None:
+        yield _error(f"no target column for the task {task}", "name it with --target-column")
+        return
+    if any(summary.missing.values()):  # said already, and all that encoding would say
+        return
+    try:
+        encode_targets(sequences.targets, task)
+    except DataError as error:
+        found = ", ".join(text for text in (error.found, error.where) if text)
+        yield _error(
+            f"the targets do not suit the task {task}: {error.problem}" + (f" ({found})" if found else ""),
+            error.fix or error.expected or "choose another --task or --target-column",
+        )
+
+
+def _named(sequences: SequenceSet, chosen: NDArray[np.bool_]) -> str:
+    return _some([sequences.ids[i] for i in np.flatnonzero(chosen)])
+
+
+def _some(names: list[str] | tuple[str, ...], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" ... ({len(names)} in all)" if len(names) > most else "")
+
+
+CHECKS: tuple[Callable[[SequenceSet, Summary], Iterator[Problem]], ...] = (
+    _copies,
+    _groups,
+    _splits,
+    _classes,
+    _values,
+    _letters,
+)
+"""Every check, in the order of its report."""

@@ -1,0 +1,102 @@
+"""GenBank, GenPept, Swiss-Prot and UniProt XML: records with features, read by Biopython."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from Bio import BiopythonWarning, SeqIO
+from Bio.Seq import UndefinedSequenceError
+from Bio.SeqRecord import SeqRecord
+
+from seqrobust.alphabet import PROTEIN
+from seqrobust.errors import DataError
+from seqrobust.sequences.readers.features import is_unplaced, regions_of
+from seqrobust.sequences.readers.source import Source
+from seqrobust.sequences.readers.table import Table
+from seqrobust.sequences.wording import counted
+
+_PARSERS = {"genbank": "genbank", "swissprot": "swiss", "uniprot-xml": "uniprot-xml"}
+_SPOILED = re.compile("premature end|expected sequence length|truncated", re.IGNORECASE)
+_DESCRIBING = ("source", "Protein", "CDS", "gene")
+_TOO_LONG = ("translation", "transl_table", "codon_start")
+_EC = re.compile(r"\bEC[ =]((?:\d+|-)(?:\.(?:[nB]?\d+|-)){1,3})")
+
+
+def read_flatfile(source: Source) -> Table:
+    """Rows of an annotated flat file.
+
+    Columns: ``id`` (with its version), ``name``, ``description``, ``organism``, ``sequence``, ``EC_number`` and every
+    qualifier of the record's source, protein, coding sequence and gene; several values are joined by ``;``.
+
+    Raises DataError for a damaged file, or a record without its sequence.
+    """
+    records = _parse(source)
+    columns = pd.DataFrame([_row(source, record) for record in records], dtype=object).fillna("")
+    unplaced = sum(is_unplaced(feature) for record in records for feature in record.features)
+    notices = (f"no region for {counted(unplaced, 'feature')} with an unknown end",) if unplaced else ()
+    protein = all(record.annotations.get("molecule_type") == "protein" for record in records)
+    return Table(
+        columns=columns,
+        where=lambda row: f"record {row + 1}",
+        regions=[[region for feature in record.features for region in regions_of(feature)] for record in records],
+        alphabet=PROTEIN if protein else None,
+        notices=notices,
+    )
+
+
+def _parse(source: Source) -> list[SeqRecord]:
+    xml = source.format == "uniprot-xml"
+    handle: Any = io.BytesIO(source.data) if xml else io.StringIO(source.text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            records = list(SeqIO.parse(handle, _PARSERS[source.format]))
+        except Exception as error:  # Biopython's parsers raise whatever their input makes them stumble on
+            raise _damaged(source, f"{type(error).__name__}: {error}") from None
+    for warning in caught:
+        # Biopython only warns of a sequence that breaks off; half a sequence must not pass for a whole one.
+        if issubclass(warning.category, BiopythonWarning) and _SPOILED.search(str(warning.message)):
+            raise _damaged(source, str(warning.message))
+    if not records:
+        raise DataError("the file holds no record", expected=source.format, where=str(source.path))
+    return records
+
+
+def _damaged(source: Source, found: str) -> DataError:
+    return DataError(
+        f"the file cannot be read as {source.format}",
+        found=found[:200],
+        where=str(source.path),
+        fix="check that it is whole; download it again",
+    )
+
+
+def _row(source: Source, record: SeqRecord) -> dict[str, str]:
+    try:
+        sequence = str(record.seq)
+    except UndefinedSequenceError:
+        raise DataError(
+            "a record has no sequence",
+            where=f"{source.path}, record {record.id!r}",
+            fix="download the record with its sequence (NCBI calls this GenBank (full), or gbwithparts)",
+        ) from None
+    organism = str(record.annotations.get("organism", "")).strip(".")
+    row = {"id": record.id, "name": record.name, "description": record.description, "organism": organism}
+    values: dict[str, list[str]] = {}
+    for feature in record.features:
+        if feature.type in _DESCRIBING:
+            for key, given in feature.qualifiers.items():
+                if key not in _TOO_LONG and key not in row:
+                    values.setdefault(key, []).extend(map(str, given if isinstance(given, list) else [given]))
+    if "EC_number" not in values and (numbers := _EC.findall(record.description)):
+        values["EC_number"] = numbers
+    return {**row, **{key: _joined(given) for key, given in values.items()}, "sequence": sequence}
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ";".join(dict.fromkeys(values))

@@ -1,0 +1,225 @@
+"""From a file to a :class:`SequenceSet`: find columns, settle the alphabet, place regions, and say what was changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seqrobust.alphabet import PROTEIN, Alphabet
+from seqrobust.errors import DataError
+from seqrobust.sequences.readers.annotation import annotated
+from seqrobust.sequences.readers.fasta import read_fasta
+from seqrobust.sequences.readers.flatfile import read_flatfile
+from seqrobust.sequences.readers.intervals import read_bed
+from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
+from seqrobust.sequences.readers.source import Source, open_source
+from seqrobust.sequences.readers.table import Columns, Table, Where
+from seqrobust.sequences.readers.tabular import read_delimited, read_parquet
+from seqrobust.sequences.regions import Region, parse_regions
+from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.wording import counted
+
+_READERS: dict[str, Callable[[Source], Table]] = {
+    "fasta": read_fasta,
+    "csv": read_delimited,
+    "tsv": read_delimited,
+    "parquet": read_parquet,
+    "genbank": read_flatfile,
+    "swissprot": read_flatfile,
+    "uniprot-xml": read_flatfile,
+}
+_INTEGER = re.compile(r"0|-?[1-9]\d*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """Records and what there is to say about how they were read.
+
+    Attributes:
+        sequences: the records.
+        notices: one sentence each: what was guessed, changed or left out.
+    """
+
+    sequences: SequenceSet
+    notices: tuple[str, ...]
+
+
+def read_sequences(
+    path: Path | str,
+    *,
+    alphabet: Alphabet | None = None,
+    format: str | None = None,
+    columns: Columns | None = None,
+    genome: Path | None = None,
+    annotation: Path | None = None,
+    where: Where | None = None,
+    max_length: int | None = None,
+) -> Loaded:
+    """Records of a FASTA, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, plain or gzip.
+
+    Args:
+        path: the file; its suffix tells the format.
+        alphabet: what the letters mean; None takes what the file says or guesses from the letters, with a notice.
+        format: a format to force.
+        columns: which column holds what; None looks for the usual names.
+        genome: FASTA that a BED file's intervals are cut from.
+        annotation: GFF3 or BED file whose features become regions beside the file's own.
+        where: keep only rows with these column values.
+        max_length: keep only so many letters of a record, with the regions on them.
+
+    Raises DataError that names the file and the line or record of whatever cannot be used.
+    """
+    source = open_source(Path(path), format)
+    try:
+        table = read_bed(source, genome) if source.format == "bed" else _READERS[source.format](source)
+        return _assembled(source, table.filtered(where or {}), columns or Columns(), alphabet, annotation, max_length)
+    except DataError as error:
+        if any(str(file) in (error.where or "") for file in (path, genome, annotation) if file is not None):
+            raise
+        raise error.at(str(path)) from None
+
+
+def _assembled(
+    source: Source,
+    table: Table,
+    columns: Columns,
+    alphabet: Alphabet | None,
+    annotation: Path | None,
+    max_length: int | None,
+) -> Loaded:
+    notices = list(table.notices)
+    texts = _sequences(table, columns)
+    alphabet, said = _alphabet(alphabet, table, texts)
+    texts, repaired = _repaired(texts, alphabet)
+    ids, renamed = _ids(table, columns)
+    splits = _optional(table, "split", columns.split)
+    groups, ungrouped = _groups(table, columns, ids)
+    regions = _regions(table, columns, source)
+    notices += [*said, *repaired, *renamed, *ungrouped]
+    if annotation is not None:
+        added, unplaced = annotated(annotation, ids, [len(text) for text in texts], table.places)
+        regions = added if regions is None else [[*own, *more] for own, more in zip(regions, added, strict=True)]
+        notices += unplaced
+    targets, chosen = _targets(table, columns)
+    sequences = SequenceSet.from_texts(
+        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions
+    )
+    sequences, cut = _cropped(sequences, max_length)
+    return Loaded(sequences=sequences, notices=(*notices, *chosen, *cut))
+
+
+def _sequences(table: Table, columns: Columns) -> list[str]:
+    name = table.column("sequence", columns.sequence)
+    if name is None:
+        raise DataError(
+            "no column holds sequences",
+            expected="a column called sequence or seq",
+            found=", ".join(map(str, table.columns.columns)),
+            fix="name it with --sequence-column",
+        )
+    texts = [text.strip() for text in table.texts(name)]
+    if not texts:
+        raise DataError("the file holds no record", found="a header and nothing below it")
+    if "" in texts:
+        raise DataError("a sequence is empty", where=table.where(texts.index("")), fix="drop the record")
+    return texts
+
+
+def _alphabet(given: Alphabet | None, table: Table, texts: list[str]) -> tuple[Alphabet, list[str]]:
+    if given is not None:
+        return given, []
+    if table.alphabet is not None:
+        return table.alphabet, []
+    guessed = guess_alphabet(texts)
+    return guessed, [f"alphabet {guessed.name}, guessed from the letters"]
+
+
+def _repaired(texts: list[str], alphabet: Alphabet) -> tuple[list[str], list[str]]:
+    notices = []
+    if alphabet.name == PROTEIN.name and (stops := sum(text.endswith("*") for text in texts)):
+        texts = [text.removesuffix("*") for text in texts]
+        notices.append(f"a trailing * removed from {counted(stops, 'record')}")
+    if has_lower_case(texts):
+        lower = sum(not text.isupper() for text in texts)
+        notices.append(f"lower-case letters in {counted(lower, 'record')} read as upper case")
+    return texts, notices
+
+
+def _ids(table: Table, columns: Columns) -> tuple[list[str], list[str]]:
+    given = _optional(table, "id", columns.id)
+    if given is None:
+        return [f"seq{row + 1}" for row in range(len(table))], ["no id column: records are called seq1, seq2 ..."]
+    notices = []
+    if empty := given.count(""):
+        given = [name or f"seq{row + 1}" for row, name in enumerate(given)]
+        notices.append(f"{counted(empty, 'record')} without an id called seq and the row number")
+    if repeats := len(given) - len(set(given)):
+        notices.append(f"{counted(repeats, 'repeated id')}: later ones got #2, #3 ... behind them")
+    return given, notices
+
+
+def _optional(table: Table, role: str, name: str | None) -> list[str] | None:
+    column = table.column(role, name)
+    return None if column is None else [value.strip() for value in table.texts(column)]
+
+
+def _groups(table: Table, columns: Columns, ids: Sequence[str]) -> tuple[list[str] | None, list[str]]:
+    groups = _optional(table, "group", columns.group)
+    if groups is None or not (empty := groups.count("")):
+        return groups, []
+    # One empty name would bind unrelated records into one group.
+    alone = [group or f"only {name}" for group, name in zip(groups, ids, strict=True)]
+    return alone, [f"{counted(empty, 'record')} without a group, each now a group of its own"]
+
+
+def _regions(table: Table, columns: Columns, source: Source) -> list[list[Region]] | None:
+    given = _optional(table, "regions", columns.regions)
+    if given is None:
+        return table.regions
+    parse = lru_cache(maxsize=None)(parse_regions)
+    own = table.regions or [[]] * len(given)
+    return [[*own[row], *_parsed(parse, text, source, table, row)] for row, text in enumerate(given)]
+
+
+def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, table: Table, row: int) -> list[Region]:
+    try:
+        return parse(text)
+    except DataError as error:
+        raise error.at(f"{source.path}, {table.where(row)}") from None
+
+
+def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[str]]:
+    usual = table.column("targets", None)
+    names = [str(table.column("target", name)) for name in columns.targets] or ([usual] if usual else [])
+    if not names:
+        return None, []
+    values = pd.DataFrame({name: _typed(table, name) for name in names})
+    return values, [] if columns.targets else [f"targets from column {usual!r}"]
+
+
+def _typed(table: Table, name: str) -> pd.Series:
+    """Whole numbers as numbers, other text as it stands: the class 1.10 is not the class 1.1, nor 007 the class 7."""
+    column = table.columns[name]
+    if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
+        return column
+    texts = [text.strip() for text in table.texts(name)]
+    if all(_INTEGER.fullmatch(text) and len(text) < 18 for text in texts):
+        return pd.Series(np.array(texts, np.int64) if texts else [], name=name)
+    return pd.Series(texts, name=name, dtype=object)
+
+
+def _cropped(sequences: SequenceSet, max_length: int | None) -> tuple[SequenceSet, list[str]]:
+    if max_length is None:
+        return sequences, []
+    if max_length < 1:
+        raise DataError(
+            "a record keeps at least one letter", expected="a max length of 1 or more", found=str(max_length)
+        )
+    longer = int((sequences.lengths > max_length).sum())
+    return sequences.cropped(max_length), [f"{counted(longer, 'record')} cut to {max_length} letters"] if longer else []

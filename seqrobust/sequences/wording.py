@@ -1,0 +1,12 @@
+"""Numbers with their nouns, so that no message says ``1 records``."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, with an ``s`` unless the number is one.
+
+    >>> counted(1, "record"), counted(12, "record")
+    ('1 record', '12 records')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,111 @@
+"""Records written to a file that the readers take back: TSV, CSV, Parquet or FASTA, the text ones also gzipped.
+
+A table has the columns ``id, split, <targets>, group, sequence, regions`` (those there are); a FASTA header carries the
+same as ``>id key=value``. Files appear whole or not at all, and equal records give equal bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from seqrobust.errors import DataError
+from seqrobust.sequences.regions import format_regions
+from seqrobust.sequences.sequence_set import SequenceSet
+
+WRITABLE = (".tsv", ".csv", ".parquet", ".fa", ".fasta", ".fna", ".faa")
+"""Suffixes that can be written; each but ``.parquet`` also behind ``.gz``."""
+
+_FASTA_WIDTH = 80
+_FASTA_KEY = re.compile(r"[A-Za-z_][\w.-]*")
+
+
+def write_sequences(sequences: SequenceSet, path: Path | str) -> None:
+    """Write records, in the format of the path's suffix; missing folders are made.
+
+    Raises DataError for an unknown suffix, a column that a FASTA header cannot carry, or a place nothing can be
+    written to.
+    """
+    path = Path(path)
+    zipped = path.suffix.lower() == ".gz"
+    suffix = path.with_suffix("").suffix.lower() if zipped else path.suffix.lower()
+    if suffix not in WRITABLE or (zipped and suffix == ".parquet"):
+        raise DataError(
+            "records cannot be written in that format",
+            expected=", ".join(WRITABLE) + "; text also with .gz",
+            found=repr(path.name),
+        )
+    table = as_table(sequences)
+    try:
+        with replacing(path) as temporary:
+            if suffix == ".parquet":
+                table.to_parquet(temporary, index=False)
+            else:
+                data = _text(table, suffix).encode()
+                # No time stamp: the same records give the same bytes.
+                temporary.write_bytes(gzip.compress(data, mtime=0) if zipped else data)
+    except OSError as error:
+        raise DataError("the file cannot be written", found=str(error), where=str(path)) from None
+
+
+def as_table(sequences: SequenceSet) -> pd.DataFrame:
+    """One row per record: id, split, target columns, group, sequence, regions; without the columns that are not there.
+
+    Raises DataError for a target column with one of those names.
+    """
+    columns: dict[str, object] = {"id": list(sequences.ids)}
+    if sequences.splits is not None:
+        columns["split"] = sequences.splits.tolist()
+    if sequences.targets is not None:
+        taken = {"id", "split", "group", "sequence", "regions"} & set(map(str, sequences.targets.columns))
+        if taken:
+            raise DataError("a target column has a reserved name", found=", ".join(sorted(taken)), fix="rename it")
+        columns |= {str(name): sequences.targets[name].to_numpy() for name in sequences.targets.columns}
+    if sequences.groups is not None:
+        columns["group"] = sequences.groups.tolist()
+    columns["sequence"] = sequences.texts
+    if len(sequences.regions):
+        columns["regions"] = [format_regions(sequences.regions.of(record)) for record in range(len(sequences))]
+    table: pd.DataFrame = pd.DataFrame(columns)
+    return table
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``: it takes its place when the block ends well, else it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _text(table: pd.DataFrame, suffix: str) -> str:
+    if suffix in (".tsv", ".csv"):
+        return table.to_csv(index=False, sep="\t" if suffix == ".tsv" else ",", lineterminator="\n")
+    keys = [str(name) for name in table.columns if name not in ("id", "sequence")]
+    if wrong := [key for key in keys if not _FASTA_KEY.fullmatch(key)]:
+        raise DataError(
+            "a column's name cannot stand in a FASTA header",
+            expected="letters, digits, _ . and -",
+            found=", ".join(map(repr, wrong)),
+            fix="rename it, or write a table (.tsv, .csv, .parquet)",
+        )
+    written = io.StringIO()
+    for row in table.to_dict("records"):
+        said = "".join(f" {key}={row[key]}" for key in keys if str(row[key]) != "" and not pd.isna(row[key]))
+        written.write(f">{row['id']}{said}\n")
+        sequence = str(row["sequence"])
+        written.writelines(
+            sequence[start : start + _FASTA_WIDTH] + "\n" for start in range(0, len(sequence), _FASTA_WIDTH)
+        )
+    return written.getvalue()
