@@ -1,1 +1,19 @@
-"""models"""
+"""Models: our own architectures, checkpoints, a stranger's modules, and the predictor that wraps any of them."""
+
+from seqrobust.models.base import SequenceModel
+from seqrobust.models.checkpoint import ModelCard, load_checkpoint, save_checkpoint
+from seqrobust.models.loading import load_module
+from seqrobust.models.predictor import Predictor
+from seqrobust.models.registry import ARCHITECTURES, build_model, default_hyperparameters
+
+__all__ = [
+    "ARCHITECTURES",
+    "ModelCard",
+    "Predictor",
+    "SequenceModel",
+    "build_model",
+    "default_hyperparameters",
+    "load_checkpoint",
+    "load_module",
+    "save_checkpoint",
+]

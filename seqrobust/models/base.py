@@ -23,8 +23,8 @@ class SequenceModel(nn.Module):
         architecture: its name in the registry.
         hyperparameters: what it was built with, defaults included.
         input_length: fixed input size of a model with a flattened head, else None.
-        output_mean, output_std: (outputs,) buffers; scores are multiplied and shifted by them last, so that a regression
-            trains on standardised values and speaks in the units of its targets.
+        output_mean, output_std: (outputs,) buffers that scale and shift the scores last, so that a regression trains
+            on standardised values and speaks in the units of its targets.
     """
 
     output_mean: Tensor

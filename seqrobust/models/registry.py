@@ -48,7 +48,7 @@ def build_model(
         _check(architecture, name, value, defaults)
     chosen = {**defaults, **hyperparameters}
     # Keyword arguments are checked above; the classes share no signature that mypy could check them against.
-    model = ARCHITECTURES[architecture](alphabet_size, outputs, input_length, **chosen)  # type: ignore[call-arg,arg-type]
+    model = ARCHITECTURES[architecture](alphabet_size, outputs, input_length, **chosen)  # type: ignore[call-arg]
     model.architecture = architecture
     model.hyperparameters = chosen
     return model
