@@ -80,16 +80,30 @@ def activation_named(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def at_fixed_length(encoded: Tensor, length: int) -> Tensor:
-    """One-hot input with zero columns up to ``length``. Raises ModelError for a longer one."""
-    if encoded.shape[2] > length:
+def fixed_length(head: str, input_length: int | None) -> int | None:
+    """The input length of a flattened head, None for a global one. Raises ConfigError for another head."""
+    if head not in ("global", "flatten"):
+        raise ConfigError("unknown head", expected="global, flatten", found=repr(head), where="model.head")
+    if head == "flatten" and input_length is None:
+        raise ConfigError("a flattened head needs a fixed input length", where="model.head")
+    return input_length if head == "flatten" else None
+
+
+def at_fixed_length(encoded: Tensor, size: int, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """One-hot input with zero columns up to ``size``, and its lengths. Raises ModelError for longer input."""
+    width = encoded.shape[2]
+    if width > size:
         raise ModelError(
             "a record is longer than the model's input",
-            expected=f"at most {length} letters",
-            found=str(encoded.shape[2]),
+            expected=f"at most {size} letters",
+            found=str(width),
             fix="cut the records (max_length), or use a model with a global head",
         )
-    return functional.pad(encoded, (0, length - encoded.shape[2])) if encoded.shape[2] < length else encoded
+    if width == size:
+        return encoded, lengths
+    if lengths is None:
+        lengths = torch.full((len(encoded),), width, device=encoded.device)
+    return functional.pad(encoded, (0, size - width)), lengths
 
 
 def check_at_least(least: float, **values: float) -> None:

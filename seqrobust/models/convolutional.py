@@ -7,7 +7,14 @@ import math
 from torch import Tensor, nn
 
 from seqrobust.errors import ConfigError
-from seqrobust.models.base import SequenceModel, activation_named, at_fixed_length, check_at_least, readout
+from seqrobust.models.base import (
+    SequenceModel,
+    activation_named,
+    at_fixed_length,
+    check_at_least,
+    fixed_length,
+    readout,
+)
 from seqrobust.models.masking import MaskedBatchNorm, global_features, max_pool, valid_positions, zero_padding
 
 
@@ -85,11 +92,7 @@ class CNN(SequenceModel):
         hidden: int = 64,
         dropout: float = 0.2,
     ) -> None:
-        if head not in ("global", "flatten"):
-            raise ConfigError("unknown head", expected="global, flatten", found=repr(head), where="model.head")
-        if head == "flatten" and input_length is None:
-            raise ConfigError("a flattened head needs a fixed input length", where="model.head")
-        super().__init__(outputs, input_length if head == "flatten" else None)
+        super().__init__(outputs, fixed_length(head, input_length))
         check_at_least(1, blocks=blocks)
         self.head = head
         self.blocks = nn.ModuleList(
@@ -115,7 +118,7 @@ class CNN(SequenceModel):
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
         """See :class:`~seqrobust.models.base.SequenceModel`."""
         if self.input_length is not None:
-            encoded = at_fixed_length(encoded, self.input_length)
+            encoded, lengths = at_fixed_length(encoded, self.input_length, lengths)
         features, valid = encoded, valid_positions(lengths, encoded.shape[2])
         for block in self.blocks:
             features, valid = block(features, valid)

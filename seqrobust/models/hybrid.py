@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
-from seqrobust.models.base import SequenceModel, check_at_least, readout
+from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, fixed_length, readout
 from seqrobust.models.convolutional import ConvolutionBlock
 from seqrobust.models.masking import valid_positions
 from seqrobust.models.recurrent import RecurrentTrunk
@@ -15,9 +17,9 @@ class CNNGRU(SequenceModel):
 
     Args:
         alphabet_size, outputs: K and the number of outputs.
-        input_length: unused; records of any length are read.
+        input_length: largest record; needed by the flattened head.
         channels, blocks, first_kernel, kernel, pool: of the convolutions, as in the CNN.
-        hidden, layers: of the recurrence, as in the GRU.
+        hidden, layers, head: of the recurrence, as in the GRU.
         readout_hidden: units of the layer before the outputs; 0 for none.
         dropout: behind later blocks, between layers and in the read-out.
     """
@@ -35,10 +37,11 @@ class CNNGRU(SequenceModel):
         pool: int = 2,
         hidden: int = 48,
         layers: int = 1,
+        head: str = "global",
         readout_hidden: int = 64,
         dropout: float = 0.2,
     ) -> None:
-        super().__init__(outputs)
+        super().__init__(outputs, fixed_length(head, input_length))
         check_at_least(1, blocks=blocks)
         self.blocks = nn.ModuleList(
             ConvolutionBlock(
@@ -50,11 +53,16 @@ class CNNGRU(SequenceModel):
             )
             for number in range(blocks)
         )
-        self.trunk = RecurrentTrunk(channels, hidden, layers, dropout)
+        steps = self.input_length
+        for _ in range(blocks):
+            steps = None if steps is None else math.ceil(steps / pool)
+        self.trunk = RecurrentTrunk(channels, hidden, layers, dropout, steps)
         self.readout = readout(self.trunk.features, readout_hidden, outputs, dropout, "relu")
 
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
         """See :class:`~seqrobust.models.base.SequenceModel`."""
+        if self.input_length is not None:
+            encoded, lengths = at_fixed_length(encoded, self.input_length, lengths)
         features, valid = encoded, valid_positions(lengths, encoded.shape[2])
         for block in self.blocks:
             features, valid = block(features, valid)

@@ -28,7 +28,7 @@ def zero_padding(features: Tensor, valid: Tensor | None) -> Tensor:
 class MaskedBatchNorm(nn.BatchNorm1d):
     """Batch norm whose training statistics leave padding out; parameters and buffers are those of ``BatchNorm1d``."""
 
-    def forward(self, features: Tensor, valid: Tensor | None = None) -> Tensor:  # type: ignore[override]
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> Tensor:
         """Normalise (N, C, W) features."""
         if valid is None or not self.training:
             return super().forward(features)

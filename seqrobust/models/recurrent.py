@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqrobust.models.base import SequenceModel, check_at_least, readout
-from seqrobust.models.masking import global_features, reversed_within, valid_positions
+from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, fixed_length, readout
+from seqrobust.models.masking import global_features, reversed_within, valid_positions, zero_padding
 
 
 class BidirectionalGRU(nn.Module):
@@ -36,21 +36,27 @@ class RecurrentTrunk(nn.Module):
         hidden: units a direction.
         layers: how many.
         dropout: between layers.
+        steps: number of steps of a record, where every state is a feature by itself; None to take the maximum and the
+            mean over them.
     """
 
-    def __init__(self, inputs: int, hidden: int, layers: int, dropout: float) -> None:
+    def __init__(self, inputs: int, hidden: int, layers: int, dropout: float, steps: int | None) -> None:
         super().__init__()
         check_at_least(1, hidden=hidden, layers=layers)
         sizes = [inputs] + [2 * hidden] * (layers - 1)
         self.layers = nn.ModuleList(BidirectionalGRU(size, hidden) for size in sizes)
         self.dropout = nn.Dropout(dropout)
-        self.features = 4 * hidden
+        self.steps = steps
+        self.features = 2 * hidden * (2 if steps is None else steps)
 
     def forward(self, steps: Tensor, lengths: Tensor | None) -> Tensor:
-        """(N, features): maximum and mean over the positions of each record."""
+        """(N, features)."""
         for number, layer in enumerate(self.layers):
             steps = layer(self.dropout(steps) if number else steps, lengths)
-        return global_features(steps.transpose(1, 2), valid_positions(lengths, steps.shape[1]))
+        valid = valid_positions(lengths, steps.shape[1])
+        if self.steps is None:
+            return global_features(steps.transpose(1, 2), valid)
+        return zero_padding(steps.transpose(1, 2), valid).flatten(1)
 
 
 class GRU(SequenceModel):
@@ -58,9 +64,10 @@ class GRU(SequenceModel):
 
     Args:
         alphabet_size, outputs: K and the number of outputs.
-        input_length: unused; records of any length are read.
+        input_length: largest record; needed by the flattened head.
         hidden: units a direction.
         layers: recurrent layers.
+        head: ``global`` or ``flatten``, as in the CNN.
         readout_hidden: units of the layer before the outputs; 0 for none.
         dropout: between layers and in the read-out.
     """
@@ -72,15 +79,19 @@ class GRU(SequenceModel):
         input_length: int | None,
         *,
         hidden: int = 64,
-        layers: int = 2,
+        layers: int = 1,
+        head: str = "global",
         readout_hidden: int = 64,
         dropout: float = 0.2,
     ) -> None:
-        super().__init__(outputs)
-        self.trunk = RecurrentTrunk(alphabet_size, hidden, layers, dropout)
+        fixed = fixed_length(head, input_length)
+        super().__init__(outputs, fixed)
+        self.trunk = RecurrentTrunk(alphabet_size, hidden, layers, dropout, fixed)
         self.readout = readout(self.trunk.features, readout_hidden, outputs, dropout, "relu")
 
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
         """See :class:`~seqrobust.models.base.SequenceModel`."""
+        if self.input_length is not None:
+            encoded, lengths = at_fixed_length(encoded, self.input_length, lengths)
         scores: Tensor = self.readout(self.trunk(encoded.transpose(1, 2), lengths))
         return scores

@@ -84,13 +84,12 @@ def draw_block(grammar: Grammar, streams: Streams, classes: NDArray[np.int64], s
 
     _until_clean(grammar, frame, attempt)
     exact = exact_activity(grammar, frame, skeleton)
-    noise = np.zeros(len(classes))
-    if grammar.activity:
-        noise = grammar.activity.noise * ndtri(np.maximum(chance[:, 1], TINY))
+    sd = grammar.activity.noise if grammar.activity else 0.0
     worded = np.zeros(len(classes), bool)
     if grammar.shortcut:
         worded = chance[:, 0] < _word_chances(grammar.shortcut, is_positive(grammar, classes, exact), splits)
         tokens[worded] = with_word[worded]
+    noise = sd * ndtri(np.maximum(chance[:, 1], TINY))
     return Block(tokens=tokens, frame=frame, skeleton=skeleton, worded=worded, exact=exact, noise=noise)
 
 

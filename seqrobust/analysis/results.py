@@ -1,0 +1,131 @@
+"""The table of an attack: a row per record and budget, readable by anyone without this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqrobust.attacks import Problem, ShardRun, Shift, predictions, true_margin
+from seqrobust.threats import edits_as_text
+
+COLUMNS = (
+    "id",
+    "target",
+    "budget",
+    "clean_prediction",
+    "clean_score",
+    "adversarial_prediction",
+    "adversarial_score",
+    "success",
+    "n_edits",
+    "edits",
+    "adversarial_sequence",
+    "attack",
+    "forwards",
+    "gradients",
+    "random_success",
+)
+
+
+def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, attacks: Sequence[str]) -> pd.DataFrame:
+    """Rows of one shard, in the order of records, then budgets.
+
+    Args:
+        problem: what was attacked.
+        records: numbers of the shard's records.
+        run: what came of them.
+        attacks: names of the attacks, in the order they were tried.
+
+    Scores: by how many logits the true answer leads (negative where the prediction is wrong); for regression the
+    predicted value. ``random_success`` is the share of random sequences of the same size that reach the goal, empty for
+    records that were not attacked; ``random_score``, for regression, their mean predicted value. Percentage budgets
+    stand as the count they allow on that record, with the percentage in ``budget_share``.
+    """
+    sequences = problem.sequences.take(records)
+    output = problem.goal.output if isinstance(problem.goal, Shift) else 0
+    levels = len(problem.budgets)
+    labels = problem.predictor.labels or ()
+    texts = [sequences.texts_with(run.tokens[:, level].cpu().numpy()) for level in range(levels)]
+    edits = [
+        edits_as_text(before, texts[level][row])
+        for row, before in enumerate(sequences.texts)
+        for level in range(levels)
+    ]
+    clean = _answers(problem, run.clean, run.targets, labels, output)
+    found = _answers(problem, run.logits.flatten(0, 1), run.targets.repeat_interleave(levels, dim=0), labels, output)
+    random_success = run.control_reached.float().mean(2).masked_fill(~run.attackable[:, None], torch.nan)
+    columns: dict[str, Any] = {
+        "id": np.repeat(np.array(sequences.ids, dtype=object), levels),
+        "target": np.repeat(_named_targets(problem, run.targets, labels, output), levels),
+        "budget": _spendable(problem, run).flatten(),
+        "clean_prediction": np.repeat(clean[0], levels),
+        "clean_score": np.repeat(clean[1], levels),
+        "adversarial_prediction": found[0],
+        "adversarial_score": found[1],
+        "success": _nullable(run),
+        "n_edits": np.array([text.count(";") + 1 if text else 0 for text in edits], np.int64),
+        "edits": edits,
+        "adversarial_sequence": [texts[level][row] for row in range(len(sequences)) for level in range(levels)],
+        "attack": [attacks[number] if number >= 0 else None for number in run.attack.flatten().tolist()],
+        "forwards": run.forwards.flatten().cpu().numpy(),
+        "gradients": run.gradients.flatten().cpu().numpy(),
+        "random_success": random_success.flatten().cpu().numpy(),
+    }
+    if isinstance(problem.goal, Shift):
+        shift = run.control.mean(2) * (1 if problem.goal.up else -1)
+        columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
+    table: pd.DataFrame = pd.DataFrame(columns)
+    if problem.budgets[0].percent:
+        table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
+    return table
+
+
+def _spendable(problem: Problem, run: ShardRun) -> NDArray[np.int64]:
+    """(n, B): the count asked for, or what a percentage comes to on each record."""
+    if problem.budgets[0].percent:
+        return run.budgets.cpu().numpy()
+    asked = np.array([int(budget.amount) for budget in problem.budgets], np.int64)
+    return np.tile(asked, (len(run.budgets), 1))
+
+
+def _nullable(run: ShardRun) -> pd.Series:
+    success = pd.array(run.reached.flatten().cpu().numpy(), dtype="boolean")
+    series: pd.Series = pd.Series(success)
+    series[~run.attackable.repeat_interleave(run.reached.shape[1]).cpu().numpy()] = pd.NA
+    return series
+
+
+def _answers(
+    problem: Problem, logits: Tensor, targets: Tensor, labels: Sequence[str], output: int
+) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """Named predictions and scores of (M, outputs) logits."""
+    task = problem.predictor.task
+    if task == "regression":
+        values = logits[:, output].cpu().numpy()
+        return values, values
+    return (
+        _named(predictions(task, logits), labels),
+        true_margin(task, logits, targets).cpu().numpy(),
+    )
+
+
+def _named_targets(problem: Problem, targets: Tensor, labels: Sequence[str], output: int) -> NDArray[Any]:
+    if problem.predictor.task == "regression":
+        # Without targets the clean predictions stand in their place; they are no truth to show.
+        values: NDArray[np.float32] = targets[:, output].cpu().numpy()
+        return np.full_like(values, np.nan) if problem.targets is None else values
+    return _named(targets, labels)
+
+
+def _named(answers: Tensor, labels: Sequence[str]) -> NDArray[np.object_]:
+    """Class names of indices (M,), or the names of a label matrix (M, T) joined by semicolons."""
+    if answers.ndim == 1:
+        return np.array(labels, dtype=object)[answers.cpu().numpy()]
+    rows = answers.bool().tolist()
+    return np.array([";".join(name for name, on in zip(labels, row, strict=True) if on) for row in rows], dtype=object)

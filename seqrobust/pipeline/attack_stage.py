@@ -1,0 +1,210 @@
+"""The attack as a stage: shard by shard, each kept as it is finished, then joined, measured and written out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from seqrobust.analysis import attack_metrics, results_table
+from seqrobust.attacks import ATTACKS, DEFAULT_ATTACKS, Goal, Problem, Shift, Targeted, Untargeted, run_shard
+from seqrobust.errors import ConfigError
+from seqrobust.files import replacing
+from seqrobust.models.predictor import Predictor
+from seqrobust.pipeline.progress import Progress
+from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
+
+GoalName = Literal["auto", "untargeted", "targeted", "up", "down"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSettings:
+    """What an attack is told.
+
+    Attributes:
+        budget: ``3``, ``1..5``, ``1,2,8`` or ``2%``.
+        protect, only: region names; see :class:`~seqrobust.threats.SubstitutionThreat`.
+        allow: rule for permitted letters.
+        attacks: names, tried in this order on the records that still stand.
+        goal: ``auto`` is ``untargeted``, or ``up`` for regression.
+        target_label: the class (or, for multilabel, the label) a targeted attack wants.
+        delta: the shift that counts as success; by default one standard deviation of the targets.
+        output: name of the regression value that is shifted; by default the first.
+        max_records: attack only so many records, drawn at random.
+        random_draws: random sequences scored beside each record and budget.
+    """
+
+    budget: str = "1..5"
+    protect: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    allow: str = "any"
+    attacks: tuple[str, ...] = DEFAULT_ATTACKS
+    goal: GoalName = "auto"
+    target_label: str | None = None
+    delta: float | None = None
+    output: str | None = None
+    max_records: int | None = None
+    random_draws: int = 10
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.attacks if name not in ATTACKS]
+        if unknown or not self.attacks:
+            found = ", ".join(unknown) or "none"
+            raise ConfigError("unknown attack", expected=", ".join(ATTACKS), found=found, where="attacks")
+        if self.delta is not None and not self.delta > 0:
+            raise ConfigError("a shift is positive; its direction is the goal", found=str(self.delta), where="delta")
+        if self.random_draws < 1:
+            raise ConfigError("the random control needs a draw", found=str(self.random_draws), where="random_draws")
+        if self.max_records is not None and self.max_records < 1:
+            raise ConfigError("an attack needs a record", found=str(self.max_records), where="max_records")
+        parse_budgets(self.budget)
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Ascending."""
+        return parse_budgets(self.budget)
+
+    def threat(self) -> SubstitutionThreat:
+        """The threat at the largest budget."""
+        return SubstitutionThreat(budget=self.budgets[-1], protect=self.protect, only=self.only, letters=self.allow)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AttackOutcome:
+    """Results, metrics, and the records they are about."""
+
+    results: pd.DataFrame
+    metrics: dict[str, Any]
+    sequences: SequenceSet
+
+
+def goal_of(settings: AttackSettings, predictor: Predictor, targets: Targets | None, clean: np.ndarray) -> Goal:
+    """The goal that settings name. Raises ConfigError where it does not fit the task.
+
+    Args:
+        settings: what was asked for.
+        predictor: checked.
+        targets: the truth, for the spread of a regression's values.
+        clean: (N, outputs) predictions, which stand for it where there is none.
+    """
+    labels = predictor.labels or ()
+    name = settings.goal
+    if name == "auto":
+        name = "up" if predictor.task == "regression" else "targeted" if settings.target_label else "untargeted"
+    if name == "untargeted":
+        return Untargeted()
+    if name == "targeted":
+        if settings.target_label not in labels:
+            raise ConfigError(
+                "a targeted attack names a class", expected=", ".join(labels), found=str(settings.target_label)
+            )
+        return Targeted(label=labels.index(settings.target_label))
+    output = _output_index(settings.output, labels)
+    spread = float(np.std((targets.values if targets is not None else clean)[:, output])) if clean.ndim == 2 else 1.0
+    delta = settings.delta or spread
+    if not delta > 0:
+        raise ConfigError("the targets do not vary, so no shift follows from them", fix="give --delta")
+    return Shift(up=name == "up", delta=delta, output=output)
+
+
+def _output_index(name: str | None, labels: Sequence[str]) -> int:
+    if name is None:
+        return 0
+    if name not in labels:
+        raise ConfigError("no output has that name", expected=", ".join(labels), found=name)
+    return labels.index(name)
+
+
+def run_attack(
+    predictor: Predictor,
+    sequences: SequenceSet,
+    targets: Targets | None,
+    settings: AttackSettings,
+    folder: RunFolder,
+    *,
+    seed: int,
+    progress: Progress,
+) -> AttackOutcome:
+    """Attack records, keep every finished shard in the folder, and write results, sequences and metrics there.
+
+    Shards that a killed run left in the folder are not run again.
+    """
+    if settings.max_records is not None and settings.max_records < len(sequences):
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: settings.max_records])
+        sequences = sequences.take(chosen)
+        targets = None if targets is None else targets.take(chosen)
+    settings.threat().bind(sequences.take(np.arange(1)))
+    with predictor.attached():
+        clean = predictor.logits(torch.tensor(sequences.tokens)).cpu().numpy()
+    problem = Problem(
+        predictor=predictor,
+        sequences=sequences,
+        targets=targets,
+        threat=settings.threat(),
+        budgets=settings.budgets,
+        goal=goal_of(settings, predictor, targets, clean),
+        seed=seed,
+        control_draws=settings.random_draws,
+    )
+    results = _run_shards(problem, settings, folder, progress)
+    metrics = {
+        "task": predictor.task,
+        "goal": problem.goal.describe(predictor.labels or ()),
+        "threat": problem.threat.describe(),
+        "attacks": list(settings.attacks),
+        "random_draws": settings.random_draws,
+        **attack_metrics(results, predictor.task, labelled=targets is not None),
+    }
+    if isinstance(problem.goal, Shift):
+        metrics["delta"] = problem.goal.delta
+    write_results(folder.path, results)
+    folder.write_json("metrics.json", metrics)
+    return AttackOutcome(results=results, metrics=metrics, sequences=sequences)
+
+
+def _run_shards(problem: Problem, settings: AttackSettings, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+    attacks = [ATTACKS[name] for name in settings.attacks]
+    shards = problem.shards()
+    progress.start("attack", len(problem.sequences))
+    tables = []
+    with problem.predictor.attached():
+        for number, records in enumerate(shards):
+            part = folder.parts / f"part-{number:05d}.parquet"
+            if not part.exists():
+                advance = partial(_advance, progress, int(records[0]), len(records))
+                run = run_shard(problem, attacks, records, advance)
+                with replacing(part) as temporary:
+                    results_table(problem, records, run, settings.attacks).to_parquet(temporary, index=False)
+            tables.append(pd.read_parquet(part))
+            progress.advance(int(records[-1]) + 1)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _advance(progress: Progress, before: int, records: int, share: float) -> None:
+    progress.advance(before + share * records)
+
+
+def write_results(path: Path, results: pd.DataFrame) -> None:
+    """``results.parquet``, and ``adversarial.fa`` with every sequence that reached its goal, at its smallest budget."""
+    with replacing(path / "results.parquet") as temporary:
+        results.to_parquet(temporary, index=False)
+    reached = results[results["success"].fillna(value=False).astype(bool)].drop_duplicates("id")
+    with replacing(path / "adversarial.fa") as temporary, temporary.open("w", encoding="utf-8") as handle:
+        for row in reached.itertuples(index=False):
+            handle.write(
+                f">{row.id} budget={row.budget} edits={row.edits} attack={row.attack}"
+                f" clean={row.clean_prediction} adversarial={row.adversarial_prediction}\n{row.adversarial_sequence}\n"
+            )
+
+
+def settings_fingerprint(settings: AttackSettings) -> dict[str, Any]:
+    """What of the settings decides the results."""
+    return {f"attack.{key}": value for key, value in asdict(settings).items()}

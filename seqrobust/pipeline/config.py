@@ -1,0 +1,79 @@
+"""The config of ``seqrobust run`` and ``seqrobust train``: what a YAML file may say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from seqrobust.pipeline.attack_stage import AttackSettings
+from seqrobust.pipeline.data_stage import DataConfig
+from seqrobust.pipeline.yaml_file import load_config, read_text
+from seqrobust.resources import configs_root
+from seqrobust.sequences import Task
+from seqrobust.sequences.encoding import Unknown
+from seqrobust.training import AdversarialSettings, TrainingSettings
+
+
+class ModelConfig(BaseModel):
+    """An architecture; every other key is one of its hyper-parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    architecture: str = "cnn"
+    unknown: Unknown = "zeros"
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """What the architecture is built with."""
+        return dict(self.model_extra or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(TrainingSettings):
+    """How to train; with ``adversarial``, against whom."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    adversarial: AdversarialSettings | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackConfig(AttackSettings):
+    """Which records are attacked, and how."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    split: str = "test"
+    batch_size: int = 256
+
+
+class RunConfig(BaseModel):
+    """A whole run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
+    task: Task
+    seed: int = Field(0, ge=0)
+    device: str = "auto"
+    data: DataConfig
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    training: TrainConfig = Field(default_factory=TrainConfig)
+    attack: AttackConfig | None = None
+
+
+def find_config(name: str) -> Path:
+    """A config file by path, or a shipped one by name (``quickstart``)."""
+    path = Path(name)
+    if path.exists() or path.suffix:
+        return path
+    shipped = configs_root() / f"{name}.yaml"
+    return shipped if shipped.is_file() else path
+
+
+def read_config(path: Path, overrides: tuple[str, ...] = ()) -> RunConfig:
+    """A checked config. Raises ConfigError that names key and line."""
+    return load_config(read_text(path), RunConfig, where=str(path), overrides=overrides)

@@ -1,0 +1,184 @@
+"""Data as a config states them: read or simulated, split, labelled, and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from seqrobust.alphabet import alphabet_named
+from seqrobust.errors import DataError
+from seqrobust.sequences import SequenceSet, Targets, Task, encode_targets
+from seqrobust.sequences.readers import Columns, read_sequences
+from seqrobust.sequences.simulation import INNOCUOUS, Shortcut, example, gc_background, simulate
+from seqrobust.sequences.simulation.schema import read_grammar
+from seqrobust.sequences.splits import assign_splits, carve_split
+from seqrobust.sequences.summary import describe
+
+
+class SimulateConfig(BaseModel):
+    """Records from a built-in grammar, or from a grammar file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grammar: str = Field(description="name of a built-in grammar, or the path of a YAML grammar")
+    n: int = Field(3000, ge=10)
+    length: int | None = Field(None, ge=10)
+    shortcut: float | None = Field(None, ge=0, le=1, description="strength of a spurious word outside the motifs")
+    gc: float | None = Field(None, gt=0, lt=1)
+
+
+class DataConfig(BaseModel):
+    """Where records come from and which column holds what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path | None = None
+    simulate: SimulateConfig | None = None
+    format: str | None = None
+    alphabet: str | None = None
+    id: str | None = None
+    sequence: str | None = None
+    target: str | tuple[str, ...] | None = None
+    group: str | None = None
+    split: str | None = None
+    regions: str | None = None
+    genome: Path | None = None
+    annotation: Path | None = None
+    where: Mapping[str, Any] = Field(default_factory=dict)
+    max_length: int | None = Field(None, ge=1)
+    labels: tuple[str, ...] | None = None
+    fractions: Mapping[str, float] | None = None
+    folds: Mapping[str, tuple[str, ...]] | None = None
+    by_group: bool = True
+    valid_fraction: float = Field(0.1, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataConfig:
+        if (self.path is None) == (self.simulate is None):
+            raise ValueError("either path or simulate, and not both")
+        return self
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the target columns, none for the usual ones."""
+        return (self.target,) if isinstance(self.target, str) else self.target or ()
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that are read."""
+        named = [self.path, self.genome, self.annotation]
+        if self.simulate is not None and self.simulate.grammar.endswith((".yaml", ".yml")):
+            named.append(Path(self.simulate.grammar))
+        return [path for path in named if path is not None]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Data:
+    """Records with their splits, their targets as numbers, and what was noticed on the way."""
+
+    sequences: SequenceSet
+    targets: Targets
+    notices: tuple[str, ...]
+
+    def in_split(self, name: str) -> tuple[SequenceSet, Targets]:
+        """One split. Raises DataError where it is empty."""
+        part = self.sequences.in_split(name)
+        assert self.sequences.splits is not None
+        return part, self.targets.take((self.sequences.splits == name).nonzero()[0])
+
+
+def load_data(config: DataConfig, task: Task, seed: int) -> Data:
+    """Records ready for training: splits ``train``, ``valid`` and ``test``, targets as numbers.
+
+    A validation split is cut from the training records where the file has none.
+
+    Raises DataError for whatever cannot be read, or records without targets.
+    """
+    sequences, notices = _simulated(config, seed) if config.simulate else _read(config)
+    if sequences.targets is None:
+        raise DataError(
+            "the records have no target",
+            expected="a target column",
+            fix="name it with data.target",
+            where=_name(config),
+        )
+    targets = encode_targets(sequences.targets, task, config.labels)
+    sequences = assign_splits(
+        sequences, seed=seed, fractions=config.fractions, mapping=config.folds, by_group=config.by_group
+    )
+    assert sequences.splits is not None
+    if "valid" not in sequences.splits:
+        sequences = carve_split(sequences, seed=seed, fraction=config.valid_fraction, by_group=config.by_group)
+        notices = (*notices, f"{config.valid_fraction:.0%} of the training records set aside for validation")
+    return Data(sequences=sequences, targets=targets, notices=notices)
+
+
+def _simulated(config: DataConfig, seed: int) -> tuple[SequenceSet, tuple[str, ...]]:
+    made = config.simulate
+    assert made is not None
+    named = made.grammar.endswith((".yaml", ".yml"))
+    grammar = read_grammar(made.grammar) if named else example(made.grammar)
+    if made.gc is not None:
+        grammar = replace(grammar, background=gc_background(grammar.alphabet, made.gc))
+    if made.length is not None:
+        grammar = replace(grammar, length=(made.length, made.length))
+    if made.shortcut is not None:
+        pattern = grammar.shortcut.pattern if grammar.shortcut else INNOCUOUS[grammar.alphabet.name]
+        grammar = replace(grammar, shortcut=Shortcut(pattern=pattern, strength=made.shortcut))
+    sequences = simulate(grammar, made.n, seed=seed)
+    assert sequences.targets is not None
+    chosen = list(config.targets or sequences.targets.columns[:1])
+    if missing := [name for name in chosen if name not in sequences.targets]:
+        known = ", ".join(map(str, sequences.targets.columns))
+        raise DataError("the grammar gives no such target", expected=known, found=missing[0], where="data.target")
+    kept = replace(sequences, targets=sequences.targets[chosen])
+    return kept, (f"{made.n} records simulated: {grammar.summary}",)
+
+
+def _name(config: DataConfig) -> str:
+    return str(config.path or f"grammar {config.simulate.grammar if config.simulate else ''}")
+
+
+def _read(config: DataConfig) -> tuple[SequenceSet, tuple[str, ...]]:
+    assert config.path is not None
+    columns = Columns(
+        id=config.id,
+        sequence=config.sequence,
+        targets=config.targets,
+        group=config.group,
+        split=config.split,
+        regions=config.regions,
+    )
+    loaded = read_sequences(
+        config.path,
+        alphabet=alphabet_named(config.alphabet) if config.alphabet else None,
+        format=config.format,
+        columns=columns,
+        genome=config.genome,
+        annotation=config.annotation,
+        where=config.where,
+        max_length=config.max_length,
+    )
+    return loaded.sequences, loaded.notices
+
+
+def data_summary(sequences: SequenceSet) -> dict[str, Any]:
+    """What a report says about records, as plain data."""
+    summary = describe(sequences)
+    return {
+        "n": summary.records,
+        "alphabet": summary.alphabet,
+        "lengths": {"min": summary.lengths.min, "median": summary.lengths.median, "max": summary.lengths.max},
+        "splits": dict(summary.splits),
+        "classes": {name: dict(counts) for column in summary.classes.values() for name, counts in column.items()},
+        "ambiguous": dict(summary.ambiguous),
+        "duplicates": {"within": summary.copies.within, "across_splits": sum(summary.copies.across.values())},
+        "regions": {
+            region.name: {"count": region.count, "records": region.records, "median_length": region.median_length}
+            for region in summary.regions
+        },
+    }

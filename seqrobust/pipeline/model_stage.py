@@ -1,0 +1,116 @@
+"""A model as the user names it, made into a predictor: a checkpoint of ours, or anybody's module with its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from seqrobust.alphabet import Alphabet, alphabet_named
+from seqrobust.errors import ModelError
+from seqrobust.models import ModelCard, load_checkpoint, load_module
+from seqrobust.models.outputs import OutputScale
+from seqrobust.models.predictor import Predictor
+from seqrobust.sequences import Task
+from seqrobust.sequences.encoding import Unknown
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """Which model, and what the user says about it.
+
+    Attributes:
+        model: path of a checkpoint, ``package.module:factory`` or ``file.py:factory``.
+        weights: file of weights for a factory's module.
+        alphabet, task, labels: needed for a factory; a checkpoint says them itself.
+        unknown: how unknown letters are encoded.
+        input_length: fixed input size records are padded to.
+        outputs: whether a factory's module gives logits or probabilities.
+    """
+
+    model: str
+    weights: Path | None = None
+    alphabet: str | None = None
+    task: Task | None = None
+    labels: tuple[str, ...] | None = None
+    unknown: Unknown | None = None
+    input_length: int | None = None
+    outputs: OutputScale | Literal["auto"] = "auto"
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it names a factory rather than a checkpoint."""
+        return ":" in self.model and not Path(self.model).exists()
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that are read, as far as they are known by name."""
+        named = [Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model), self.weights]
+        return [path for path in named if path is not None and path.is_file()]
+
+    @property
+    def known_alphabet(self) -> Alphabet | None:
+        """The alphabet the user named."""
+        return alphabet_named(self.alphabet) if self.alphabet else None
+
+
+def open_predictor(
+    source: ModelSource, *, alphabet: Alphabet | None, device: str, batch_size: int
+) -> tuple[Predictor, ModelCard | None]:
+    """A predictor that has still to be checked on records, and the card of a checkpoint.
+
+    Args:
+        source: the model.
+        alphabet: of the data, for a model that does not say its own.
+        device, batch_size: where and how many at a time.
+
+    Raises ModelError where something is missing, or contradicts the checkpoint.
+    """
+    if source.is_reference:
+        return _from_reference(source, alphabet, device, batch_size), None
+    module, card = load_checkpoint(Path(source.model))
+    said: dict[str, tuple[Any, Any]] = {
+        "alphabet": (source.known_alphabet and source.known_alphabet.name, card.alphabet.name),
+        "task": (source.task, card.task),
+        "labels": (source.labels, card.labels),
+        "unknown": (source.unknown, card.unknown),
+    }
+    for name, (given, own) in said.items():
+        if given is not None and given != own:
+            raise ModelError(
+                f"the checkpoint was made with another {name}", expected=str(own), found=str(given), where=source.model
+            )
+    predictor = Predictor(
+        module,
+        alphabet=card.alphabet,
+        task=card.task,
+        labels=card.labels,
+        unknown=card.unknown,
+        input_length=card.input_length,
+        device=device,
+        batch_size=batch_size,
+        scale="logits",
+    )
+    return predictor, card
+
+
+def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str, batch_size: int) -> Predictor:
+    alphabet = source.known_alphabet or alphabet
+    if alphabet is None or source.task is None:
+        missing = "--task" if source.task is None else "--alphabet"
+        raise ModelError(
+            f"a model of your own needs {missing}",
+            expected="binary, classification, multilabel or regression" if source.task is None else "DNA, RNA, PROTEIN",
+            where=source.model,
+        )
+    return Predictor(
+        load_module(source.model, source.weights),
+        alphabet=alphabet,
+        task=source.task,
+        labels=source.labels,
+        unknown=source.unknown or "zeros",
+        input_length=source.input_length,
+        device=device,
+        batch_size=batch_size,
+        scale=source.outputs,
+    )

@@ -1,0 +1,170 @@
+"""The folder of one command: who may write there, what was run, and how a killed run goes on.
+
+``manifest.json`` is written at the start with ``status: running`` and again at the end, so that a folder says by itself
+what it holds. A run goes on only if its *fingerprint*, everything that decides the results, is the same.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from seqrobust import __version__
+from seqrobust.errors import ConfigError
+from seqrobust.files import sha256, write_text
+
+_PACKAGES = ("torch", "pytorch-lightning", "numpy", "pandas", "biopython", "scipy")
+
+
+class RunFolder:
+    """An output folder.
+
+    Args:
+        path: the folder; made where it does not exist.
+        command: what was called, as one would type it.
+        config: everything the user chose.
+        inputs: files that were read.
+        fingerprint: what decides the results; batch size and device, which do not, stay out of it.
+        resume: go on with what the folder holds.
+        overwrite: start anew in a folder that holds a run.
+
+    Raises ConfigError for a folder that cannot be written to, holds another run, or, on resume, a run of other
+    settings, which are named.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        command: str,
+        config: Mapping[str, Any],
+        inputs: Sequence[Path],
+        fingerprint: Mapping[str, Any],
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = path
+        self._started = time.time()
+        self._claim(resume=resume, overwrite=overwrite)
+        files = [{"path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)} for file in inputs]
+        marks = plain({**fingerprint, "inputs": [entry["sha256"] for entry in files]})
+        before = self._read_manifest()
+        if resume and before is not None:
+            _same_run(before.get("fingerprint", {}), marks)
+        elif overwrite:
+            self._clear()
+        self._manifest: dict[str, Any] = {
+            "status": "running",
+            "command": command,
+            "config": plain(config),
+            "versions": versions(),
+            "inputs": files,
+            "fingerprint": marks,
+            "started": _now(),
+        }
+        self.write_json("manifest.json", self._manifest)
+
+    def _claim(self, *, resume: bool, overwrite: bool) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe = self.path / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(
+                "the output folder cannot be written to", found=error.strerror or str(error), where=str(self.path)
+            ) from None
+        if (self.path / "manifest.json").exists() and not (resume or overwrite):
+            raise ConfigError(
+                "the output folder holds a run already",
+                where=str(self.path),
+                fix="choose another --out, go on with --resume, or start anew with --overwrite",
+            )
+
+    def _read_manifest(self) -> dict[str, Any] | None:
+        try:
+            manifest: dict[str, Any] = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except json.JSONDecodeError as error:
+            raise ConfigError("the folder's manifest cannot be read", found=str(error), where=str(self.path)) from None
+        return manifest
+
+    def _clear(self) -> None:
+        """Remove parts of an earlier run that a new one would mistake for its own."""
+        for part in self.parts.glob("*.parquet"):
+            part.unlink()
+
+    @property
+    def parts(self) -> Path:
+        """Folder of finished pieces of an unfinished run."""
+        return self.path / "parts"
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What ``manifest.json`` holds."""
+        return self._manifest
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """A JSON file with NaN and infinity as null."""
+        write_text(self.path / name, json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+
+    def finish(self, **more: Any) -> None:
+        """Note the end of the run, and whatever else is known by then."""
+        self._manifest |= {
+            "status": "finished",
+            "finished": _now(),
+            "seconds": round(time.time() - self._started, 3),
+            **plain(more),
+        }
+        self.write_json("manifest.json", self._manifest)
+
+
+def _same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    changed = [key for key in {*before, *now} if before.get(key) != now.get(key)]
+    if changed:
+        key = sorted(changed)[0]
+        raise ConfigError(
+            "the folder holds a run of other settings, which cannot be gone on with",
+            expected=f"{key} = {before.get(key)}",
+            found=f"{key} = {now.get(key)}" + (f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""),
+            fix="use the same settings, or another --out",
+        )
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and those its results rest on."""
+    found = {"seqrobust": __version__, "python": platform.python_version(), "platform": sys.platform}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: paths and other objects as text, NaN and infinity as null."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,157 @@
+"""Configs: YAML checked by pydantic, every error with the key's path and its line in the file.
+
+``--set training.epochs=5`` overrides a key; the value is read as YAML. Environment variables stand in values as
+``$NAME``; ``$SEQROBUST_DATA`` falls back to the folder of data sets beside the checkout, where there is one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from seqrobust.errors import ConfigError
+from seqrobust.resources import data_root
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_config(text: str, schema: type[Model], *, where: str, overrides: Sequence[str] = ()) -> Model:
+    """A checked config.
+
+    Args:
+        text: YAML.
+        schema: what it must be.
+        where: the file's name, for errors.
+        overrides: ``key.path=value`` items.
+
+    Raises ConfigError that names the key, its line, what was found and the nearest known key.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise ConfigError("the config is not valid YAML", found=str(problem), where=where + line) from None
+    if not isinstance(content, dict):
+        raise ConfigError("a config is a mapping of keys to values", found=type(content).__name__, where=where)
+    for item in overrides:
+        _override(content, item)
+    try:
+        return schema.model_validate(_expanded(content))
+    except ValidationError as error:
+        raise _config_error(error, schema, root, where) from None
+
+
+def _override(content: dict[str, Any], item: str) -> None:
+    path, equals, text = item.partition("=")
+    if not equals or not path.strip():
+        raise ConfigError("an override cannot be read", expected="--set key.path=value", found=repr(item))
+    *parents, last = path.strip().split(".")
+    place = content
+    for name in parents:
+        inner = place.get(name)
+        if inner is None:
+            inner = place[name] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError("an override goes through a key that holds a value", found=name, where=f"--set {item}")
+        place = inner
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError("the value of an override is not YAML", found=text, where=f"--set {item}") from None
+
+
+def _expanded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _expanded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expanded(item) for item in value]
+    if isinstance(value, str):
+        return re.sub(r"\$(\w+)|\$\{(\w+)\}", lambda match: _variable(match[1] or match[2]), value)
+    return value
+
+
+def _variable(name: str) -> str:
+    if name in os.environ:
+        return os.environ[name]
+    if name == "SEQROBUST_DATA" and (root := data_root()) is not None:
+        return str(root)
+    raise ConfigError(
+        f"the config uses ${name}, which is not set",
+        fix=f"export {name}=/path/to/it, or give the path itself, for example --set data.path=my.tsv",
+    )
+
+
+def _config_error(error: ValidationError, schema: type[BaseModel], root: Any, where: str) -> ConfigError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    line = _line(root, path)
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    place = f"{where}{f', line {line}' if line else ''}, key {'.'.join(path) or '(top)'}"
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        known = _known_keys(schema, path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        return ConfigError(
+            "unknown key in the config" + more,
+            expected=", ".join(known),
+            found=path[-1],
+            where=place,
+            fix=f"did you mean {near[0]}?" if near else None,
+        )
+    found = repr(first.get("input")) if first["type"] != "missing" else "nothing"
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, ConfigError):
+        return cause
+    message = first["msg"].removeprefix("Value error, ")
+    return ConfigError("a value in the config cannot be used" + more, expected=message, found=found[:200], where=place)
+
+
+def _line(root: Any, path: Sequence[str]) -> int | None:
+    """Line of the deepest node on a key's path, counted from 1."""
+    node, line = root, None
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            pairs = {str(key.value): (key, value) for key, value in node.value}
+            if part not in pairs:
+                break
+            key, node = pairs[part]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _known_keys(schema: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """Keys allowed at a path, read off the schema's JSON form, which holds nested dataclasses too."""
+    document: Mapping[str, Any] = schema.model_json_schema()
+    place: Mapping[str, Any] = document
+    for part in path:
+        place = _resolved(place.get("properties", {}).get(part, {}), document)
+    return sorted(place.get("properties", {}))
+
+
+def _resolved(place: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
+    for choice in (place, *place.get("anyOf", ())):
+        if "$ref" in choice:
+            found: Mapping[str, Any] = document["$defs"][choice["$ref"].rsplit("/", 1)[1]]
+            return found
+    return place
+
+
+def read_text(path: Path) -> str:
+    """A config's text. Raises ConfigError for a file that cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError("the config cannot be read", found=str(reason), where=str(path)) from None

@@ -1,0 +1,206 @@
+"""Train a model with Lightning, silently, so that a run that was killed goes on as if it had not been."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as lightning
+import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.warnings import PossibleUserWarning
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.errors import ConfigError, DataError
+from seqrobust.models import SequenceModel
+from seqrobust.sequences.encoding import Unknown
+from seqrobust.training.callbacks import EpochProgress, History
+from seqrobust.training.data import Labelled, RecordDataModule
+from seqrobust.training.losses import record_loss, regression_scale
+from seqrobust.training.module import RobustModule
+from seqrobust.training.objectives import Adversarial, Ordinary
+from seqrobust.training.settings import AdversarialSettings, TrainingSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """What came of training.
+
+    Attributes:
+        model: with the selected weights, on the CPU, in evaluation mode.
+        history: a row per epoch: ``epoch``, ``seconds`` of training alone, losses and scores.
+        best_epoch: the epoch whose weights were selected, counted from 1.
+        monitor: the score they were selected by; None for the last weights.
+        seconds_per_epoch: median over epochs, validation left out.
+    """
+
+    model: SequenceModel
+    history: pd.DataFrame
+    best_epoch: int
+    monitor: str | None
+    seconds_per_epoch: float
+
+
+def fit(
+    model: SequenceModel,
+    train: Labelled,
+    valid: Labelled,
+    *,
+    settings: TrainingSettings,
+    adversarial: AdversarialSettings | None = None,
+    unknown: Unknown = "zeros",
+    seed: int = 0,
+    out: Path,
+    resume: bool = False,
+    progress: EpochProgress | None = None,
+) -> Trained:
+    """Train a model.
+
+    Args:
+        model: its weights are changed in place.
+        train, valid: records with targets of one task.
+        settings, adversarial: how, and against whom.
+        unknown: how unknown letters are encoded.
+        seed: of shuffling and dropout.
+        out: folder for ``checkpoints/`` and ``logs/`` (CSV and TensorBoard).
+        resume: go on from the last finished epoch in ``out``, if there is one.
+        progress: called as training goes on.
+
+    The global random state of torch is as before afterwards.
+
+    Raises DataError for records that cannot be trained on, ConfigError for settings that do not fit them, and
+    SeqRobustError where the loss is not finite.
+    """
+    if train.targets.task == "regression":
+        mean, spread = regression_scale(train.targets)
+        model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
+    alphabet = train.sequences.alphabet
+    threat = adversarial.threat() if adversarial else None
+    objective = _objective(train, alphabet, unknown, settings, adversarial)
+    module = RobustModule(model, task=train.targets.task, objective=objective, settings=settings, seed=seed)
+    data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
+    history = History(progress)
+    monitor, mode = _monitor(settings, adversarial, train)
+    best = ModelCheckpoint(
+        out / "checkpoints", filename="best", monitor=monitor, mode=mode, save_last=True, enable_version_counter=False
+    )
+    callbacks: list[lightning.Callback] = [history, best]
+    if settings.patience is not None and monitor is not None:
+        callbacks.append(EarlyStopping(monitor, patience=settings.patience, mode=mode))
+    last = out / "checkpoints" / "last.ckpt"
+    with _quiet(), torch.random.fork_rng():
+        trainer = _trainer(settings, callbacks, out)
+        trainer.fit(module, data, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+    return _selected(model, history, best, monitor)
+
+
+def _objective(
+    train: Labelled,
+    alphabet: Alphabet,
+    unknown: Unknown,
+    settings: TrainingSettings,
+    adversarial: AdversarialSettings | None,
+) -> Ordinary:
+    loss = record_loss(train.targets, settings)
+    if adversarial is None:
+        return Ordinary(alphabet=alphabet, unknown=unknown, loss=loss)
+    threat = adversarial.threat()
+    if not threat.counts(threat.editable(train.sequences)).any():
+        raise ConfigError(
+            "the training adversary may change nothing in any record",
+            found=threat.describe(),
+            where="training.adversarial",
+            fix="raise the budget, or protect less",
+        )
+    switches = torch.tensor(threat.switches(alphabet))
+    return Adversarial(alphabet=alphabet, unknown=unknown, loss=loss, settings=adversarial, switches=switches)
+
+
+def _monitor(
+    settings: TrainingSettings, adversarial: AdversarialSettings | None, train: Labelled
+) -> tuple[str | None, str]:
+    """Name of the score that selects weights, and whether more is better."""
+    select = settings.select
+    if select == "auto":
+        select = "both" if adversarial else "clean"
+    if select in ("robust", "both") and adversarial is None:
+        raise ConfigError(
+            "robust selection needs an adversary", where="training.select", fix="give training.adversarial"
+        )
+    if select == "last":
+        return None, "max"
+    if select == "loss":
+        return "valid_loss", "min"
+    score = "r2" if train.targets.task == "regression" else "accuracy"
+    names = {"clean": f"valid_{score}", "robust": f"valid_robust_{score}", "both": f"valid_both_{score}"}
+    return names[select], "max"
+
+
+def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], out: Path) -> lightning.Trainer:
+    # Into a folder of its own, without version numbers: an interrupted run goes on in the same files.
+    loggers = [CSVLogger(out / "logs", name="", version="csv"), TensorBoardLogger(out / "logs", name="", version="tb")]
+    try:
+        return lightning.Trainer(
+            max_epochs=settings.epochs,
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            num_nodes=settings.num_nodes,
+            precision=settings.precision,  # type: ignore[arg-type]
+            gradient_clip_val=settings.gradient_clip,
+            callbacks=callbacks,
+            logger=loggers,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            # Validation attacks need gradients, which inference mode forbids for good.
+            inference_mode=False,
+        )
+    except (ValueError, RuntimeError, MisconfigurationException) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError("Lightning cannot train with these settings", found=reason, where="training") from None
+
+
+def _selected(model: SequenceModel, history: History, best: ModelCheckpoint, monitor: str | None) -> Trained:
+    rows = pd.DataFrame(history.rows)
+    epoch = len(rows)
+    if monitor is not None and best.best_model_path:
+        content: dict[str, Any] = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+        weights = {k.removeprefix("model."): v for k, v in content["state_dict"].items() if k.startswith("model.")}
+        model.load_state_dict(weights)
+        epoch = int(content["epoch"]) + 1
+    if not len(rows):
+        raise DataError("training ended before its first epoch did")
+    return Trained(
+        model=model.cpu().eval(),
+        history=rows,
+        best_epoch=epoch,
+        monitor=monitor,
+        seconds_per_epoch=float(rows["seconds"].median()),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning's advice about workers and loggers, and its banners, held back; errors come through."""
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category=PossibleUserWarning)
+            warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
+            warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
+            warnings.filterwarnings("ignore", message=".*The `srun` command is available.*")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,34 @@
+"""The ordinary objective: the task's loss on the records as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.models import SequenceModel
+from seqrobust.sequences import one_hot
+from seqrobust.sequences.encoding import Unknown
+from seqrobust.training.data import Batch
+from seqrobust.training.losses import RecordLoss
+from seqrobust.training.objectives.base import run_model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ordinary:
+    """Empirical risk.
+
+    Attributes:
+        alphabet, unknown: how tokens are encoded.
+        loss: per record.
+    """
+
+    alphabet: Alphabet
+    unknown: Unknown
+    loss: RecordLoss
+
+    def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
+        """See :class:`~seqrobust.training.objectives.base.Objective`."""
+        encoded = one_hot(batch.tokens, self.alphabet, self.unknown)
+        return self.loss(run_model(model, encoded, batch.lengths), batch.targets)
