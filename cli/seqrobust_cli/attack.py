@@ -55,6 +55,15 @@ def attack(
         list[str] | None,
         typer.Option("--only", metavar="NAME[,NAME]", help="Regions that alone may change.", rich_help_panel=_THREAT),
     ] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pattern",
+            metavar="NAME=PATTERN",
+            help="Make a region of every match, such as zinc=H-E-x(2)-H.",
+            rich_help_panel=_THREAT,
+        ),
+    ] = None,
     allow: Annotated[
         str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
     ] = "any",
@@ -131,7 +140,7 @@ def attack(
     from seqrobust.sequences.readers import Columns
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.data import parse_where
-    from seqrobust_cli.tables import print_attack
+    from seqrobust_cli.tables import print_attack, print_folder
 
     named: dict[str, Any] = {} if attacks is None else {"attacks": _names(attacks)}
     call = AttackCommand(
@@ -159,6 +168,7 @@ def attack(
             genome=genome,
             annotation=annotation,
             where=parse_where(where or []),
+            patterns=_patterns(pattern or []),
             max_length=max_length,
             split=split,
         ),
@@ -186,7 +196,17 @@ def attack(
     )
     with ConsoleProgress() as progress:
         outcome = attack_command(call, progress)
-    print_attack(outcome.metrics, call.out)
+    print_attack(outcome.metrics)
+    print_folder(call.out)
+
+
+def _patterns(options: list[str]) -> dict[str, str]:
+    from seqrobust.errors import ConfigError
+
+    pairs = [option.partition("=") for option in options]
+    if wrong := [option for option, (name, _, text) in zip(options, pairs, strict=True) if not (name and text)]:
+        raise ConfigError("a pattern cannot be read", expected="--pattern NAME=PATTERN", found=repr(wrong[0]))
+    return {name: text for name, _, text in pairs}
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ class ConsoleProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        if kind is KeyboardInterrupt:
+            err.print("stopped; what is finished is kept: the same command with --resume goes on from there")
 
     def start(self, stage: str, total: float) -> None:
         """A stage begins that will take so many steps."""

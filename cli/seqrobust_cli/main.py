@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from seqrobust import __version__
@@ -52,18 +51,14 @@ def main() -> None:
 
 def _exit_code(arguments: list[str], *, debug: bool) -> int:
     try:
-        code = app(args=arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        _complain("stopped; what was finished is kept, and the same command with --resume goes on from there")
-        return 130
+        app(args=arguments)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
     except Exception as error:
         if debug:
             raise
         return _explained(error)
-    return code if isinstance(code, int) else 0
+    return 0
 
 
 def _explained(error: Exception) -> int:

@@ -6,26 +6,49 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from seqrobust_cli.console import out
 
 
-def print_attack(metrics: Mapping[str, Any], folder: Path) -> None:
-    """The budget curve, and where to look for more."""
+def print_training(metrics: Mapping[str, Any]) -> None:
+    """How training went and how well the model predicts."""
+    by = f", selected by {metrics['monitor']}" if metrics["monitor"] else ""
+    out.print(
+        f"trained {metrics['epochs']} epochs of {metrics['seconds_per_epoch']:.2f} s, "
+        f"kept epoch {metrics['best_epoch']}{by}; {metrics['parameters']:,} parameters",
+        markup=False,
+    )
+    for split in ("valid", "test"):
+        if split not in metrics:
+            continue
+        found = metrics[split]
+        if "accuracy" in found:
+            said = f"accuracy % {_share(found['accuracy'], found['accuracy_ci'])}"
+            if isinstance(found.get("auroc"), float):
+                said += f", AUROC {found['auroc']:.3f}"
+        else:
+            said = f"R2 {_number(found['r2'])}, Pearson {_number(found['pearson'])}"
+            said += f", Spearman {_number(found['spearman'])}"
+        out.print(f"{split}: {said} (n = {found['n']})", markup=False)
+
+
+def print_attack(metrics: Mapping[str, Any]) -> None:
+    """The budget curve."""
     regression = metrics["task"] == "regression"
     out.print(
         f"goal: {metrics['goal']}; threat: {metrics['threat']}\n{metrics['n']} records, {metrics['attacked']} attacked",
         markup=False,
     )
     if metrics.get("clean_accuracy") is not None:
-        out.print(f"clean accuracy {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
+        out.print(f"clean accuracy % {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
     if metrics.get("clean_r2") is not None:
         out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
-    table = Table()
-    middle = ["mean shift", "random shift", "R2"] if regression else ["robust accuracy"]
-    for name in ["budget", *middle, "attack success", "random success", "edits", "forwards", "gradients"]:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    middle = ["mean shift", "random shift", "R2"] if regression else ["robust accuracy, %"]
+    for name in ["budget", *middle, "flipped, %" if not regression else "reached, %", "random", "edits", "fwd", "grad"]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in metrics["budgets"]:
         if regression:
@@ -42,7 +65,10 @@ def print_attack(metrics: Mapping[str, Any], folder: Path) -> None:
             f"{row['gradients_per_record']:.0f}",
         )
     out.print(table)
-    print_folder(folder)
+    out.print(
+        "flipped, random: share of the attacked [95 % Wilson interval]; fwd, grad: evaluations per record so far",
+        markup=False,
+    )
 
 
 def print_folder(folder: Path) -> None:
@@ -58,7 +84,7 @@ def _share(value: float | None, interval: list[float] | None) -> str:
     if value is None:
         return "-"
     ends = f" [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]" if interval else ""
-    return f"{100 * value:.1f} %{ends}"
+    return f"{100 * value:.1f}{ends}"
 
 
 def _number(value: float | None, digits: int = 3) -> str:

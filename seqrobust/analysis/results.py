@@ -126,6 +126,9 @@ def _named_targets(problem: Problem, targets: Tensor, labels: Sequence[str], out
 def _named(answers: Tensor, labels: Sequence[str]) -> NDArray[np.object_]:
     """Class names of indices (M,), or the names of a label matrix (M, T) joined by semicolons."""
     if answers.ndim == 1:
-        return np.array(labels, dtype=object)[answers.cpu().numpy()]
-    rows = answers.bool().tolist()
-    return np.array([";".join(name for name, on in zip(labels, row, strict=True) if on) for row in rows], dtype=object)
+        names = [labels[index] for index in answers.tolist()]
+    else:
+        rows = answers.bool().tolist()
+        names = [";".join(name for name, on in zip(labels, row, strict=True) if on) for row in rows]
+    named: NDArray[np.object_] = np.array(names, dtype=object)
+    return named

@@ -36,9 +36,6 @@ class DiscretePGD:
             tokens = threat.sample(view.uniforms(threat.tokens.shape[1] + 1), full=True) if start else threat.tokens
             total = torch.zeros(threat.permitted.shape, device=threat.tokens.device)
             for _ in range(self.steps):
-                gradient = gradient_of((yield AskGradient(tokens)))
-                # Every gradient counts alike, however steep the model is where it was taken.
-                scale = threat.gains(gradient).gain.amax(1).clamp(min=1e-30)
-                total = self.momentum * total + gradient / scale[:, None, None]
+                total = self.momentum * total + gradient_of((yield AskGradient(tokens)))
                 tokens = threat.best_response(total).tokens
             yield AskScores(tokens)

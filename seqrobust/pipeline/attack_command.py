@@ -18,6 +18,7 @@ from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
+from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences
 
 
@@ -31,6 +32,7 @@ class DataSource:
     genome: Path | None = None
     annotation: Path | None = None
     where: dict[str, list[str]] = field(default_factory=dict)
+    patterns: dict[str, str] = field(default_factory=dict)
     max_length: int | None = None
     split: str | None = None
 
@@ -116,7 +118,7 @@ def _prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, Seque
         where=source.where,
         max_length=source.max_length or (card.provenance.get("max_length") if card else None),
     )
-    sequences = loaded.sequences
+    sequences = with_patterns(loaded.sequences, source.patterns) if source.patterns else loaded.sequences
     for notice in loaded.notices:
         progress.say(notice)
     if source.split is not None:
@@ -178,6 +180,7 @@ def _fingerprint(call: AttackCommand, settings: AttackSettings) -> dict[str, Any
         "input_length": call.model.input_length,
         "columns": asdict(source.columns),
         "where": source.where,
+        "patterns": source.patterns,
         "max_length": source.max_length,
         "split": source.split,
         "seed": call.seed,

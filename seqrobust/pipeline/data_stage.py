@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from seqrobust.alphabet import alphabet_named
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Targets, Task, encode_targets
+from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences
-from seqrobust.sequences.simulation import INNOCUOUS, Shortcut, example, gc_background, simulate
-from seqrobust.sequences.simulation.schema import read_grammar
+from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
 from seqrobust.sequences.splits import assign_splits, carve_split
 from seqrobust.sequences.summary import describe
 
@@ -49,6 +49,7 @@ class DataConfig(BaseModel):
     genome: Path | None = None
     annotation: Path | None = None
     where: Mapping[str, Any] = Field(default_factory=dict)
+    patterns: Mapping[str, str] = Field(default_factory=dict)
     max_length: int | None = Field(None, ge=1)
     labels: tuple[str, ...] | None = None
     fractions: Mapping[str, float] | None = None
@@ -107,6 +108,7 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
             where=_name(config),
         )
     targets = encode_targets(sequences.targets, task, config.labels)
+    sequences = with_patterns(sequences, config.patterns) if config.patterns else sequences
     sequences = assign_splits(
         sequences, seed=seed, fractions=config.fractions, mapping=config.folds, by_group=config.by_group
     )
@@ -120,15 +122,10 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
 def _simulated(config: DataConfig, seed: int) -> tuple[SequenceSet, tuple[str, ...]]:
     made = config.simulate
     assert made is not None
-    named = made.grammar.endswith((".yaml", ".yml"))
-    grammar = read_grammar(made.grammar) if named else example(made.grammar)
-    if made.gc is not None:
-        grammar = replace(grammar, background=gc_background(grammar.alphabet, made.gc))
-    if made.length is not None:
-        grammar = replace(grammar, length=(made.length, made.length))
+    length = None if made.length is None else (made.length, made.length)
+    grammar = varied(grammar_named(made.grammar), length=length, gc=made.gc)
     if made.shortcut is not None:
-        pattern = grammar.shortcut.pattern if grammar.shortcut else INNOCUOUS[grammar.alphabet.name]
-        grammar = replace(grammar, shortcut=Shortcut(pattern=pattern, strength=made.shortcut))
+        grammar = with_shortcut(grammar, made.shortcut)
     sequences = simulate(grammar, made.n, seed=seed)
     assert sequences.targets is not None
     chosen = list(config.targets or sequences.targets.columns[:1])
@@ -174,7 +171,9 @@ def data_summary(sequences: SequenceSet) -> dict[str, Any]:
         "alphabet": summary.alphabet,
         "lengths": {"min": summary.lengths.min, "median": summary.lengths.median, "max": summary.lengths.max},
         "splits": dict(summary.splits),
-        "classes": {name: dict(counts) for column in summary.classes.values() for name, counts in column.items()},
+        "classes": {name: dict(counts) for column in summary.classes.values() for name, counts in column.items()}
+        if len(summary.classes) == 1
+        else {},
         "ambiguous": dict(summary.ambiguous),
         "duplicates": {"within": summary.copies.within, "across_splits": sum(summary.copies.across.values())},
         "regions": {

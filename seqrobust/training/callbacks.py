@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import pandas as pd
 import pytorch_lightning as lightning
+
+from seqrobust.files import replacing
 
 EpochProgress: TypeAlias = Callable[[float, Mapping[str, float]], None]
 """Called with the epochs done, as a fraction, and the newest row of the history."""
@@ -16,14 +20,21 @@ class History(lightning.Callback):
     """Keeps a row of metrics for every epoch, across interruptions: the rows travel in the checkpoint.
 
     Args:
+        path: CSV file rewritten after every epoch.
         progress: called after every batch.
     """
 
-    def __init__(self, progress: EpochProgress | None = None) -> None:
+    def __init__(self, path: Path, progress: EpochProgress | None = None) -> None:
+        self._path = path
         self.rows: list[dict[str, float]] = []
         self._progress = progress
         self._started = 0.0
         self._seconds = 0.0
+
+    def table(self) -> pd.DataFrame:
+        """The rows so far."""
+        rows: pd.DataFrame = pd.DataFrame(self.rows)
+        return rows
 
     def state_dict(self) -> dict[str, Any]:
         """Rows so far."""
@@ -52,3 +63,6 @@ class History(lightning.Callback):
         """Note the epoch, before checkpoints are written."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, "seconds": self._seconds, **metrics})
+        if trainer.is_global_zero:
+            with replacing(self._path) as temporary:
+                self.table().to_csv(temporary, index=False)

@@ -16,7 +16,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ConfigError, DataError
@@ -70,7 +70,7 @@ def fit(
         settings, adversarial: how, and against whom.
         unknown: how unknown letters are encoded.
         seed: of shuffling and dropout.
-        out: folder for ``checkpoints/`` and ``logs/`` (CSV and TensorBoard).
+        out: folder for ``history.csv``, ``checkpoints/`` and ``tensorboard/``.
         resume: go on from the last finished epoch in ``out``, if there is one.
         progress: called as training goes on.
 
@@ -87,7 +87,7 @@ def fit(
     objective = _objective(train, alphabet, unknown, settings, adversarial)
     module = RobustModule(model, task=train.targets.task, objective=objective, settings=settings, seed=seed)
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
-    history = History(progress)
+    history = History(out / "history.csv", progress)
     monitor, mode = _monitor(settings, adversarial, train)
     best = ModelCheckpoint(
         out / "checkpoints", filename="best", monitor=monitor, mode=mode, save_last=True, enable_version_counter=False
@@ -145,8 +145,6 @@ def _monitor(
 
 
 def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], out: Path) -> lightning.Trainer:
-    # Into a folder of its own, without version numbers: an interrupted run goes on in the same files.
-    loggers = [CSVLogger(out / "logs", name="", version="csv"), TensorBoardLogger(out / "logs", name="", version="tb")]
     try:
         return lightning.Trainer(
             max_epochs=settings.epochs,
@@ -156,7 +154,8 @@ def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], ou
             precision=settings.precision,  # type: ignore[arg-type]
             gradient_clip_val=settings.gradient_clip,
             callbacks=callbacks,
-            logger=loggers,
+            # Without version numbers, an interrupted run goes on in the same folder.
+            logger=TensorBoardLogger(out, name="", version="tensorboard"),
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
@@ -169,7 +168,7 @@ def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], ou
 
 
 def _selected(model: SequenceModel, history: History, best: ModelCheckpoint, monitor: str | None) -> Trained:
-    rows = pd.DataFrame(history.rows)
+    rows = history.table()
     epoch = len(rows)
     if monitor is not None and best.best_model_path:
         content: dict[str, Any] = torch.load(best.best_model_path, map_location="cpu", weights_only=True)

@@ -1,0 +1,37 @@
+"""``seqrobust init``: a commented config to start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="The config to write.")] = Path("config.yaml"),
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A data file to fit it to: alphabet, targets, regions.")
+    ] = None,
+    shipped: Annotated[
+        str | None, typer.Option("--from", metavar="NAME", help="Copy a shipped config: quickstart, splice ...")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="binary, classification, multilabel, regression.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a commented starter config."""
+    from seqrobust.errors import ConfigError
+    from seqrobust.files import write_text
+    from seqrobust.pipeline.config import find_config
+    from seqrobust.pipeline.starter import starter_config
+    from seqrobust.pipeline.yaml_file import read_text
+    from seqrobust_cli.attack import checked_task
+    from seqrobust_cli.console import out
+
+    if path.exists() and not overwrite:
+        raise ConfigError("the file is there already", where=str(path), fix="choose another name, or --overwrite")
+    if shipped is not None and data is not None:
+        raise ConfigError("either a shipped config or one for your data", found="--from and --data")
+    text = read_text(find_config(shipped)) if shipped is not None else starter_config(data, checked_task(task))
+    write_text(path, text)
+    out.print(f"wrote {path}; read it through, then: seqrobust run {path}", markup=False)

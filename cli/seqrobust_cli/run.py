@@ -1,0 +1,75 @@
+"""``seqrobust run``: the whole pipeline of a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqrobust_cli.options import Out, Overrides, Overwrite, Resume, command_line
+
+if TYPE_CHECKING:
+    from seqrobust.pipeline.config import RunConfig
+
+Config = Annotated[str, typer.Argument(help="A YAML config, or the name of a shipped one (quickstart).")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check config and data, say what would be done, and stop.")]
+
+
+def run(
+    config: Config,
+    out: Out = None,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train, attack and report, as a config says."""
+    from seqrobust.pipeline.run import RunCommand, run_pipeline
+    from seqrobust_cli.console import ConsoleProgress
+    from seqrobust_cli.tables import print_attack, print_folder, print_training
+
+    checked = read(config, overrides)
+    folder = out or Path("runs") / checked.name
+    if dry_run:
+        plan(checked, folder)
+        return
+    call = RunCommand(out=folder, resume=resume, overwrite=overwrite, command=command_line())
+    with ConsoleProgress() as progress:
+        trained, attacked = run_pipeline(checked, call, progress)
+    print_training(trained.metrics)
+    if attacked is not None:
+        print_attack(attacked.metrics)
+    print_folder(folder)
+
+
+def read(config: str, overrides: list[str] | None) -> RunConfig:
+    """The checked config of a path or a shipped name."""
+    from seqrobust.pipeline.config import find_config, read_config
+
+    return read_config(find_config(config), tuple(overrides or ()))
+
+
+def plan(config: RunConfig, folder: Path) -> None:
+    """Read the data, and say what the run would do."""
+    from seqrobust.pipeline.run import check_attack, prepared_data
+    from seqrobust.pipeline.train_stage import training_settings
+    from seqrobust_cli.console import ConsoleProgress, out
+
+    data = prepared_data(config, ConsoleProgress())
+    settings, adversarial = training_settings(config)
+    splits = data.sequences.splits
+    assert splits is not None
+    counts = ", ".join(f"{name} {int((splits == name).sum())}" for name in dict.fromkeys(splits.tolist()))
+    lines = [
+        f"data: {len(data.sequences)} {data.sequences.alphabet.name} records ({counts}), task {config.task}, "
+        f"{', '.join(data.targets.labels)}",
+        f"model: {config.model.architecture} {config.model.hyperparameters or ''}".rstrip(),
+        f"training: {settings.epochs} epochs, "
+        + (f"against {adversarial.threat().describe()}" if adversarial else "ordinary"),
+    ]
+    if config.attack is not None:
+        check_attack(config.attack, data)
+        threat = config.attack.threat().describe()
+        lines.append(f"attack: split {config.attack.split}, budgets {config.attack.budget}, {threat}")
+    out.print("\n".join([*lines, f"into: {folder}", "nothing was written (--dry-run)"]), markup=False)

@@ -1,0 +1,188 @@
+"""The whole pipeline: data, training, attack, report; each stage in a folder of its own, each finished stage kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqrobust.errors import ConfigError
+from seqrobust.files import replacing
+from seqrobust.models import Predictor
+from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, run_attack, settings_fingerprint
+from seqrobust.pipeline.config import AttackConfig, RunConfig
+from seqrobust.pipeline.data_stage import Data, data_summary, load_data
+from seqrobust.pipeline.progress import Progress
+from seqrobust.pipeline.report import ReportInput, write_report
+from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.pipeline.train_stage import TrainOutcome, train_stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCommand:
+    """Everything a call of ``seqrobust run`` or ``seqrobust train`` says beside the config."""
+
+    out: Path
+    resume: bool = False
+    overwrite: bool = False
+    command: str = ""
+
+
+def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tuple[TrainOutcome, AttackOutcome | None]:
+    """Run every stage the config names.
+
+    Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, and at the top
+    ``report.html``, ``manifest.json``, ``metrics.json`` (of every stage, the attack's keys also by themselves),
+    ``model.ckpt``, ``results.parquet`` and ``adversarial.fa``.
+    """
+    data = prepared_data(config, progress)
+    if config.attack is not None:
+        check_attack(config.attack, data)
+    folder = _folder(config, call, call.out, stage="run")
+    train_folder = _folder(config, call, call.out / "train", stage="train", nested=True)
+    trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
+    train_folder.finish()
+    _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
+    attacked = None
+    if config.attack is not None:
+        attack_folder = _folder(config, call, call.out / "attack", stage="attack", nested=True)
+        attacked = _attacked(config, config.attack, data, trained, attack_folder, progress)
+        attack_folder.finish()
+        for name in ("results.parquet", "adversarial.fa"):
+            _link(attack_folder.path / name, folder.path / name)
+    summary = data_summary(data.sequences)
+    metrics: dict[str, Any] = {"data": summary, "train": trained.metrics}
+    if attacked is not None:
+        metrics |= {"attack": attacked.metrics, **attacked.metrics}
+    folder.write_json("metrics.json", metrics)
+    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+    write_report(report_input(config, summary, trained, attacked, folder), folder.path / "report.html")
+    return trained, attacked
+
+
+def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> TrainOutcome:
+    """Train, and leave the files of :func:`~seqrobust.pipeline.train_stage.train_stage` and a report in the folder."""
+    data = prepared_data(config, progress)
+    folder = _folder(config, call, call.out, stage="train")
+    trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
+    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+    write_report(report_input(config, data_summary(data.sequences), trained, None, folder), folder.path / "report.html")
+    return trained
+
+
+def prepared_data(config: RunConfig, progress: Progress) -> Data:
+    """The config's records, their notices said, its region names known to be right."""
+    data = load_data(config.data, config.task, config.seed)
+    for notice in data.notices:
+        progress.say(notice)
+    if config.training.adversarial is not None:
+        config.training.adversarial.threat().blocked(data.sequences)
+    return data
+
+
+def check_attack(attack: AttackConfig, data: Data) -> None:
+    """Raise now what the attack would raise after an hour of training."""
+    sequences, _ = data.in_split(attack.split)
+    attack.threat().blocked(sequences)
+    if attack.target_label is not None and attack.target_label not in data.targets.labels:
+        known = ", ".join(data.targets.labels)
+        raise ConfigError("no such class", expected=known, found=attack.target_label, where="attack.target_label")
+
+
+def attack_settings(attack: AttackConfig) -> AttackSettings:
+    """What of an attack's config is about the attack itself."""
+    values = asdict(attack)
+    for name in ("split", "batch_size"):
+        values.pop(name)
+    return AttackSettings(**values)
+
+
+def _attacked(
+    config: RunConfig,
+    attack: AttackConfig,
+    data: Data,
+    trained: TrainOutcome,
+    folder: RunFolder,
+    progress: Progress,
+) -> AttackOutcome:
+    sequences, targets = data.in_split(attack.split)
+    card = trained.card
+    predictor = Predictor(
+        trained.model,
+        alphabet=card.alphabet,
+        task=card.task,
+        labels=card.labels,
+        unknown=card.unknown,
+        input_length=card.input_length,
+        device=config.device,
+        batch_size=attack.batch_size,
+        scale="logits",
+    )
+    predictor.check(torch.tensor(sequences.tokens[:8]))
+    return run_attack(
+        predictor, sequences, targets, attack_settings(attack), folder, seed=config.seed, progress=progress
+    )
+
+
+def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:
+    """A stage's folder. What decides a stage's results is everything before it, and its own part of the config."""
+    decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name"})
+    attack = decides.pop("attack")
+    if stage != "train" and config.attack is not None:
+        # Batch size changes nothing but speed.
+        decides |= settings_fingerprint(attack_settings(config.attack)) | {"attack.split": attack["split"]}
+    inside = (path / "manifest.json").exists()
+    return RunFolder(
+        path,
+        command=call.command,
+        config=config.model_dump(mode="json"),
+        inputs=config.data.files,
+        fingerprint=decides,
+        resume=call.resume or (nested and inside and not call.overwrite),
+        overwrite=call.overwrite,
+    )
+
+
+def _link(source: Path, place: Path) -> None:
+    """The same file at another place: a hard link where the disk can, a copy elsewhere."""
+    with replacing(place) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+
+
+def report_input(
+    config: RunConfig,
+    summary: dict[str, Any],
+    trained: TrainOutcome,
+    attacked: AttackOutcome | None,
+    folder: RunFolder,
+) -> ReportInput:
+    """What the report is made of."""
+    test = "test" if "test" in trained.metrics else "valid"
+    base = ReportInput(
+        title=config.name,
+        task=config.task,
+        labels=trained.card.labels,
+        data_summary=summary,
+        history=trained.history,
+        test_metrics=trained.metrics[test],
+        test_predictions=trained.predictions[trained.predictions["split"] == test],
+        manifest=folder.manifest,
+    )
+    if attacked is None or config.attack is None:
+        return base
+    return replace(
+        base,
+        attack=attacked.metrics,
+        results=attacked.results,
+        sequences=attacked.sequences,
+        protect=config.attack.protect,
+        only=config.attack.only,
+        letter_rule=config.attack.allow,
+    )

@@ -1,0 +1,108 @@
+"""A starter config with a comment for every choice, fitted to a data file where one is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from seqrobust.errors import DataError
+from seqrobust.sequences import SequenceSet, Task
+from seqrobust.sequences.readers import read_sequences
+
+_TEMPLATE = """\
+# A run of seqrobust: data -> training -> attack -> report.   seqrobust run {{this file}}
+name: {name}
+task: {task}            # binary | classification | multilabel | regression
+seed: 1
+
+data:
+  path: {path}
+  alphabet: {alphabet}          # DNA | RNA | PROTEIN
+  target: {target}         # column with the answer
+  # sequence: sequence     # column with the sequence, if it is called otherwise
+{split}
+  # where: {{kind: [designed]}}      # keep only rows with these values
+  # max_length: 600        # keep only the first letters of long records
+
+model:
+  architecture: cnn        # cnn | gru | cnn_gru
+  head: global             # flatten, if all records are aligned and place matters
+
+training:
+  epochs: 20
+  # class_weights: balanced          # if some classes are rare
+  # adversarial:                     # train against an adversary, for a model that is harder to fool
+  #   budget: 3                      # letters it may change in a training record
+  #   protect: []                    # regions it may not touch: changing them changes the truth
+  #   clean_share: 0.5               # share of records left as they are
+
+attack:
+  split: test
+  budget: 1..5             # letters an adversary may change, one curve point each; or 2%
+{protect}
+  # allow: any             # transitions | blosum62:0 (conservative changes) | a table of your own
+{goal}"""
+
+
+def starter_config(data: Path | None, task: Task | None) -> str:
+    """The text of a config.
+
+    Args:
+        data: a data file to take alphabet, target, splits and regions from.
+        task: what is predicted; guessed from the target where it is None.
+
+    Raises DataError for a file that cannot be read, or has no target column.
+    """
+    if data is None:
+        return _filled("my-run", task or "binary", "sequences.tsv", "DNA", "label", None)
+    sequences = read_sequences(data).sequences
+    if sequences.targets is None:
+        raise DataError(
+            "no column looks like a target",
+            expected="a column called label, class or target",
+            where=str(data),
+            fix="rename it, or write the config by hand (data.target)",
+        )
+    column = str(sequences.targets.columns[0])
+    guessed = task or _guessed_task(sequences.targets[column])
+    return _filled(data.name.split(".")[0], guessed, str(data), sequences.alphabet.name, column, sequences)
+
+
+def _guessed_task(column: pd.Series) -> Task:
+    values = column.astype(str).unique()
+    if len(values) == 2:
+        return "binary"
+    numeric = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
+    return "regression" if numeric and len(values) > 10 else "classification"
+
+
+def _filled(name: str, task: Task, path: str, alphabet: str, target: str, sequences: SequenceSet | None) -> str:
+    names = sorted(set(sequences.regions.names)) if sequences else []
+    known = ", ".join(names[:12]) if names else "the file names none"
+    split = "  # split: split           # column that says train, valid or test; else drawn, group by group"
+    if sequences is not None and sequences.splits is not None:
+        split = f"  # the file's own splits are used: {', '.join(sorted(set(sequences.splits.tolist())))}"
+    protect = f"  protect: []              # regions that may not change; known: {known}"
+    goal = ""
+    if task == "regression":
+        goal = """\
+  goal: up                 # or down
+  # delta: 1.0             # shift that counts as success; by default one standard deviation
+"""
+    return _TEMPLATE.format(
+        name="".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "my-run",
+        task=task,
+        path=_quoted(path),
+        alphabet=alphabet,
+        target=_quoted(target),
+        split=split,
+        protect=protect,
+        goal=goal,
+    )
+
+
+def _quoted(text: str) -> str:
+    """Text as a YAML value on one line."""
+    return yaml.safe_dump(text, width=10_000).removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,194 @@
+"""Training as a stage: a model from a config, a checkpoint that describes itself, and how well it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from seqrobust.attacks import predictions, true_margin
+from seqrobust.files import replacing
+from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
+from seqrobust.pipeline.config import RunConfig
+from seqrobust.pipeline.data_stage import Data
+from seqrobust.pipeline.progress import Progress
+from seqrobust.pipeline.run_folder import RunFolder, plain, versions
+from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainOutcome:
+    """A trained model and how it did.
+
+    Attributes:
+        model, card: as the checkpoint holds them.
+        history: a row per epoch.
+        metrics: ``best_epoch``, ``monitor``, ``seconds_per_epoch``, ``parameters``, and ``valid`` and ``test`` metrics.
+        predictions: a row per record of the ``valid`` and ``test`` splits.
+    """
+
+    model: SequenceModel
+    card: ModelCard
+    history: pd.DataFrame
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame
+
+
+def train_stage(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, progress: Progress) -> TrainOutcome:
+    """Train, and leave ``model.ckpt``, ``history.csv``, ``metrics.json``, ``results.parquet`` and ``logs/`` behind.
+
+    A stage that was finished before is read back on resume, one that was interrupted goes on from its last epoch.
+    """
+    done = folder.path / "model.ckpt"
+    if resume and done.exists() and (folder.path / "history.csv").exists():
+        model, card = load_checkpoint(done)
+        history = pd.read_csv(folder.path / "history.csv")
+        metrics = dict(card.provenance["metrics"])
+        return TrainOutcome(
+            model=model,
+            card=card,
+            history=history,
+            metrics=metrics,
+            predictions=pd.read_parquet(folder.path / "results.parquet"),
+        )
+    trained = _trained(config, data, folder, resume=resume, progress=progress)
+    metrics, table = _evaluated(config, data, trained)
+    card = _card(config, data, trained.model, metrics)
+    with replacing(folder.path / "results.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    folder.write_json("metrics.json", metrics)
+    # Last, for its presence is what says that the stage is finished.
+    save_checkpoint(done, trained.model, card)
+    return TrainOutcome(model=trained.model, card=card, history=trained.history, metrics=metrics, predictions=table)
+
+
+def _trained(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, progress: Progress) -> Trained:
+    parts = {name: Labelled(sequences=part, targets=targets) for name, part, targets in _splits(data)}
+    settings, adversarial = training_settings(config)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        model = build_model(
+            config.model.architecture,
+            alphabet_size=data.sequences.alphabet.size,
+            outputs=data.targets.outputs,
+            input_length=data.sequences.width,
+            **config.model.hyperparameters,
+        )
+    progress.start("train", settings.epochs)
+    return fit(
+        model,
+        parts["train"],
+        parts["valid"],
+        settings=settings,
+        adversarial=adversarial,
+        unknown=config.model.unknown,
+        seed=config.seed,
+        out=folder.path,
+        resume=resume,
+        progress=partial(_tell, progress),
+    )
+
+
+def _splits(data: Data) -> list[tuple[str, SequenceSet, Targets]]:
+    return [(name, *data.in_split(name)) for name in ("train", "valid")]
+
+
+def _tell(progress: Progress, done: float, row: Mapping[str, float]) -> None:
+    shown = [f"{name} {value:.3f}" for name, value in row.items() if name.startswith("valid") and "loss" not in name]
+    progress.advance(done, ", ".join(shown))
+
+
+def training_settings(config: RunConfig) -> tuple[TrainingSettings, AdversarialSettings | None]:
+    """What the config says about training, with the config's device."""
+    values = asdict(config.training)
+    values.pop("adversarial")
+    if values["accelerator"] == "auto" and config.device != "auto":
+        values["accelerator"] = "cpu" if config.device == "cpu" else "gpu"
+    return TrainingSettings(**values), config.training.adversarial
+
+
+def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[str, Any], pd.DataFrame]:
+    predictor = Predictor(
+        trained.model,
+        alphabet=data.sequences.alphabet,
+        task=data.targets.task,
+        labels=data.targets.labels,
+        unknown=config.model.unknown,
+        input_length=trained.model.input_length,
+        device=config.device,
+        scale="logits",
+    )
+    metrics: dict[str, Any] = {
+        "best_epoch": trained.best_epoch,
+        "epochs": len(trained.history),
+        "monitor": trained.monitor,
+        "seconds_per_epoch": trained.seconds_per_epoch,
+        "parameters": sum(weight.numel() for weight in trained.model.parameters()),
+    }
+    tables = []
+    assert data.sequences.splits is not None
+    for name in ("valid", "test"):
+        if name not in data.sequences.splits:
+            continue
+        sequences, targets = data.in_split(name)
+        with predictor.attached():
+            logits = predictor.logits(torch.tensor(sequences.tokens)).cpu()
+        metrics[name] = prediction_metrics(targets, logits.numpy())
+        tables.append(_prediction_table(name, sequences, targets, logits))
+    return metrics, pd.concat(tables, ignore_index=True)
+
+
+def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
+    """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
+    table: dict[str, Any] = {"id": sequences.ids, "split": split}
+    if targets.task == "regression":
+        several = len(targets.labels) > 1
+        for number, name in enumerate(targets.labels):
+            behind = f":{name}" if several else ""
+            table[f"target{behind}"] = targets.values[:, number]
+            table[f"prediction{behind}"] = logits[:, number].numpy()
+        values: pd.DataFrame = pd.DataFrame(table)
+        return values
+    truth = torch.tensor(targets.values)
+    table["target"] = names_of(targets.values, targets.labels)
+    table["prediction"] = names_of(predictions(targets.task, logits).numpy(), targets.labels)
+    table["score"] = true_margin(targets.task, logits, truth).numpy()
+    named: pd.DataFrame = pd.DataFrame(table)
+    return named
+
+
+def names_of(values: NDArray[Any], labels: tuple[str, ...]) -> list[str]:
+    """Class names of indices (N,), or names joined by semicolons of a label matrix (N, T)."""
+    if values.ndim == 1:
+        return [labels[int(value)] for value in values]
+    return [";".join(labels[int(i)] for i in np.flatnonzero(row)) for row in values]
+
+
+def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[str, Any]) -> ModelCard:
+    return ModelCard(
+        alphabet=data.sequences.alphabet,
+        task=data.targets.task,
+        labels=data.targets.labels,
+        architecture=model.architecture,
+        hyperparameters=model.hyperparameters,
+        input_length=model.input_length,
+        unknown=config.model.unknown,
+        provenance=plain(
+            {
+                "name": config.name,
+                "seed": config.seed,
+                "max_length": config.data.max_length,
+                "training": asdict(config.training),
+                "config": config.model_dump(mode="json"),
+                "versions": versions(),
+                "metrics": metrics,
+            }
+        ),
+    )
