@@ -59,8 +59,8 @@ class History(lightning.Callback):
         """Stop the clock: validation is not training."""
         self._seconds = time.perf_counter() - self._started
 
-    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Note the epoch, before checkpoints are written."""
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Note the epoch; only now is the mean of its training losses known."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch + 1, "seconds": self._seconds, **metrics})
         if trainer.is_global_zero:

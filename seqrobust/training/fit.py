@@ -89,10 +89,22 @@ def fit(
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
     monitor, mode = _monitor(settings, adversarial, train)
+    # At the very end of an epoch, so that the history a checkpoint carries holds that epoch too.
     best = ModelCheckpoint(
-        out / "checkpoints", filename="best", monitor=monitor, mode=mode, save_last=True, enable_version_counter=False
+        out / "checkpoints",
+        filename="best",
+        monitor=monitor,
+        mode=mode,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
     )
-    callbacks: list[lightning.Callback] = [history, best]
+    newest = ModelCheckpoint(
+        out / "checkpoints",
+        filename="last",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    callbacks: list[lightning.Callback] = [history, best, newest] if monitor else [history, newest]
     if settings.patience is not None and monitor is not None:
         callbacks.append(EarlyStopping(monitor, patience=settings.patience, mode=mode))
     last = out / "checkpoints" / "last.ckpt"

@@ -44,12 +44,9 @@ class RobustModule(lightning.LightningModule):
         self.valid_score = _new_score(task)
         self.valid_robust_score = _new_score(task)
 
-    def on_train_epoch_start(self) -> None:
-        """Dropout of an epoch depends on seed and epoch alone, so that a resumed run repeats it."""
-        torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step's loss."""
+        """One step's loss. Dropout depends on seed and step alone, so that a resumed run repeats it."""
+        torch.manual_seed(self._seed * 1_000_003 + self.global_step)
         loss = self.objective.losses(self.model, batch, self.current_epoch).mean()
         # Looking at a loss makes a GPU wait for it; all of them are looked at once an epoch.
         self._losses.append(loss.detach())
