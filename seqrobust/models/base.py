@@ -61,7 +61,13 @@ class SequenceModel(nn.Module):
 
 
 def readout(features: int, hidden: int, outputs: int, dropout: float, activation: str) -> nn.Sequential:
-    """The last layers: dropout, a hidden layer (none of size 0), dropout, the outputs."""
+    """The last layers: dropout, a hidden layer (none of size 0), dropout, the outputs.
+
+    Raises ConfigError for a size or a share of dropout that cannot be.
+    """
+    check_at_least(0, hidden=hidden)
+    if not 0 <= dropout < 1:
+        raise ConfigError("dropout is a share", expected="0 to below 1", found=str(dropout), where="model.dropout")
     if hidden == 0:
         return nn.Sequential(nn.Dropout(dropout), nn.Linear(features, outputs))
     return nn.Sequential(

@@ -32,9 +32,10 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         """Normalise (N, C, W) features."""
         if valid is None or not self.training:
             return super().forward(features)
-        real = features.transpose(1, 2)[valid]
-        spread = features.new_zeros(features.shape[0], features.shape[2], features.shape[1])
-        spread[valid] = super().forward(real)
+        normal = super().forward(features.transpose(1, 2)[valid])
+        # Zeros like the result, not the input: in mixed precision they may differ.
+        spread = normal.new_zeros(features.shape[0], features.shape[2], features.shape[1])
+        spread[valid] = normal
         return spread.transpose(1, 2)
 
 

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
+from seqrobust.models.masking import reversed_within
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import SubstitutionThreat
 
@@ -38,6 +40,17 @@ class Batch(NamedTuple):
     def rows(self, chosen: Tensor | slice) -> Batch:
         """Some of its records."""
         return Batch(*(column[chosen] for column in self))
+
+
+def with_reverse_complements(batch: Batch, chosen: Tensor, alphabet: Alphabet) -> Batch:
+    """The batch with its chosen (B,) records read on the other strand, what may be edited with them."""
+    table = torch.tensor(alphabet.complement_table, device=batch.tokens.device)
+    pair = torch.stack([table[batch.tokens.long()], batch.editable.to(torch.uint8)], dim=2)
+    tokens, editable = reversed_within(pair, batch.lengths).unbind(2)
+    return batch._replace(
+        tokens=torch.where(chosen[:, None], tokens, batch.tokens),
+        editable=torch.where(chosen[:, None], editable.bool(), batch.editable),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

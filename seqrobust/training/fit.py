@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +90,8 @@ def fit(
     module = RobustModule(model, task=train.targets.task, objective=objective, settings=settings, seed=seed)
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
+    if settings.reverse_complement:
+        _ = alphabet.complement_table
     monitor, mode = _monitor(settings, adversarial, train)
     # At the very end of an epoch, so that the history a checkpoint carries holds that epoch too.
     best = ModelCheckpoint(
@@ -110,7 +114,8 @@ def fit(
     last = out / "checkpoints" / "last.ckpt"
     with _quiet(), torch.random.fork_rng():
         trainer = _trainer(settings, callbacks, out)
-        trainer.fit(module, data, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+        with _interruptible():
+            trainer.fit(module, data, ckpt_path=last if resume and last.exists() else None, weights_only=True)
     return _selected(model, history, best, monitor)
 
 
@@ -196,6 +201,20 @@ def _selected(model: SequenceModel, history: History, best: ModelCheckpoint, mon
         monitor=monitor,
         seconds_per_epoch=float(rows["seconds"].median()),
     )
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl+C as everywhere else: Lightning turns it into a SystemExit and ignores every later one."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
 
 
 @contextmanager

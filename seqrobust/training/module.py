@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric, Metric, R2Score
 from seqrobust.errors import SeqRobustError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task, one_hot
-from seqrobust.training.data import Batch
+from seqrobust.training.data import Batch, with_reverse_complements
 from seqrobust.training.objectives import Adversarial, Ordinary, run_model, worst_case
 from seqrobust.training.settings import TrainingSettings
 
@@ -47,6 +47,9 @@ class RobustModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step's loss. Dropout depends on seed and step alone, so that a resumed run repeats it."""
         torch.manual_seed(self._seed * 1_000_003 + self.global_step)
+        if self._settings.reverse_complement:
+            chosen = torch.rand(len(batch.tokens), device=batch.tokens.device) < 0.5
+            batch = with_reverse_complements(batch, chosen, self.objective.alphabet)
         loss = self.objective.losses(self.model, batch, self.current_epoch).mean()
         # Looking at a loss makes a GPU wait for it; all of them are looked at once an epoch.
         self._losses.append(loss.detach())

@@ -1,0 +1,480 @@
+"""Training: the inner maximiser is exact where it can be, nothing leaks out, a resumed run is an unbroken one."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn import metrics as reference
+from torch import Tensor, nn
+
+from seqrobust.alphabet import DNA, PROTEIN
+from seqrobust.errors import ConfigError, DataError, SeqRobustError
+from seqrobust.models import Predictor, SequenceModel, build_model
+from seqrobust.sequences import Region, SequenceSet, Targets, Task, encode_targets, one_hot
+from seqrobust.threats import bind
+from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
+from seqrobust.training.data import Batch, RecordDataset
+from seqrobust.training.losses import record_loss
+from seqrobust.training.objectives import Adversarial, worst_case
+
+
+class LinearModel(SequenceModel):
+    """Scores linear in the one-hot input."""
+
+    def __init__(self, length: int, outputs: int = 1, scale: float = 1.0) -> None:
+        super().__init__(outputs)
+        generator = torch.Generator().manual_seed(0)
+        self.weight = nn.Parameter(scale * torch.randn(outputs, 4, length, generator=generator))
+
+    def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
+        return torch.einsum("nkl,okl->no", encoded, self.weight[:, :, : encoded.shape[2]])
+
+
+def toy(task: Task, n: int = 160, seed: int = 0, length: int = 16) -> Labelled:
+    """Records whose answer is the number of A's, in a form for each task."""
+    rng = np.random.default_rng(seed)
+    texts = []
+    for number in range(n):
+        share = 0.7 if number % 2 else 0.1
+        texts.append("".join(rng.choice(list("ACGT"), length, p=[share, *[(1 - share) / 3] * 3])))
+    count = np.array([text.count("A") for text in texts])
+    many = np.where(count > length * 0.4, "many", "few")
+    columns: dict[Task, dict[str, object]] = {
+        "binary": {"label": many},
+        "classification": {"label": np.where(count > 12, "most", many)},
+        "multilabel": {"label": [";".join(x for x, on in (("a", c > 6), ("b", c > 3)) if on) for c in count]},
+        "regression": {"y": 100.0 + 10.0 * count, "z": -count / 10},
+    }
+    sequences = SequenceSet.from_texts(texts, DNA)
+    return Labelled(sequences=sequences, targets=encode_targets(pd.DataFrame(columns[task]), task))
+
+
+def small(architecture: str, data: Labelled, **hyperparameters: int | float | str) -> SequenceModel:
+    torch.manual_seed(0)
+    return build_model(
+        architecture,
+        alphabet_size=data.sequences.alphabet.size,
+        outputs=data.targets.outputs,
+        input_length=data.sequences.width,
+        **hyperparameters,
+    )
+
+
+TINY_CNN: dict[str, int] = {"channels": 8, "blocks": 1, "first_kernel": 3, "hidden": 8}
+TINY_GRU: dict[str, int] = {"hidden": 6, "readout_hidden": 0}
+
+
+def trained(
+    data: Labelled, out: Path, *, valid: Labelled | None = None, model: SequenceModel | None = None, **options: object
+) -> Trained:
+    settings = TrainingSettings(**{"epochs": 6, "batch_size": 16, "learning_rate": 0.02, **options})  # type: ignore[arg-type]
+    model = model or small("cnn", data, **TINY_CNN)
+    return fit(model, data, valid or data, settings=settings, out=out)
+
+
+def logits(model: SequenceModel, data: Labelled) -> np.ndarray:
+    predictor = Predictor(
+        model,
+        alphabet=data.sequences.alphabet,
+        task=data.targets.task,
+        labels=data.targets.labels,
+        device="cpu",
+        scale="logits",
+    )
+    with predictor.attached():
+        return predictor.logits(torch.tensor(data.sequences.tokens)).numpy()
+
+
+# The inner maximiser --------------------------------------------------------------------------------------------------
+
+
+def adversarial(data: Labelled, **options: object) -> Adversarial:
+    settings = AdversarialSettings(**options)  # type: ignore[arg-type]
+    return Adversarial(
+        alphabet=DNA,
+        unknown="zeros",
+        loss=record_loss(data.targets, TrainingSettings()),
+        settings=settings,
+        switches=torch.tensor(settings.threat().switches(DNA)),
+    )
+
+
+def batch_of(data: Labelled, objective: Adversarial) -> Batch:
+    return RecordDataset(data, objective.settings.threat()).__getitems__(range(len(data.sequences)))
+
+
+def test_one_step_is_the_worst_sequence_of_a_linear_model() -> None:
+    texts = ["ACGTA", "GGTCA", "TNCTA"]
+    data = Labelled(
+        sequences=SequenceSet.from_texts(texts, DNA, regions=[[Region("core", 0, 1)]] * 3),
+        targets=Targets(task="binary", labels=("0", "1"), values=np.array([0, 1, 1])),
+    )
+    objective = adversarial(data, budget=2, protect=("core",))
+    model = LinearModel(5)
+    found = worst_case(objective, model, batch_of(data, objective), steps=1)
+    loss = objective.loss
+    for row, text in enumerate(texts):
+        words = [
+            text[0] + "".join(word)
+            for word in itertools.product("ACGTN", repeat=4)
+            if sum(a != b for a, b in zip(word, text[1:], strict=True)) <= 2
+            and all((a == "N") == (b == "N") for a, b in zip(word, text[1:], strict=True))
+        ]
+        tokens = torch.tensor(SequenceSet.from_texts(words, DNA).tokens)
+        target = torch.full((len(words),), int(data.targets.values[row]))
+        worst = loss(model(one_hot(tokens, DNA)), target).max().item()
+        here = loss(model(one_hot(found[row : row + 1], DNA)), target[:1]).item()
+        assert here == pytest.approx(worst, abs=1e-5)
+
+
+def test_to_first_order_the_loss_is_clean_loss_plus_the_largest_gains() -> None:
+    data = toy("binary", n=8)
+    objective = adversarial(data, budget=3)
+    model = LinearModel(16, scale=1e-3)
+    batch = batch_of(data, objective)
+    encoded = one_hot(batch.tokens, DNA).requires_grad_(True)
+    clean = objective.loss(model(encoded), batch.targets)
+    (gradient,) = torch.autograd.grad(clean.sum(), encoded)
+    threat = bind(batch.tokens, batch.editable, objective.switches, batch.budget)
+    gains = threat.gains(gradient).gain.sort(dim=1, descending=True).values[:, :3].sum(1)
+    found = worst_case(objective, model, batch, steps=1)
+    attacked = objective.loss(model(one_hot(found, DNA)), batch.targets)
+    assert torch.allclose(attacked - clean, gains, rtol=0.01)
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "gru", "cnn_gru"])
+def test_the_search_leaves_no_trace(architecture: str) -> None:
+    data = toy("classification", n=12)
+    objective = adversarial(data, budget=2)
+    model = small(architecture, data).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    random = torch.get_rng_state()
+    worst_case(objective, model, batch_of(data, objective), steps=3)
+    assert all(part.training for part in model.modules())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(weight.grad is None for weight in model.parameters())
+    assert torch.equal(random, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_adversarial_sequences_stay_inside(steps: int) -> None:
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("ACGTN"), int(size))) for size in rng.integers(5, 15, 30)]
+    sequences = SequenceSet.from_texts(texts, DNA, regions=[[Region("core", 1, 4)]] * 30)
+    targets = Targets(task="binary", labels=("0", "1"), values=rng.integers(0, 2, 30))
+    data = Labelled(sequences=sequences, targets=targets)
+    objective = adversarial(data, budget=3, protect=("core",))
+    model = small("cnn", data, **TINY_CNN)
+    found = worst_case(objective, model, batch_of(data, objective), steps=steps)
+    for before, after in zip(texts, sequences.texts_with(found.numpy()), strict=True):
+        edits = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
+        assert len(edits) <= 3
+        assert not {1, 2, 3} & set(edits)
+        assert all(before[i] != "N" and after[i] in "ACGT" for i in edits)
+
+
+# Learning -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["binary", "classification", "multilabel", "regression"])
+def test_ordinary_training_learns(task: Task, tmp_path: Path) -> None:
+    data, fresh = toy(task), toy(task, seed=1)
+    # Two sharp edges on a count take a little longer than one.
+    result = trained(data, tmp_path, epochs=25)
+    found = prediction_metrics(fresh.targets, logits(result.model, fresh))
+    assert (found["r2"] if task == "regression" else found["accuracy"]) > 0.85
+    assert list(result.history["epoch"]) == list(range(1, 26))
+    assert (tmp_path / "history.csv").exists()
+
+
+def fragile(n: int, seed: int) -> Labelled:
+    """Class by a single letter that an adversary may change, and, more faintly, by a protected word."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    texts = []
+    for label in labels:
+        noise = "".join(rng.choice(list("CG"), 6))
+        word = ("AAAA" if label else "TTTT") if rng.random() < 0.95 else "".join(rng.choice(list("AT"), 4))
+        texts.append(("A" if label else "T") * 2 + noise + word)
+    sequences = SequenceSet.from_texts(texts, DNA, regions=[[Region("word", 8, 12)]] * n)
+    return Labelled(sequences=sequences, targets=Targets(task="binary", labels=("0", "1"), values=labels))
+
+
+def robust_accuracy(model: SequenceModel, data: Labelled) -> float:
+    from seqrobust.attacks import ATTACKS, Problem, Untargeted, run_shard
+
+    predictor = Predictor(model, alphabet=DNA, task="binary", labels=("0", "1"), device="cpu", scale="logits")
+    threat = AdversarialSettings(budget=2, protect=("word",)).threat()
+    problem = Problem(
+        predictor=predictor,
+        sequences=data.sequences,
+        targets=data.targets,
+        threat=threat,
+        budgets=(threat.budget,),
+        goal=Untargeted(),
+        control_draws=1,
+    )
+    with predictor.attached():
+        run = run_shard(problem, list(ATTACKS.values()), np.arange(len(data.sequences)))
+    return float((run.attackable & ~run.reached[:, 0]).float().mean())
+
+
+def test_adversarial_training_makes_robust(tmp_path: Path) -> None:
+    data, fresh = fragile(240, 0), fragile(120, 1)
+    settings = TrainingSettings(epochs=12, batch_size=16, learning_rate=0.02, select="last")
+    models = []
+    for name, adversary in (("plain", None), ("robust", AdversarialSettings(budget=2, protect=("word",)))):
+        model = small("cnn", data, head="flatten", channels=8, blocks=1, first_kernel=3, pool=1, hidden=8)
+        result = fit(model, data, data, settings=settings, adversarial=adversary, out=tmp_path / name)
+        models.append(result.model)
+    plain, robust = (robust_accuracy(model, fresh) for model in models)
+    assert robust > 0.85
+    assert plain < robust - 0.1
+
+
+def test_balanced_weights_raise_the_recall_of_a_rare_class(tmp_path: Path) -> None:
+    data = toy("binary", n=200)
+    rare = np.flatnonzero(data.targets.values == 1)[10:]
+    kept = np.setdiff1d(np.arange(200), rare)
+    few = Labelled(sequences=data.sequences.take(kept), targets=data.targets.take(kept))
+    loss = record_loss(few.targets, TrainingSettings(class_weights="balanced"))
+    both = loss(torch.zeros(2, 1), torch.tensor([0, 1]))
+    counts = np.bincount(few.targets.values)
+    assert (both[1] / both[0]).item() == pytest.approx(counts[0] / counts[1], rel=1e-5)
+
+
+def test_a_class_without_records_cannot_be_weighed() -> None:
+    targets = Targets(task="classification", labels=("a", "b", "c"), values=np.array([0, 1, 1]))
+    with pytest.raises(DataError, match="no training record"):
+        record_loss(targets, TrainingSettings(class_weights="balanced"))
+
+
+# Selection, stopping, resuming ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("select", "column", "best"),
+    [
+        ("clean", "valid_accuracy", "idxmax"),
+        ("robust", "valid_robust_accuracy", "idxmax"),
+        ("both", "valid_both_accuracy", "idxmax"),
+        ("loss", "valid_loss", "idxmin"),
+    ],
+)
+def test_selection_keeps_the_best_epoch(select: str, column: str, best: str, tmp_path: Path) -> None:
+    data, valid = toy("binary", n=64), toy("binary", n=40, seed=2)
+    settings = TrainingSettings(epochs=5, batch_size=16, learning_rate=0.05, select=select)  # type: ignore[arg-type]
+    model = small("cnn", data, **TINY_CNN)
+    result = fit(model, data, valid, settings=settings, adversarial=AdversarialSettings(budget=2), out=tmp_path)
+    assert result.best_epoch == getattr(result.history[column], best)() + 1
+    if select == "clean":
+        right = (logits(result.model, valid)[:, 0] > 0) == (valid.targets.values > 0)
+        assert right.mean() == pytest.approx(result.history[column].max())
+
+
+def test_last_keeps_the_last_epoch(tmp_path: Path) -> None:
+    assert trained(toy("binary", n=40), tmp_path, epochs=3, select="last").best_epoch == 3
+
+
+def test_patience_stops(tmp_path: Path) -> None:
+    data = toy("binary", n=40)
+    result = trained(data, tmp_path, epochs=40, patience=2, learning_rate=1e-9, schedule="constant")
+    assert len(result.history) == 3
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a process."""
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "gru"])
+@pytest.mark.parametrize("adversary", [None, AdversarialSettings(budget=2, ramp_epochs=3)])
+def test_a_resumed_run_is_an_unbroken_one(
+    architecture: str, adversary: AdversarialSettings | None, tmp_path: Path
+) -> None:
+    data = toy("classification", n=64)
+    settings = TrainingSettings(epochs=4, batch_size=16, learning_rate=0.01)
+    hyperparameters = TINY_CNN if architecture == "cnn" else TINY_GRU
+
+    def run(out: Path, *, stop: float = 99, resume: bool = False) -> Trained:
+        def progress(done: float, row: Mapping[str, float]) -> None:
+            if done > stop:
+                raise KilledError
+
+        model = small(architecture, data, dropout=0.3, **hyperparameters)
+        return fit(
+            model, data, data, settings=settings, adversarial=adversary, out=out, resume=resume, progress=progress
+        )
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KilledError):
+        run(tmp_path / "broken", stop=2.4)
+    again = run(tmp_path / "broken", resume=True)
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+    pd.testing.assert_frame_equal(whole.history.drop(columns="seconds"), again.history.drop(columns="seconds"))
+
+
+def test_an_interrupt_comes_through(tmp_path: Path) -> None:
+    def progress(done: float, row: Mapping[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    data = toy("binary", n=40)
+    with pytest.raises(KeyboardInterrupt):
+        fit(
+            small("cnn", data, **TINY_CNN),
+            data,
+            data,
+            settings=TrainingSettings(epochs=2),
+            out=tmp_path,
+            progress=progress,
+        )
+
+
+def test_seeds_decide(tmp_path: Path) -> None:
+    data = toy("binary", n=40)
+
+    def weights(seed: int, name: str) -> list[Tensor]:
+        model = small("cnn", data, **TINY_CNN)
+        settings = TrainingSettings(epochs=2, batch_size=16)
+        return list(fit(model, data, data, settings=settings, seed=seed, out=tmp_path / name).model.parameters())
+
+    first, second, other = weights(1, "a"), weights(1, "b"), weights(2, "c")
+    assert all(torch.equal(x, y) for x, y in zip(first, second, strict=True))
+    assert not all(torch.equal(x, y) for x, y in zip(first, other, strict=True))
+
+
+def test_nothing_global_is_left_behind(tmp_path: Path) -> None:
+    random, filters = torch.get_rng_state(), list(warnings.filters)
+    level = logging.getLogger("pytorch_lightning").level
+    trained(toy("binary", n=40), tmp_path, epochs=1)
+    assert torch.equal(random, torch.get_rng_state())
+    assert list(warnings.filters) == filters
+    assert logging.getLogger("pytorch_lightning").level == level
+
+
+# What goes wrong ------------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    data = toy("binary", n=40)
+    model = small("cnn", data, **TINY_CNN)
+    with torch.no_grad():
+        next(model.readout.parameters()).fill_(float("inf"))
+    with pytest.raises(SeqRobustError, match="not finite in epoch 1"):
+        fit(model, data, data, settings=TrainingSettings(epochs=2), out=tmp_path)
+
+
+@pytest.mark.parametrize("n", [3, 17])
+def test_odd_numbers_of_records(n: int, tmp_path: Path) -> None:
+    """Fewer than a batch, and a last batch of one."""
+    assert len(trained(toy("binary", n=n), tmp_path, epochs=1).history) == 1
+
+
+def test_an_adversary_without_choice_is_refused(tmp_path: Path) -> None:
+    data = fragile(20, 0)
+    settings = AdversarialSettings(budget=0)
+    with pytest.raises(ConfigError, match="may change nothing"):
+        fit(small("cnn", data), data, data, settings=TrainingSettings(), adversarial=settings, out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 0},
+        {"batch_size": 1},
+        {"learning_rate": 0.0},
+        {"label_smoothing": 1.0},
+        {"patience": 0},
+        {"weight_decay": -1.0},
+    ],
+)
+def test_bad_settings(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        TrainingSettings(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"clean_share": 1.0}, {"clean_share": -0.1}, {"ramp_epochs": -1}])
+def test_bad_adversaries(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        AdversarialSettings(**options)  # type: ignore[arg-type]
+
+
+def test_robust_selection_needs_an_adversary(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs an adversary"):
+        trained(toy("binary", n=20), tmp_path, select="robust")
+
+
+@pytest.mark.parametrize("options", [{"accelerator": "abacus"}, {"precision": "7-bit"}])
+def test_what_lightning_refuses_is_a_config_error(options: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="Lightning cannot train"):
+        trained(toy("binary", n=20), tmp_path, **options)
+
+
+def test_reverse_complements_are_shown(tmp_path: Path) -> None:
+    """A model that saw TTTT only as AAAA's other strand knows it."""
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list("CG"), 8)) + ("AAAA" if i % 2 else "CGCG") for i in range(120)]
+    flipped = [str(text[::-1].translate(str.maketrans("ACGT", "TGCA"))) for text in texts]
+    targets = Targets(task="binary", labels=("0", "1"), values=np.arange(120) % 2)
+    data = Labelled(sequences=SequenceSet.from_texts(texts, DNA), targets=targets)
+    other = Labelled(sequences=SequenceSet.from_texts(flipped, DNA), targets=targets)
+    accuracy = []
+    for shown in (False, True):
+        result = trained(data, tmp_path / str(shown), epochs=8, reverse_complement=shown)
+        accuracy.append(prediction_metrics(other.targets, logits(result.model, other))["accuracy"])
+    assert accuracy[1] > 0.95
+    assert accuracy[0] < accuracy[1] - 0.2
+
+
+def test_proteins_have_no_reverse_complement(tmp_path: Path) -> None:
+    data = Labelled(
+        sequences=SequenceSet.from_texts(["ACDE", "FGHI"], PROTEIN),
+        targets=Targets(task="binary", labels=("0", "1"), values=np.array([0, 1])),
+    )
+    with pytest.raises(ConfigError, match="no complement"):
+        trained(data, tmp_path, model=small("cnn", data), reverse_complement=True)
+
+
+# Metrics, against scikit-learn ----------------------------------------------------------------------------------------
+
+
+def test_class_metrics() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(200, 3)).astype(np.float32)
+    truth = rng.integers(0, 3, 200)
+    found = prediction_metrics(Targets(task="classification", labels=("a", "b", "c"), values=truth), scores)
+    predicted = scores.argmax(1)
+    assert found["accuracy"] == pytest.approx(reference.accuracy_score(truth, predicted))
+    assert found["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(truth, predicted))
+    assert found["confusion"] == reference.confusion_matrix(truth, predicted).tolist()
+
+
+def test_binary_area_with_ties() -> None:
+    rng = np.random.default_rng(0)
+    scores = rng.integers(-3, 4, (150, 1)).astype(np.float32)
+    truth = rng.integers(0, 2, 150)
+    targets = Targets(task="binary", labels=("0", "1"), values=truth)
+    found = prediction_metrics(targets, scores)
+    assert found["auroc"] == pytest.approx(reference.roc_auc_score(truth, scores[:, 0]))
+    assert prediction_metrics(replace(targets, values=np.ones(150, np.int64)), scores)["auroc"] is None
+
+
+def test_regression_metrics() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(80, 2)).astype(np.float32)
+    guess = truth + rng.normal(size=(80, 2)).astype(np.float32)
+    found = prediction_metrics(Targets(task="regression", labels=("y", "z"), values=truth), guess)
+    assert found["r2"] == pytest.approx(reference.r2_score(truth, guess), rel=1e-5)
+    assert found["mse"] == pytest.approx(reference.mean_squared_error(truth, guess), rel=1e-5)
+    assert found["values"]["z"]["spearman"] == pytest.approx(
+        pd.Series(truth[:, 1]).corr(pd.Series(guess[:, 1]), method="spearman"), rel=1e-5
+    )
