@@ -69,7 +69,7 @@ def plan(config: RunConfig, folder: Path) -> None:
         + (f"against {adversarial.threat().describe()}" if adversarial else "ordinary"),
     ]
     if config.attack is not None:
-        check_attack(config.attack, data)
+        check_attack(config, config.attack, data)
         threat = config.attack.threat().describe()
         lines.append(f"attack: split {config.attack.split}, budgets {config.attack.budget}, {threat}")
     out.print("\n".join([*lines, f"into: {folder}", "nothing was written (--dry-run)"]), markup=False)

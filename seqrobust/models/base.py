@@ -63,20 +63,25 @@ class SequenceModel(nn.Module):
 def readout(features: int, hidden: int, outputs: int, dropout: float, activation: str) -> nn.Sequential:
     """The last layers: dropout, a hidden layer (none of size 0), dropout, the outputs.
 
-    Raises ConfigError for a size or a share of dropout that cannot be.
+    Raises ConfigError for a negative size.
     """
     check_at_least(0, hidden=hidden)
-    if not 0 <= dropout < 1:
-        raise ConfigError("dropout is a share", expected="0 to below 1", found=str(dropout), where="model.dropout")
     if hidden == 0:
-        return nn.Sequential(nn.Dropout(dropout), nn.Linear(features, outputs))
+        return nn.Sequential(dropout_layer(dropout), nn.Linear(features, outputs))
     return nn.Sequential(
-        nn.Dropout(dropout),
+        dropout_layer(dropout),
         nn.Linear(features, hidden),
         activation_named(activation),
-        nn.Dropout(dropout),
+        dropout_layer(dropout),
         nn.Linear(hidden, outputs),
     )
+
+
+def dropout_layer(share: float) -> nn.Dropout:
+    """Dropout of a share of the features. Raises ConfigError for what is no share, NaN included."""
+    if not 0 <= share < 1:
+        raise ConfigError("dropout is a share", expected="0 to below 1", found=str(share), where="model.dropout")
+    return nn.Dropout(share)
 
 
 def activation_named(name: str) -> nn.Module:

@@ -1,24 +1,25 @@
 """Checkpoints that say themselves what they hold: alphabet, task, class names, architecture, and how they were made.
 
-A checkpoint is a dictionary of plain values and tensors, and is read with ``weights_only=True``: a file from a stranger
-can be wrong, but it cannot run code.
+A checkpoint is a dictionary of plain values and tensors, so that it can be read without running anything in it.
 """
 
 from __future__ import annotations
 
-import pickle
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 import torch
 
 from seqrobust.alphabet import Alphabet, alphabet_named
-from seqrobust.errors import InputError, ModelError
+from seqrobust.errors import InputError, InternalError, ModelError
 from seqrobust.files import replacing
 from seqrobust.models.base import HyperParameter, SequenceModel
 from seqrobust.models.registry import build_model
+from seqrobust.models.weights import check_finite, first_line, read_weights
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.sequences.targets import TASKS, Task
 
@@ -55,7 +56,14 @@ class ModelCard:
 
 
 def save_checkpoint(path: Path, module: SequenceModel, card: ModelCard) -> None:
-    """Write a model and its card, whole or not at all."""
+    """Write a model and its card, whole or not at all.
+
+    Numbers of NumPy and paths in the provenance become plain ones. Raises ModelError for weights that are not finite,
+    and for a provenance that has no plain form; InternalError for a card of another model.
+    """
+    if (module.architecture, module.hyperparameters) != (card.architecture, dict(card.hyperparameters)):
+        raise InternalError(f"a card of {card.architecture} does not describe this {module.architecture}")
+    check_finite(module.state_dict(), path)
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -66,7 +74,7 @@ def save_checkpoint(path: Path, module: SequenceModel, card: ModelCard) -> None:
         "hyperparameters": dict(card.hyperparameters),
         "input_length": card.input_length,
         "unknown": card.unknown,
-        "provenance": dict(card.provenance),
+        "provenance": _plain(card.provenance, path),
         "state_dict": {name: value.detach().cpu() for name, value in module.state_dict().items()},
     }
     with replacing(path) as temporary:
@@ -83,8 +91,10 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ModelError(
             "not a checkpoint of seqrobust",
+            found="a state dict" if _is_state_dict(content) else type(content).__name__,
             where=str(path),
-            fix="for a model of your own give its code: --model file.py:factory --weights " + path.name,
+            fix="for a model of your own give its code: --model package.module:factory (or file.py:factory) --weights "
+            + path.name,
         )
     if content.get("version") != VERSION:
         raise ModelError(
@@ -94,28 +104,74 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
             where=str(path),
             fix="use the version of seqrobust that wrote it, or a newer one",
         )
-    try:
-        card = _card(content)
-        module = build_model(
-            card.architecture,
-            alphabet_size=card.alphabet.size,
-            outputs=card.outputs,
-            input_length=card.input_length,
-            **card.hyperparameters,
-        )
-        module.load_state_dict(content["state_dict"])
-    except InputError as error:
-        raise error.at(str(path)) from None
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        raise ModelError("the checkpoint contradicts itself", found=reason, where=str(path)) from None
+    module, card = _rebuilt(content, path)
     check_finite(content["state_dict"], path)
     return module.eval(), card
+
+
+def _rebuilt(content: Mapping[str, Any], path: Path) -> tuple[SequenceModel, ModelCard]:
+    try:
+        card = _card(content)
+        # The random weights of a new model are overwritten at once: nobody else's draws should move for them.
+        with torch.random.fork_rng(devices=[]):
+            module = build_model(
+                card.architecture,
+                alphabet_size=card.alphabet.size,
+                outputs=card.outputs,
+                input_length=card.input_length,
+                **card.hyperparameters,
+            )
+        module.load_state_dict(content["state_dict"])
+    except InputError as error:
+        # Whatever key of a config it would be elsewhere, here it is the checkpoint that is wrong.
+        fix = error.fix or "it was changed after it was written, or is of a newer version of seqrobust"
+        said = ModelError(error.problem, expected=error.expected, found=error.found, where=error.where, fix=fix)
+        raise said.at(str(path)) from None
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        # Torch says which weights do not fit in the lines behind its first.
+        raise ModelError(
+            "the checkpoint contradicts itself",
+            found=" ".join(f"{type(error).__name__}: {error}".split())[:240],
+            where=str(path),
+            fix="it was changed or damaged after it was written: train again, or fetch it again",
+        ) from None
+    return module, card
+
+
+def _is_state_dict(content: object) -> bool:
+    if isinstance(content, dict) and "state_dict" in content:
+        content = content["state_dict"]
+    return isinstance(content, dict) and any(isinstance(value, torch.Tensor) for value in content.values())
+
+
+def _plain(provenance: Mapping[str, Any], path: Path) -> Any:
+    """The provenance as JSON holds it: anything else would be written, but refused when it is read."""
+    try:
+        return json.loads(json.dumps(provenance, default=_as_plain))
+    except (TypeError, ValueError) as error:
+        raise ModelError("a provenance is plain values", found=first_line(error), where=str(path)) from None
+
+
+def _as_plain(value: object) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)):
+        return value.tolist()
+    raise TypeError(f"a {type(value).__name__} has no plain form")
 
 
 def _card(content: Mapping[str, Any]) -> ModelCard:
     if content["task"] not in TASKS:
         raise ModelError("the checkpoint has an unknown task", expected=", ".join(TASKS), found=str(content["task"]))
+    if content["unknown"] not in get_args(Unknown):
+        raise ModelError("the checkpoint has an unknown encoding of unknown letters", found=str(content["unknown"]))
+    labels, least = content["labels"], 2 if content["task"] in ("binary", "classification") else 1
+    if not isinstance(labels, list) or len(labels) < least or not all(isinstance(name, str) for name in labels):
+        raise ModelError("the checkpoint has no names of its outputs", found=str(labels)[:160])
+    if content["task"] == "binary" and len(labels) != 2:
+        raise ModelError("a binary checkpoint names two classes", found=", ".join(labels[:8]))
+    if not isinstance(content["provenance"], dict):
+        raise ModelError("the checkpoint's provenance is no table", found=type(content["provenance"]).__name__)
     return ModelCard(
         alphabet=alphabet_named(content["alphabet"]),
         task=content["task"],
@@ -126,45 +182,3 @@ def _card(content: Mapping[str, Any]) -> ModelCard:
         unknown=content["unknown"],
         provenance=content["provenance"],
     )
-
-
-def read_weights(path: Path) -> Any:
-    """What a file of weights holds, read without running anything in it. Raises ModelError where that fails."""
-    if not path.is_file():
-        raise ModelError("there is no such file of weights", where=str(path), fix="check --model or --weights")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        needs_code = "Unsupported" in str(error) or "GLOBAL" in str(error)
-        raise ModelError(
-            "the file would have to run code to be read, and is refused" if needs_code else "not a file of weights",
-            found=str(error).splitlines()[0][:160],
-            where=str(path),
-            fix="ask for a plain state dict (torch.save(model.state_dict(), ...)) or safetensors",
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise ModelError("the file of weights cannot be read", found=reason, where=str(path)) from None
-
-
-def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        from safetensors.torch import load_file
-    except ImportError:
-        raise ModelError("safetensors is not installed", where=str(path), fix="pip install safetensors") from None
-    try:
-        loaded: dict[str, torch.Tensor] = load_file(path)
-    except Exception as error:  # the library's own error type is not public
-        raise ModelError("the file of weights cannot be read", found=str(error)[:160], where=str(path)) from None
-    return loaded
-
-
-def check_finite(weights: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Raises ModelError that names the first tensor with NaN or infinity in it."""
-    for name, value in weights.items():
-        if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise ModelError(
-                "a weight is not finite", found=name, where=str(path), fix="training diverged; do not use it"
-            )

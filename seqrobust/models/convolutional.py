@@ -12,6 +12,7 @@ from seqrobust.models.base import (
     activation_named,
     at_fixed_length,
     check_at_least,
+    dropout_layer,
     fixed_length,
     readout,
 )
@@ -36,13 +37,15 @@ class ConvolutionBlock(nn.Module):
     ) -> None:
         super().__init__()
         if kernel % 2 == 0:
-            raise ConfigError("a kernel has a middle", expected="an odd size", found=str(kernel), where="model.kernel")
+            raise ConfigError(
+                "kernel and first_kernel have a middle", expected="an odd size", found=str(kernel), where="model"
+            )
         check_at_least(1, channels=channels, kernel=kernel, pool=pool, dilation=dilation)
         padding = dilation * (kernel - 1) // 2
         self.convolution = nn.Conv1d(inputs, channels, kernel, padding=padding, dilation=dilation, bias=False)
         self.norm = MaskedBatchNorm(channels)
         self.activation = activation_named(activation)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout_layer(dropout)
         self.pool = pool
         self.residual = residual and inputs == channels
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-import traceback
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +12,14 @@ import torch
 from torch import nn
 
 from seqrobust.errors import ModelError
-from seqrobust.models.checkpoint import check_finite, read_weights
+from seqrobust.models.user_code import (
+    code_from_file,
+    code_from_package,
+    importable,
+    users_error,
+    working_folder_importable,
+)
+from seqrobust.models.weights import check_finite, read_weights
 
 _PREFIXES = ("model.", "module.", "_orig_mod.", "net.")
 
@@ -25,7 +29,8 @@ def load_module(reference: str, weights: Path | None = None) -> nn.Module:
 
     Args:
         reference: ``package.module:name`` or ``path/file.py:name``; the name is a function or class called without
-            arguments, or a module that is there already. Only name code that you trust: it is run.
+            arguments, or a module that is there already. Only name code that you trust: it is run. A file may import
+            its neighbours; packages are looked for in the working folder too.
         weights: a state dict (``.pt``, ``.pth``, ``.ckpt``, ``.safetensors``), bare or under ``state_dict`` or
             ``model_state_dict``; prefixes such as ``model.`` that a wrapper left are taken off.
 
@@ -33,54 +38,34 @@ def load_module(reference: str, weights: Path | None = None) -> nn.Module:
     fit.
     """
     place, _, name = reference.rpartition(":")
-    if not place or not name:
+    is_file = place.endswith(".py")
+    if not name or not (is_file or all(part.isidentifier() for part in place.split("."))):
         raise ModelError(
             "a model cannot be found by this name",
             expected="a checkpoint file, package.module:factory, or file.py:factory",
             found=repr(reference),
         )
-    code = _from_file(Path(place)) if place.endswith(".py") else _from_package(place)
-    if not hasattr(code, name):
-        public = [item for item in vars(code) if not item.startswith("_")]
-        raise ModelError("the code has no such name", expected=", ".join(public[:15]), found=name, where=place)
-    module = _made(getattr(code, name), reference)
+    # The factory is called inside, for it may import as well.
+    with importable(Path(place).resolve().parent) if is_file else working_folder_importable():
+        code = code_from_file(Path(place)) if is_file else code_from_package(place)
+        module = _made(_named(code, name, place), reference)
     if weights is not None:
         _fill(module, weights)
     return module
 
 
-def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ModelError("there is no such file", where=str(path))
-    spec = importlib.util.spec_from_file_location(f"seqrobust_user_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ModelError("the file is no Python code", where=str(path))
-    code = importlib.util.module_from_spec(spec)
-    # Dataclasses and pickles look their module up by name, and a script may import its siblings.
-    sys.modules[spec.name] = code
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)
-    try:
-        spec.loader.exec_module(code)
-    except Exception as error:
-        raise _their_error("the model's code fails when it is read", error, str(path)) from error
-    finally:
-        sys.path.remove(folder)
-    return code
+def _named(code: ModuleType, name: str, place: str) -> Any:
+    if not hasattr(code, name):
+        offered = [item for item, value in vars(code).items() if not item.startswith("_") and _is_made_in(code, value)]
+        raise ModelError("the code has no such name", expected=", ".join(offered[:15]), found=name, where=place)
+    return getattr(code, name)
 
 
-def _from_package(name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise ModelError(
-            "the model's package cannot be imported",
-            found=str(error),
-            where=name,
-            fix="install it into this environment, or name a file: path/to/file.py:factory",
-        ) from None
-    except Exception as error:
-        raise _their_error("the model's code fails when it is read", error, name) from error
+def _is_made_in(code: ModuleType, value: object) -> bool:
+    """Whether it could be meant: a module, or what was written there rather than imported from elsewhere."""
+    if isinstance(value, ModuleType):
+        return False
+    return isinstance(value, nn.Module) or str(getattr(value, "__module__", "")).startswith(code.__name__)
 
 
 def _made(thing: Any, reference: str) -> nn.Module:
@@ -89,31 +74,35 @@ def _made(thing: Any, reference: str) -> nn.Module:
             raise ModelError(
                 "the name is neither a module nor something that makes one", found=type(thing).__name__, where=reference
             )
+        if needed := _needs(thing):
+            raise ModelError(
+                "the model's factory is called without arguments, but needs some",
+                found=", ".join(needed),
+                where=reference,
+                fix="write a function without arguments that returns the model, and name that",
+            )
         try:
             thing = thing()
-        except Exception as error:
-            raise _their_error("the model's factory fails", error, reference) from error
+        except (Exception, SystemExit) as error:
+            raise users_error("the model's factory fails", error, reference) from error
     if not isinstance(thing, nn.Module):
         raise ModelError("the factory does not return a torch module", found=type(thing).__name__, where=reference)
     return thing
 
 
-def _their_error(problem: str, error: Exception, where: str) -> ModelError:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return ModelError(
-        problem,
-        found=f"{type(error).__name__}: {error}",
-        where=f"{where}, at {frame.filename}, line {frame.lineno}",
-        fix="run it by itself first; --debug shows the whole traceback",
-    )
+def _needs(factory: Any) -> list[str]:
+    """Parameters without a default."""
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [item.name for item in parameters if item.default is inspect.Parameter.empty and item.kind not in free]
 
 
 def _fill(module: nn.Module, path: Path) -> None:
-    weights = _state_dict(read_weights(path), path)
     own = module.state_dict()
-    for prefix in _PREFIXES:
-        if not set(weights) & set(own) and all(name.startswith(prefix) for name in weights):
-            weights = {name.removeprefix(prefix): value for name, value in weights.items()}
+    weights = _unwrapped(_state_dict(read_weights(path), path), own)
     missing, extra = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
     shapes = [f"{n} {tuple(weights[n].shape)} for {tuple(own[n].shape)}" for n in own if _misfits(own, weights, n)]
     # Files written before batch norms counted their batches lack that one number, which evaluation does not use.
@@ -132,6 +121,16 @@ def _fill(module: nn.Module, path: Path) -> None:
         )
     check_finite(weights, path)
     module.load_state_dict(weights, strict=False)
+
+
+def _unwrapped(weights: dict[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights without the prefixes that wrappers put before a model's names; what else a wrapper held is left out."""
+    while not set(weights) & set(own):
+        inside = [{n.removeprefix(p): v for n, v in weights.items() if n.startswith(p)} for p in _PREFIXES]
+        if not any(inside):
+            return weights
+        weights = max(inside, key=len)
+    return weights
 
 
 def _misfits(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], name: str) -> bool:

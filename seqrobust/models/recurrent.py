@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, fixed_length, readout
+from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, dropout_layer, fixed_length, readout
 from seqrobust.models.masking import global_features, reversed_within, valid_positions, zero_padding
 
 
@@ -45,7 +45,7 @@ class RecurrentTrunk(nn.Module):
         check_at_least(1, hidden=hidden, layers=layers)
         sizes = [inputs] + [2 * hidden] * (layers - 1)
         self.layers = nn.ModuleList(BidirectionalGRU(size, hidden) for size in sizes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = dropout_layer(dropout)
         self.steps = steps
         self.features = 2 * hidden * (2 if steps is None else steps)
 

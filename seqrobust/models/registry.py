@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Mapping
 
 from seqrobust.errors import ConfigError
-from seqrobust.models.base import HyperParameter, SequenceModel
+from seqrobust.models.base import HyperParameter, SequenceModel, check_at_least
 from seqrobust.models.convolutional import CNN
 from seqrobust.models.hybrid import CNNGRU
 from seqrobust.models.recurrent import GRU
@@ -43,6 +43,7 @@ def build_model(
             found=repr(architecture),
             where="model.architecture",
         )
+    check_at_least(1, outputs=outputs, input_length=1 if input_length is None else input_length)
     defaults = default_hyperparameters(architecture)
     for name, value in hyperparameters.items():
         _check(architecture, name, value, defaults)

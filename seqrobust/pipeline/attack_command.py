@@ -11,7 +11,13 @@ import torch
 
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, run_attack, settings_fingerprint
+from seqrobust.pipeline.attack_stage import (
+    AttackOutcome,
+    AttackSettings,
+    attack_problem,
+    run_attack,
+    settings_fingerprint,
+)
 from seqrobust.pipeline.data_stage import data_summary
 from seqrobust.pipeline.model_stage import ModelSource, open_predictor
 from seqrobust.pipeline.progress import Progress
@@ -67,7 +73,7 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
     """
     predictor, sequences, targets = _prepared(call, progress)
     settings = _resolved_names(call.settings, sequences)
-    settings.threat().blocked(sequences)
+    problem = attack_problem(predictor, sequences, targets, settings, seed=call.seed)
     folder = RunFolder(
         call.out,
         command=call.command,
@@ -77,7 +83,7 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
         resume=call.resume,
         overwrite=call.overwrite,
     )
-    outcome = run_attack(predictor, sequences, targets, settings, folder, seed=call.seed, progress=progress)
+    outcome = run_attack(problem, settings, folder, progress=progress)
     folder.finish(
         device=str(predictor.device),
         policies={"unknown": predictor.unknown, "padding": "zeros", "outputs": predictor.scale},

@@ -13,7 +13,17 @@ import pandas as pd
 import torch
 
 from seqrobust.analysis import attack_metrics, results_table
-from seqrobust.attacks import ATTACKS, DEFAULT_ATTACKS, Goal, Problem, Shift, Targeted, Untargeted, run_shard
+from seqrobust.attacks import (
+    ATTACKS,
+    DEFAULT_ATTACKS,
+    Goal,
+    Problem,
+    Shift,
+    Targeted,
+    Untargeted,
+    predictions,
+    run_shard,
+)
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
@@ -42,7 +52,7 @@ class AttackSettings:
         random_draws: random sequences scored beside each record and budget.
     """
 
-    budget: str = "1..5"
+    budget: str | int = "1..5"
     protect: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     allow: str = "any"
@@ -86,14 +96,45 @@ class AttackOutcome:
     sequences: SequenceSet
 
 
-def goal_of(settings: AttackSettings, predictor: Predictor, targets: Targets | None, clean: np.ndarray) -> Goal:
-    """The goal that settings name. Raises ConfigError where it does not fit the task.
+def attack_problem(
+    predictor: Predictor, sequences: SequenceSet, targets: Targets | None, settings: AttackSettings, *, seed: int
+) -> Problem:
+    """What is attacked, checked as far as it can be before the search begins.
+
+    Raises ThreatError for region names or letter rules, ConfigError for a goal that does not fit the task.
+    """
+    if settings.max_records is not None and settings.max_records < len(sequences):
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: settings.max_records])
+        sequences = sequences.take(chosen)
+        targets = None if targets is None else targets.take(chosen)
+    first = np.arange(min(len(sequences), 8))
+    settings.threat().bind(sequences.take(first))
+    goal = goal_of(settings, predictor, sequences, targets)
+    logits = _clean(predictor, sequences.take(first))
+    truth = predictions(predictor.task, logits) if targets is None else torch.tensor(targets.values[first])
+    goal.bind(predictor.task, logits, truth)
+    return Problem(
+        predictor=predictor,
+        sequences=sequences,
+        targets=targets,
+        threat=settings.threat(),
+        budgets=settings.budgets,
+        goal=goal,
+        seed=seed,
+        control_draws=settings.random_draws,
+    )
+
+
+def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceSet, targets: Targets | None) -> Goal:
+    """The goal that settings name.
 
     Args:
         settings: what was asked for.
         predictor: checked.
-        targets: the truth, for the spread of a regression's values.
-        clean: (N, outputs) predictions, which stand for it where there is none.
+        sequences, targets: the records; the spread of their values is the default shift, that of the predictions where
+            there are no targets.
+
+    Raises ConfigError for an unknown label or output.
     """
     labels = predictor.labels or ()
     name = settings.goal
@@ -103,16 +144,22 @@ def goal_of(settings: AttackSettings, predictor: Predictor, targets: Targets | N
         return Untargeted()
     if name == "targeted":
         if settings.target_label not in labels:
-            raise ConfigError(
-                "a targeted attack names a class", expected=", ".join(labels), found=str(settings.target_label)
-            )
+            known, found = ", ".join(labels), str(settings.target_label)
+            raise ConfigError("a targeted attack names a class", expected=known, found=found, where="target_label")
         return Targeted(label=labels.index(settings.target_label))
     output = _output_index(settings.output, labels)
-    spread = float(np.std((targets.values if targets is not None else clean)[:, output])) if clean.ndim == 2 else 1.0
-    delta = settings.delta or spread
-    if not delta > 0:
-        raise ConfigError("the targets do not vary, so no shift follows from them", fix="give --delta")
-    return Shift(up=name == "up", delta=delta, output=output)
+    delta = settings.delta
+    if delta is None and predictor.task == "regression":
+        values = _clean(predictor, sequences).numpy() if targets is None else targets.values
+        delta = float(np.std(values[:, output]))
+        if delta == 0:
+            raise ConfigError("the targets do not vary, so no shift follows from them", fix="give delta")
+    return Shift(up=name == "up", delta=delta or 1.0, output=output)
+
+
+def _clean(predictor: Predictor, sequences: SequenceSet) -> torch.Tensor:
+    with predictor.attached():
+        return predictor.logits(torch.tensor(sequences.tokens)).cpu()
 
 
 def _output_index(name: str | None, labels: Sequence[str]) -> int:
@@ -123,37 +170,12 @@ def _output_index(name: str | None, labels: Sequence[str]) -> int:
     return labels.index(name)
 
 
-def run_attack(
-    predictor: Predictor,
-    sequences: SequenceSet,
-    targets: Targets | None,
-    settings: AttackSettings,
-    folder: RunFolder,
-    *,
-    seed: int,
-    progress: Progress,
-) -> AttackOutcome:
-    """Attack records, keep every finished shard in the folder, and write results, sequences and metrics there.
+def run_attack(problem: Problem, settings: AttackSettings, folder: RunFolder, *, progress: Progress) -> AttackOutcome:
+    """Attack, keep every finished shard in the folder, and write results, sequences and metrics there.
 
     Shards that a killed run left in the folder are not run again.
     """
-    if settings.max_records is not None and settings.max_records < len(sequences):
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: settings.max_records])
-        sequences = sequences.take(chosen)
-        targets = None if targets is None else targets.take(chosen)
-    settings.threat().bind(sequences.take(np.arange(1)))
-    with predictor.attached():
-        clean = predictor.logits(torch.tensor(sequences.tokens)).cpu().numpy()
-    problem = Problem(
-        predictor=predictor,
-        sequences=sequences,
-        targets=targets,
-        threat=settings.threat(),
-        budgets=settings.budgets,
-        goal=goal_of(settings, predictor, targets, clean),
-        seed=seed,
-        control_draws=settings.random_draws,
-    )
+    predictor = problem.predictor
     results = _run_shards(problem, settings, folder, progress)
     metrics = {
         "task": predictor.task,
@@ -161,13 +183,13 @@ def run_attack(
         "threat": problem.threat.describe(),
         "attacks": list(settings.attacks),
         "random_draws": settings.random_draws,
-        **attack_metrics(results, predictor.task, labelled=targets is not None),
+        **attack_metrics(results, predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
     write_results(folder.path, results)
     folder.write_json("metrics.json", metrics)
-    return AttackOutcome(results=results, metrics=metrics, sequences=sequences)
+    return AttackOutcome(results=results, metrics=metrics, sequences=problem.sequences)
 
 
 def _run_shards(problem: Problem, settings: AttackSettings, folder: RunFolder, progress: Progress) -> pd.DataFrame:

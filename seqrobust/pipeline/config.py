@@ -35,7 +35,7 @@ class ModelConfig(BaseModel):
 class TrainConfig(TrainingSettings):
     """How to train; with ``adversarial``, against whom."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     adversarial: AdversarialSettings | None = None
 
@@ -44,7 +44,7 @@ class TrainConfig(TrainingSettings):
 class AttackConfig(AttackSettings):
     """Which records are attacked, and how."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     split: str = "test"
     batch_size: int = 256
@@ -53,7 +53,7 @@ class AttackConfig(AttackSettings):
 class RunConfig(BaseModel):
     """A whole run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
     task: Task
@@ -68,7 +68,7 @@ class RunConfig(BaseModel):
 def find_config(name: str) -> Path:
     """A config file by path, or a shipped one by name (``quickstart``)."""
     path = Path(name)
-    if path.exists() or path.suffix:
+    if path.is_file() or path.suffix:
         return path
     shipped = configs_root() / f"{name}.yaml"
     return shipped if shipped.is_file() else path

@@ -22,7 +22,7 @@ from seqrobust.sequences.summary import describe
 class SimulateConfig(BaseModel):
     """Records from a built-in grammar, or from a grammar file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     grammar: str = Field(description="name of a built-in grammar, or the path of a YAML grammar")
     n: int = Field(3000, ge=10)
@@ -34,7 +34,7 @@ class SimulateConfig(BaseModel):
 class DataConfig(BaseModel):
     """Where records come from and which column holds what."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     path: Path | None = None
     simulate: SimulateConfig | None = None

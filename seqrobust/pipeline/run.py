@@ -10,16 +10,21 @@ from typing import Any
 
 import torch
 
-from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models import Predictor
-from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, run_attack, settings_fingerprint
+from seqrobust.pipeline.attack_stage import (
+    AttackOutcome,
+    AttackSettings,
+    attack_problem,
+    run_attack,
+    settings_fingerprint,
+)
 from seqrobust.pipeline.config import AttackConfig, RunConfig
 from seqrobust.pipeline.data_stage import Data, data_summary, load_data
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import RunFolder
-from seqrobust.pipeline.train_stage import TrainOutcome, train_stage
+from seqrobust.pipeline.train_stage import TrainOutcome, train_stage, untrained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     """
     data = prepared_data(config, progress)
     if config.attack is not None:
-        check_attack(config.attack, data)
+        check_attack(config, config.attack, data)
     folder = _folder(config, call, call.out, stage="run")
     train_folder = _folder(config, call, call.out / "train", stage="train", nested=True)
     trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
@@ -75,22 +80,28 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
 
 
 def prepared_data(config: RunConfig, progress: Progress) -> Data:
-    """The config's records, their notices said, its region names known to be right."""
+    """The config's records, their notices said; model and training adversary known to be possible."""
     data = load_data(config.data, config.task, config.seed)
     for notice in data.notices:
         progress.say(notice)
+    untrained(config, data)
     if config.training.adversarial is not None:
-        config.training.adversarial.threat().blocked(data.sequences)
+        config.training.adversarial.threat().bind(data.sequences.take([0]))
     return data
 
 
-def check_attack(attack: AttackConfig, data: Data) -> None:
-    """Raise now what the attack would raise after an hour of training."""
-    sequences, _ = data.in_split(attack.split)
-    attack.threat().blocked(sequences)
-    if attack.target_label is not None and attack.target_label not in data.targets.labels:
-        known = ", ".join(data.targets.labels)
-        raise ConfigError("no such class", expected=known, found=attack.target_label, where="attack.target_label")
+def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
+    """Raise now what the attack would raise after an hour of training, by preparing it for an untrained model."""
+    sequences, targets = data.in_split(attack.split)
+    predictor = Predictor(
+        untrained(config, data),
+        alphabet=sequences.alphabet,
+        task=config.task,
+        labels=data.targets.labels,
+        device="cpu",
+        scale="logits",
+    )
+    attack_problem(predictor, sequences, targets, attack_settings(attack), seed=config.seed)
 
 
 def attack_settings(attack: AttackConfig) -> AttackSettings:
@@ -123,9 +134,9 @@ def _attacked(
         scale="logits",
     )
     predictor.check(torch.tensor(sequences.tokens[:8]))
-    return run_attack(
-        predictor, sequences, targets, attack_settings(attack), folder, seed=config.seed, progress=progress
-    )
+    settings = attack_settings(attack)
+    problem = attack_problem(predictor, sequences, targets, settings, seed=config.seed)
+    return run_attack(problem, settings, folder, progress=progress)
 
 
 def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:

@@ -72,18 +72,9 @@ def train_stage(config: RunConfig, data: Data, folder: RunFolder, *, resume: boo
 def _trained(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, progress: Progress) -> Trained:
     parts = {name: Labelled(sequences=part, targets=targets) for name, part, targets in _splits(data)}
     settings, adversarial = training_settings(config)
-    with torch.random.fork_rng():
-        torch.manual_seed(config.seed)
-        model = build_model(
-            config.model.architecture,
-            alphabet_size=data.sequences.alphabet.size,
-            outputs=data.targets.outputs,
-            input_length=data.sequences.width,
-            **config.model.hyperparameters,
-        )
     progress.start("train", settings.epochs)
     return fit(
-        model,
+        untrained(config, data),
         parts["train"],
         parts["valid"],
         settings=settings,
@@ -94,6 +85,19 @@ def _trained(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, 
         resume=resume,
         progress=partial(_tell, progress),
     )
+
+
+def untrained(config: RunConfig, data: Data) -> SequenceModel:
+    """The config's model with random weights that its seed decides. Raises ConfigError for one that cannot be built."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        return build_model(
+            config.model.architecture,
+            alphabet_size=data.sequences.alphabet.size,
+            outputs=data.targets.outputs,
+            input_length=data.sequences.width,
+            **config.model.hyperparameters,
+        )
 
 
 def _splits(data: Data) -> list[tuple[str, SequenceSet, Targets]]:

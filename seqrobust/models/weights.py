@@ -1,0 +1,99 @@
+"""Files of weights, read without running anything in them: a file from a stranger can be wrong, but it cannot act."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqrobust.errors import ModelError
+
+_PLAIN = "ask for a plain state dict: torch.save(model.state_dict(), ...), or safetensors"
+
+
+def read_weights(path: Path) -> Any:
+    """What a file of weights holds, on the CPU.
+
+    Raises ModelError for a file that is missing, damaged, of another kind, or that would have to run code to be read.
+    """
+    if not path.is_file():
+        raise ModelError("there is no such file of weights", where=str(path), fix="check --model or --weights")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if _is_torchscript(path):
+        raise ModelError("a TorchScript archive holds a program, not just weights", where=str(path), fix=_PLAIN)
+    try:
+        with warnings.catch_warnings():
+            # Advice about how the file was once written, which its reader can do nothing about.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise _refusal(str(error), path) from None
+    except Exception as error:  # damaged bytes may fail anywhere inside the unpickler, with any type of error
+        found = f"{type(error).__name__}: {first_line(error)}"
+        raise ModelError(
+            "the file of weights cannot be read",
+            found=found,
+            where=str(path),
+            fix="it is damaged, cut short, or no file of weights: check its size, or fetch it again",
+        ) from None
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("constants.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return False
+
+
+def _refusal(reason: str, path: Path) -> ModelError:
+    """Torch's refusal in our words; its own advice is to load the file unsafely."""
+    code = re.search(r"GLOBAL (\S+)|Unsupported (?:class|type) (\S+)", reason)
+    if code is None:
+        return ModelError(
+            "not a file of weights",
+            expected="what torch.save or safetensors writes",
+            where=str(path),
+            fix="check --model or --weights",
+        )
+    return ModelError(
+        "the file would have to run code to be read, and is refused",
+        found=f"it needs {code[1] or code[2]}",
+        where=str(path),
+        fix=_PLAIN,
+    )
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        from safetensors.torch import load_file
+    except ImportError:
+        raise ModelError("safetensors is not installed", where=str(path), fix="pip install safetensors") from None
+    try:
+        loaded: dict[str, torch.Tensor] = load_file(path)
+    except Exception as error:  # the library's own error type is not public
+        raise ModelError("the file of weights cannot be read", found=first_line(error), where=str(path)) from None
+    return loaded
+
+
+def check_finite(weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Raises ModelError that names the first tensor with NaN or infinity in it."""
+    for name, value in weights.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise ModelError(
+                "a weight is not finite", found=name, where=str(path), fix="training diverged; do not use it"
+            )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, cut to a line's length."""
+    return next(iter(str(error).splitlines()), "")[:160]

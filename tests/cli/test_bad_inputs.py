@@ -1,0 +1,241 @@
+"""What users really give: odd input that must work, and wrong input that must be refused in words that help."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+Run = Callable[..., int]
+Make = Callable[[Path, Path], list[object]]
+
+
+def call(model: object, data: object, out: Path, *more: object) -> list[object]:
+    """An attack on a stranger's model, with options of ``more`` taking the place of the usual ones."""
+    options = {
+        "--model": model, "--task": "classification", "--alphabet": "DNA", "--labels": "EI,IE,N", "--data": data,
+        "--budget": "2", "--random-draws": "1", "--out": out / "out",
+    }  # fmt: skip
+    flags = [item for item in more if item in ("--resume", "--overwrite")]
+    rest = [item for item in more if item not in flags]
+    options |= dict(zip(rest[::2], rest[1::2], strict=True))
+    return ["attack", *(part for pair in options.items() if pair[1] is not None for part in pair), *flags]
+
+
+def with_file(name: str, content: str | bytes, *more: object) -> Make:
+    """An attack on a file of that content."""
+
+    def make(files: Path, out: Path) -> list[object]:
+        path = out / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return call(f"{files / 'model.py'}:build", path, out, *more)
+
+    return make
+
+
+def with_options(*more: object, model: str = "build") -> Make:
+    """An attack on the usual file with other options."""
+    return lambda files, out: call(f"{files / 'model.py'}:{model}", files / "dna.tsv", out, *more)
+
+
+def with_weights(content: object, name: str = "weights.pt") -> Make:
+    """An attack with that file of weights: bytes as they are, anything else pickled."""
+
+    def make(files: Path, out: Path) -> list[object]:
+        (out / name).write_bytes(content if isinstance(content, bytes) else pickle.dumps(content))
+        return call(f"{files / 'model.py'}:build", files / "dna.tsv", out, "--weights", out / name)
+
+    return make
+
+
+def with_checkpoint(content: bytes) -> Make:
+    """An attack on a file of that content as checkpoint."""
+
+    def make(files: Path, out: Path) -> list[object]:
+        (out / "model.ckpt").write_bytes(content)
+        return call(out / "model.ckpt", files / "dna.tsv", out, "--labels", None, "--task", None)
+
+    return make
+
+
+def with_config(text: str, command: str = "run") -> Make:
+    """A command on a config of that text; ``{data}`` is the usual file."""
+
+    def make(files: Path, out: Path) -> list[object]:
+        (out / "config.yaml").write_text(text.replace("{data}", str(files / "dna.tsv")))
+        return [command, out / "config.yaml", "--out", out / "out"]
+
+    return make
+
+
+class Bomb:
+    """A pickle that would run a command."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch exploded",)
+
+
+ROWS = "id\tlabel\tsequence\n"
+GOOD = "name: a\ntask: classification\ndata: {path: {data}, target: label}\n"
+TINY = GOOD + "model: {channels: 4, blocks: 1, first_kernel: 3}\ntraining: {epochs: 1}\n"
+
+WORKS: dict[str, tuple[Make, str]] = {
+    "one sequence": (with_file("a.tsv", ROWS + "a\tEI\tACGTACGT\n"), ""),
+    "shorter than the receptive field": (with_file("a.tsv", ROWS + "a\tEI\tA\nb\tN\tC\n"), ""),
+    "all unknown letters": (with_file("a.tsv", ROWS + "a\tEI\tNNNNNNNN\nb\tN\tNNNNNNNN\n"), ""),
+    "lower case": (with_file("a.tsv", ROWS + "a\tEI\tacgtacgt\n"), "lower-case"),
+    "repeated ids": (with_file("a.tsv", ROWS + "a\tEI\tACGTACGT\na\tN\tACGTTTTT\n"), "repeat"),
+    "Windows line ends": (with_file("a.tsv", (ROWS + "a\tEI\tACGTACGT\n").replace("\n", "\r\n")), ""),
+    "byte order mark": (with_file("a.tsv", "\ufeff" + ROWS + "a\tEI\tACGTACGT\n"), ""),
+    "gzip": (with_file("a.tsv.gz", gzip.compress((ROWS + "a\tEI\tACGTACGT\n").encode())), ""),
+    "FASTA": (with_file("a.fa", ">a label=EI\nACGT\nACGT\n"), ""),
+    "FASTA without labels": (with_file("a.fa", ">a\nACGTACGT\n"), "stands for the truth"),
+    "lengths of every kind": (with_file("a.tsv", ROWS + "a\tEI\tACG\nb\tN\tACGTACGTAC\nc\tIE\tAC\n"), ""),
+    "budget 0": (with_options("--budget", "0"), ""),
+    "budget beyond the sequence": (with_options("--budget", "500"), ""),
+    "budget as a share": (with_options("--budget", "5%,10%"), ""),
+    "everything protected": (with_options("--pattern", "all=N", "--protect", "all"), ""),
+    "probabilities": (with_options(model="softmax"), "probabilities"),
+    "transitions": (with_options("--allow", "transitions"), ""),
+    "a sample of records": (with_options("--max-records", "5"), ""),
+    "unknown letters uniform": (with_options("--unknown", "uniform"), ""),
+}
+
+SIMULATED = "name: a\ntask: binary\ndata: {simulate: {grammar: none}}\n"
+
+REFUSED: dict[str, tuple[Make, list[str]]] = {
+    "missing data": (with_options("--data", "nowhere.tsv"), ["nowhere.tsv"]),
+    "a folder as data": (with_options("--data", "."), []),
+    "empty file": (with_file("a.tsv", ""), ["a.tsv", "empty"]),
+    "empty FASTA": (with_file("a.fa", ""), ["a.fa"]),
+    "header only": (with_file("a.tsv", ROWS), ["no record"]),
+    "no sequence column": (with_file("a.tsv", "id\tlabel\na\tEI\n"), ["sequence"]),
+    "empty sequence": (with_file("a.tsv", ROWS + "a\tEI\t\n"), ["empty", "line 2"]),
+    "illegal letter": (with_file("a.tsv", ROWS + "a\tEI\tACGJ\n"), ["'J'", "position 4", "record 'a'"]),
+    "RNA read as DNA": (with_file("a.tsv", ROWS + "a\tEI\tACGU\n"), ["--alphabet RNA"]),
+    "unseen label": (with_file("a.tsv", ROWS + "a\tXX\tACGT\n"), ["'XX'", "EI, IE, N"]),
+    "missing label": (with_file("a.tsv", ROWS + "a\t\tACGT\nb\tEI\tACGT\n"), ["no target"]),
+    "region beyond the end": (
+        with_file("a.tsv", "id\tlabel\tsequence\tregions\na\tEI\tACGT\tcore:2-9\n"),
+        ["core:2-9", "record 'a'"],
+    ),
+    "unreadable region": (with_file("a.tsv", "id\tlabel\tsequence\tregions\na\tEI\tACGT\tcore=2\n"), ["core=2"]),
+    "unknown region name": (with_options("--protect", "cor"), ["'cor'", "core"]),
+    "protect and only the same": (with_options("--protect", "core", "--only", "core"), ["core"]),
+    "unknown attack": (with_options("--attack", "magic"), ["magic", "greedy"]),
+    "unreadable budget": (with_options("--budget", "few"), ["'few'"]),
+    "descending budget": (with_options("--budget", "5..1"), ["1..5"]),
+    "mixed budgets": (with_options("--budget", "1,2%"), ["mixed"]),
+    "unknown letter rule": (with_options("--allow", "nice"), ["'nice'", "transitions"]),
+    "transitions of a protein": (
+        lambda files, out: call(
+            f"{files / 'model.py'}:protein",
+            files / "protein.tsv",
+            out,
+            "--task",
+            "binary",
+            "--alphabet",
+            "PROTEIN",
+            "--labels",
+            "no,yes",
+            "--allow",
+            "transitions",
+        ),
+        ["nucleotides only"],
+    ),
+    "wrong alphabet": (with_options("--alphabet", "KLINGON"), ["KLINGON", "DNA"]),
+    "protein for a DNA model": (with_options("--alphabet", "PROTEIN"), ["fails on a batch"]),
+    "wrong task": (with_options("--task", "guess"), ["'guess'"]),
+    "no task": (with_options("--task", None), ["--task"]),
+    "too few labels": (with_options("--labels", "EI,IE"), ["3 outputs"]),
+    "not a number": (with_options(model="nan"), ["not finite"]),
+    "a pair of outputs": (with_options(model="pair"), ["does not return a tensor"]),
+    "an output per position": (with_options(model="sequence"), ["another shape"]),
+    "a factory that fails": (with_options(model="broken"), ["no licence found", "model.py"]),
+    "no such factory": (with_options(model="missing"), ["missing", "build"]),
+    "not a factory": (with_options(model="number"), ["neither a module"]),
+    "no such code": (lambda files, out: call("none.py:build", files / "dna.tsv", out), ["none.py"]),
+    "no such package": (lambda files, out: call("not_installed:build", files / "dna.tsv", out), ["not_installed"]),
+    "no such weights": (with_options("--weights", "none.pt"), ["none.pt"]),
+    "weights that are text": (with_weights(b"hello world, this is no weight"), ["weights"]),
+    "empty weights": (with_weights(b""), ["weights"]),
+    "weights of another model": (with_weights({"a": 1}), ["weights"]),
+    "weights that run code": (with_weights(Bomb()), ["refused"]),
+    "a checkpoint that runs code": (with_checkpoint(pickle.dumps(Bomb())), ["refused"]),
+    "no checkpoint": (lambda files, out: call(out / "none.ckpt", files / "dna.tsv", out), ["none.ckpt"]),
+    "no such device": (with_options("--device", "cuda:77"), ["cuda:77"]),
+    "nonsense device": (with_options("--device", "toaster"), ["toaster"]),
+    "shift of a classifier": (with_options("--goal", "up"), ["regression"]),
+    "unknown goal": (with_options("--goal", "sideways"), ["'sideways'"]),
+    "unknown target class": (with_options("--target-label", "XX"), ["XX"]),
+    "shift of nothing": (with_options("--delta", "0"), ["positive"]),
+    "out below a file": (with_options("--out", Path(__file__) / "out"), ["cannot be written"]),
+    "unreadable pattern": (with_options("--pattern", "zinc"), ["NAME=PATTERN"]),
+    "unreadable filter": (with_options("--where", "split"), ["column=value"]),
+    "a filter that leaves nothing": (with_options("--where", "split=moon"), ["train"]),
+    "no such split": (with_options("--split", "moon"), ["moon", "test"]),
+    "no config": (lambda files, out: ["run", "nowhere.yaml"], ["nowhere.yaml"]),
+    "no shipped config": (lambda files, out: ["run", "nonsense"], ["nonsense"]),
+    "not YAML": (with_config("name: [a\n"), ["not valid YAML", "line"]),
+    "a list for a config": (with_config("- a\n"), ["mapping"]),
+    "unknown key": (with_config(GOOD + "training:\n  epoch: 3\n"), ["epoch", "did you mean epochs", "line 5"]),
+    "unknown top key": (with_config(GOOD + "modell: {}\n"), ["modell", "did you mean model"]),
+    "wrong kind of value": (with_config(GOOD + "training: {epochs: many}\n"), ["'many'", "training.epochs"]),
+    "too small a value": (with_config(GOOD + "training: {epochs: 0}\n"), ["epochs"]),
+    "two sources": (with_config("name: a\ntask: binary\ndata: {path: a, simulate: {grammar: promoter}}\n"), ["either"]),
+    "unset variable": (with_config("name: a\ntask: binary\ndata: {path: $NOT_SET_ANYWHERE/a}\n"), ["NOT_SET_ANYWHERE"]),
+    "unknown architecture": (with_config(GOOD + "model: {architecture: transformer}\n"), ["transformer", "cnn"]),
+    "unknown hyper-parameter": (with_config(GOOD + "model: {chanels: 3}\n"), ["chanels", "channels"]),
+    "unknown grammar": (with_config(SIMULATED), ["none", "promoter"]),
+    "unknown target column": (with_config(GOOD.replace("label", "lable")), ["lable", "label"]),
+    "text for a regression": (with_config(GOOD.replace("classification", "regression")), ["finite number"]),
+    "three classes for a binary task": (with_config(GOOD.replace("classification", "binary")), ["two"]),
+    "attacked region unknown": (with_config(TINY + "attack: {protect: [nowhere]}\n"), ["nowhere", "core"]),
+    "attacked split unknown": (with_config(TINY + "attack: {split: moon}\n"), ["moon"]),
+}
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_works(name: str, files: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make, said = WORKS[name]
+    assert run(*make(files, tmp_path)) == 0
+    heard = capsys.readouterr()
+    assert said in heard.err
+    assert "Traceback" not in heard.err
+    results = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert len(results)
+    assert (results["n_edits"] <= results["budget"]).all()
+    if name in ("everything protected", "all unknown letters", "budget 0"):
+        assert (results["n_edits"] == 0).all()
+        assert not results["success"].fillna(value=False).any()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(
+    name: str,
+    files: Path,
+    run: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make, words = REFUSED[name]
+    code = run(*make(files, tmp_path))
+    heard = capsys.readouterr()
+    # Kept for whoever writes the manual: the table of what is said.
+    if folder := os.environ.get("SEQROBUST_SAID"):
+        with open(folder, "a", encoding="utf-8") as handle:
+            handle.write(f"| {name} | {code} | {' / '.join(heard.err.split(chr(10))[-7:]).strip(' /')[:300]} |\n")
+    assert code == 2, heard.err
+    assert heard.err.count("error:") == 1
+    assert "Traceback" not in heard.err
+    for word in words:
+        assert word in heard.err
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "exploded").exists()
