@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -16,7 +17,10 @@ err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() el
 
 
 class ConsoleProgress:
-    """Draws :class:`seqrobust.pipeline.progress.Progress` on standard error."""
+    """Draws :class:`seqrobust.pipeline.progress.Progress` on standard error.
+
+    Silent in the helper processes of distributed training, where each device runs the same command.
+    """
 
     def __init__(self) -> None:
         self._bars = Progress(
@@ -28,6 +32,7 @@ class ConsoleProgress:
             console=err,
             disable=not err.is_terminal,
         )
+        self._speaks = os.environ.get("LOCAL_RANK", "0") == "0"
         self._task: TaskID | None = None
         self._stage = ""
         self._total = 0.0
@@ -48,7 +53,7 @@ class ConsoleProgress:
         """A stage begins that will take so many steps."""
         self._stage, self._total, self._spoken = stage, total, time.monotonic()
         self._task = self._bars.add_task(stage, total=total, text="")
-        if not err.is_terminal:
+        if not err.is_terminal and self._speaks:
             err.print(f"{stage} ...", markup=False)
 
     def advance(self, done: float, text: str = "") -> None:
@@ -62,4 +67,5 @@ class ConsoleProgress:
 
     def say(self, text: str) -> None:
         """Something the user should know."""
-        err.print(f"note: {text}", markup=False)
+        if self._speaks:
+            err.print(f"note: {text}", markup=False)

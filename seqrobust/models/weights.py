@@ -58,7 +58,7 @@ def _is_torchscript(path: Path) -> bool:
 def _refusal(reason: str, path: Path) -> ModelError:
     """Torch's refusal in our words; its own advice is to load the file unsafely."""
     code = re.search(r"GLOBAL (\S+)|Unsupported (?:class|type) (\S+)", reason)
-    if code is None:
+    if code is None and not _is_pickle(path):
         return ModelError(
             "not a file of weights",
             expected="what torch.save or safetensors writes",
@@ -67,10 +67,15 @@ def _refusal(reason: str, path: Path) -> ModelError:
         )
     return ModelError(
         "the file would have to run code to be read, and is refused",
-        found=f"it needs {code[1] or code[2]}",
+        found=f"it needs {code[1] or code[2]}" if code else "a pickle that torch did not write",
         where=str(path),
         fix=_PLAIN,
     )
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return handle.read(1) == pickle.PROTO
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import sys
 import time
@@ -51,8 +52,12 @@ class RunFolder:
         resume: bool = False,
         overwrite: bool = False,
     ) -> None:
+        self._manifest: dict[str, Any]
         self.path = path
         self._started = time.time()
+        if not leads():
+            self._manifest = {}
+            return
         self._claim(resume=resume, overwrite=overwrite)
         files = [{"path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)} for file in inputs]
         marks = plain({**fingerprint, "inputs": [entry["sha256"] for entry in files]})
@@ -61,7 +66,7 @@ class RunFolder:
             _same_run(before.get("fingerprint", {}), marks)
         elif overwrite:
             self._clear()
-        self._manifest: dict[str, Any] = {
+        self._manifest = {
             "status": "running",
             "command": command,
             "config": plain(config),
@@ -126,6 +131,11 @@ class RunFolder:
             **plain(more),
         }
         self.write_json("manifest.json", self._manifest)
+
+
+def leads() -> bool:
+    """Whether this process is the one that writes: in distributed training the same command runs once per device."""
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 def _same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -116,6 +116,9 @@ def fit(
         trainer = _trainer(settings, callbacks, out)
         with _interruptible():
             trainer.fit(module, data, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+    if not trainer.is_global_zero:
+        # The other processes of distributed training have done their part; what follows is written by the first.
+        raise SystemExit(0)
     return _selected(model, history, best, monitor)
 
 
@@ -220,7 +223,10 @@ def _interruptible() -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Lightning's advice about workers and loggers, and its banners, held back; errors come through."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric")]
+    loggers = [
+        logging.getLogger(name)
+        for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
+    ]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -252,6 +252,20 @@ def test_a_made_config_runs(files: Path, run: Run, tmp_path: Path) -> None:
     assert run("run", tmp_path / "made.yaml", "--out", tmp_path / "out", *small) == 0
 
 
+@pytest.mark.slow
+def test_two_processes_train_one_model(config_text: Callable[..., str], tmp_path: Path) -> None:
+    """Each process runs the same command; one of them writes."""
+    config = written(tmp_path / "config.yaml", config_text())
+    command = [sys.executable, "-m", "seqrobust_cli.main", "train", config, "--devices", "2", "--out", tmp_path / "out"]
+    cpu = ["--set", "training.accelerator=cpu"]
+    done = subprocess.run([*map(str, command), *cpu], capture_output=True, text=True, check=True, timeout=200)
+    assert done.stdout.count("trained 2 epochs") == 1
+    assert done.stderr.count("train ...") == 1
+    history = pd.read_csv(tmp_path / "out" / "history.csv")
+    assert list(history["epoch"]) == [1, 2]
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "finished"
+
+
 def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out.startswith("seqrobust 0.")

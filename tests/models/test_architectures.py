@@ -14,9 +14,9 @@ from seqrobust.models.base import HyperParameter
 
 WIDTH = 24
 SMALL: dict[str, dict[str, HyperParameter]] = {
-    "cnn": {"channels": 8, "first_kernel": 7, "hidden": 6},
-    "gru": {"hidden": 5, "readout_hidden": 6, "layers": 2},
-    "cnn_gru": {"channels": 8, "first_kernel": 7, "hidden": 5, "readout_hidden": 6, "blocks": 2},
+    "cnn": {"channels": 8, "first_kernel": 7, "hidden": 32},
+    "gru": {"hidden": 5, "readout_hidden": 32, "layers": 2},
+    "cnn_gru": {"channels": 8, "first_kernel": 7, "hidden": 5, "readout_hidden": 32, "blocks": 2},
 }
 VARIANTS: dict[str, tuple[str, dict[str, HyperParameter]]] = {
     **{name: (name, {}) for name in SMALL},
