@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,11 +25,11 @@ from seqrobust_cli.options import (
     TargetColumn,
     TaskName,
     WhereOption,
+    checked_task,
+    choice,
+    columns_of,
     command_line,
 )
-
-if TYPE_CHECKING:
-    from seqrobust.sequences import Task
 
 _THREAT, _GOAL, _MODEL, _DATA, _RUN = "Threat", "Goal and search", "Model", "Data", "Run"
 
@@ -137,7 +137,6 @@ def attack(
     from seqrobust.pipeline.attack_command import AttackCommand, DataSource, attack_command
     from seqrobust.pipeline.attack_stage import AttackSettings
     from seqrobust.pipeline.model_stage import ModelSource
-    from seqrobust.sequences.readers import Columns
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.data import parse_where
     from seqrobust_cli.tables import print_attack, print_folder
@@ -150,21 +149,14 @@ def attack(
             alphabet=alphabet,
             task=checked_task(task),
             labels=_names(labels) if labels else None,
-            unknown=_choice("--unknown", unknown, ("zeros", "uniform")),
+            unknown=choice("--unknown", unknown, ("zeros", "uniform")),
             input_length=input_length,
-            outputs=_choice("--outputs", outputs, ("auto", "logits", "probabilities")),
+            outputs=choice("--outputs", outputs, ("auto", "logits", "probabilities")),
         ),
         data=DataSource(
             path=data,
             format=format,
-            columns=Columns(
-                id=id_column,
-                sequence=sequence_column,
-                targets=tuple(target_column or ()),
-                group=group_column,
-                split=split_column,
-                regions=regions_column,
-            ),
+            columns=columns_of(id_column, sequence_column, target_column, group_column, split_column, regions_column),
             genome=genome,
             annotation=annotation,
             where=parse_where(where or []),
@@ -177,7 +169,7 @@ def attack(
             protect=tuple(protect or ()),
             only=tuple(only or ()),
             allow=allow,
-            goal=_choice("--goal", goal, ("auto", "untargeted", "targeted", "up", "down")),
+            goal=choice("--goal", goal, ("auto", "untargeted", "targeted", "up", "down")),
             target_label=target_label,
             delta=delta,
             output=output,
@@ -211,20 +203,3 @@ def _patterns(options: list[str]) -> dict[str, str]:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _choice(option: str, value: Any, known: tuple[str, ...]) -> Any:
-    """The value, if it is one of those known. Raises ConfigError otherwise."""
-    from seqrobust.errors import ConfigError
-
-    if value is not None and value not in known:
-        raise ConfigError("unknown value", expected=", ".join(known), found=repr(value), where=option)
-    return value
-
-
-def checked_task(name: str | None) -> Task | None:
-    """The task of that name. Raises ConfigError for another one."""
-    from seqrobust.sequences.targets import TASKS
-
-    task: Task | None = _choice("--task", name, TASKS)
-    return task

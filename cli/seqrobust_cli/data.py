@@ -6,17 +6,33 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from seqrobust_cli.options import (
+    AlphabetName,
+    Annotation,
+    Format,
+    Genome,
+    GroupColumn,
+    IdColumn,
+    RegionsColumn,
+    SequenceColumn,
+    SplitColumn,
+    TargetColumn,
+    TaskName,
+    WhereOption,
+    checked_task,
+    columns_of,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from seqrobust.sequences.checks import Problem
-    from seqrobust.sequences.readers import Loaded
+    from seqrobust.sequences.readers import Columns, Loaded
     from seqrobust.sequences.summary import Summary
-    from seqrobust.sequences.targets import Task
 
 app = typer.Typer(help="Look at sequence data and check it.", no_args_is_help=True)
 
@@ -24,26 +40,6 @@ _MOST_ROWS = 30
 
 File = Annotated[
     Path, typer.Argument(help="FASTA, CSV, TSV, Parquet, GenBank, Swiss-Prot, UniProt XML or BED; also .gz.")
-]
-Format = Annotated[str | None, typer.Option("--format", help="Format to force; else told by the suffix.")]
-AlphabetName = Annotated[str | None, typer.Option("--alphabet", help="DNA, RNA or PROTEIN; else guessed.")]
-IdColumn = Annotated[str | None, typer.Option("--id-column", help="Else id or name.")]
-SequenceColumn = Annotated[str | None, typer.Option("--sequence-column", help="Else sequence or seq.")]
-TargetColumn = Annotated[
-    list[str] | None, typer.Option("--target-column", help="Repeat for several; else label, class or target.")
-]
-GroupColumn = Annotated[str | None, typer.Option("--group-column", help="Else group or cluster.")]
-SplitColumn = Annotated[str | None, typer.Option("--split-column", help="Else split.")]
-RegionsColumn = Annotated[str | None, typer.Option("--regions-column", help="name:start-end;... Else regions.")]
-Genome = Annotated[Path | None, typer.Option("--genome", help="FASTA a BED file's intervals are cut from.")]
-Annotation = Annotated[Path | None, typer.Option("--annotation", help="GFF3 or BED whose features become regions.")]
-WhereOption = Annotated[
-    list[str] | None,
-    typer.Option("--where", metavar="COLUMN=VALUE", help="Keep these rows; one column repeated: any of its values."),
-]
-TaskName = Annotated[
-    str | None,
-    typer.Option("--task", help="binary, classification, multilabel or regression: check the targets for it."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -69,14 +65,7 @@ def describe_file(
 
     loaded = _load(
         file,
-        {
-            "id": id_column,
-            "sequence": sequence_column,
-            "targets": tuple(target_column or ()),
-            "group": group_column,
-            "split": split_column,
-            "regions": regions_column,
-        },
+        columns_of(id_column, sequence_column, target_column, group_column, split_column, regions_column),
         format=format,
         alphabet=alphabet,
         genome=genome,
@@ -87,7 +76,8 @@ def describe_file(
     if as_json:
         print(json.dumps({"file": str(file), "notices": loaded.notices, **asdict(summary)}, indent=2))
         return
-    console = _console()
+    from seqrobust_cli.console import out as console
+
     _print_notices(console, loaded)
     _print_summary(console, file, summary)
 
@@ -114,21 +104,14 @@ def check_file(
 
     loaded = _load(
         file,
-        {
-            "id": id_column,
-            "sequence": sequence_column,
-            "targets": tuple(target_column or ()),
-            "group": group_column,
-            "split": split_column,
-            "regions": regions_column,
-        },
+        columns_of(id_column, sequence_column, target_column, group_column, split_column, regions_column),
         format=format,
         alphabet=alphabet,
         genome=genome,
         annotation=annotation,
         where=where,
     )
-    problems = check(loaded.sequences, _task(task))
+    problems = check(loaded.sequences, checked_task(task))
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
         found = [asdict(problem) for problem in problems]
@@ -141,7 +124,7 @@ def check_file(
 
 def _load(
     file: Path,
-    columns: dict[str, Any],
+    columns: Columns,
     *,
     format: str | None,
     alphabet: str | None,
@@ -150,13 +133,13 @@ def _load(
     where: list[str] | None,
 ) -> Loaded:
     from seqrobust.alphabet import alphabet_named
-    from seqrobust.sequences.readers import Columns, read_sequences
+    from seqrobust.sequences.readers import read_sequences
 
     return read_sequences(
         file,
         format=format,
         alphabet=alphabet_named(alphabet) if alphabet else None,
-        columns=Columns(**columns),
+        columns=columns,
         genome=genome,
         annotation=annotation,
         where=parse_where(where or []),
@@ -178,26 +161,6 @@ def parse_where(options: list[str]) -> dict[str, list[str]]:
             raise ConfigError("a filter cannot be read", expected="--where column=value", found=repr(option))
         wanted.setdefault(column, []).append(value)
     return wanted
-
-
-def _task(name: str | None) -> Task | None:
-    from seqrobust.errors import ConfigError
-    from seqrobust.sequences.targets import TASKS
-
-    for task in TASKS:
-        if task == name:
-            return task
-    if name is not None:
-        raise ConfigError("unknown task", expected=", ".join(TASKS), found=repr(name), where="--task")
-    return None
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console()
-    # Into a pipe rich would fold at 80 columns; names must stay whole for whoever greps them.
-    return console if console.is_terminal else Console(width=160, soft_wrap=True)
 
 
 def _print_notices(console: Console, loaded: Loaded) -> None:
@@ -265,8 +228,8 @@ def _pairs(counts: Mapping[str, int]) -> str:
 
 def _print_problems(loaded: Loaded, file: Path, problems: list[Problem]) -> None:
     from seqrobust.sequences.wording import counted
+    from seqrobust_cli.console import out as console
 
-    console = _console()
     _print_notices(console, loaded)
     for problem in problems:
         style = "bold red" if problem.severity == "error" else "yellow"

@@ -25,8 +25,8 @@ def init(
     from seqrobust.pipeline.config import find_config
     from seqrobust.pipeline.starter import starter_config
     from seqrobust.pipeline.yaml_file import read_text
-    from seqrobust_cli.attack import checked_task
     from seqrobust_cli.console import out
+    from seqrobust_cli.options import checked_task
 
     if path.exists() and not overwrite:
         raise ConfigError("the file is there already", where=str(path), fix="choose another name, or --overwrite")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from seqrobust.sequences import Task
+    from seqrobust.sequences.readers import Columns
 
 Format = Annotated[str | None, typer.Option("--format", help="Format to force; else told by the suffix.")]
 AlphabetName = Annotated[str | None, typer.Option("--alphabet", help="DNA, RNA or PROTEIN; else guessed.")]
@@ -33,6 +37,44 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, such as training.epochs=5."),
 ]
+
+
+def columns_of(
+    id_column: str | None,
+    sequence_column: str | None,
+    target_column: list[str] | None,
+    group_column: str | None,
+    split_column: str | None,
+    regions_column: str | None,
+) -> Columns:
+    """Which column holds what, from the options above."""
+    from seqrobust.sequences.readers import Columns
+
+    return Columns(
+        id=id_column,
+        sequence=sequence_column,
+        targets=tuple(target_column or ()),
+        group=group_column,
+        split=split_column,
+        regions=regions_column,
+    )
+
+
+def choice(option: str, value: Any, known: tuple[str, ...]) -> Any:
+    """The value, if it is one of those known. Raises ConfigError otherwise."""
+    from seqrobust.errors import ConfigError
+
+    if value is not None and value not in known:
+        raise ConfigError("unknown value", expected=", ".join(known), found=repr(value), where=option)
+    return value
+
+
+def checked_task(name: str | None) -> Task | None:
+    """The task of that name. Raises ConfigError for another one."""
+    from seqrobust.sequences.targets import TASKS
+
+    task: Task | None = choice("--task", name, TASKS)
+    return task
 
 
 def command_line() -> str:

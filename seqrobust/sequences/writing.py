@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 
 from seqrobust.errors import DataError
+from seqrobust.files import replacing
 from seqrobust.sequences.regions import format_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 
@@ -75,18 +73,6 @@ def as_table(sequences: SequenceSet) -> pd.DataFrame:
         columns["regions"] = [format_regions(sequences.regions.of(record)) for record in range(len(sequences))]
     table: pd.DataFrame = pd.DataFrame(columns)
     return table
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``: it takes its place when the block ends well, else it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _text(table: pd.DataFrame, suffix: str) -> str:

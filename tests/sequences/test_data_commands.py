@@ -66,7 +66,7 @@ def test_a_sound_file_is_said_to_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        (["--task", "guess"], ConfigError, "unknown task"),
+        (["--task", "guess"], ConfigError, "unknown value"),
         (["--where", "split"], ConfigError, "cannot be read"),
         (["--where", "split=x"], DataError, "no row has split = x"),
         (["--alphabet", "XNA"], ConfigError, "unknown alphabet"),

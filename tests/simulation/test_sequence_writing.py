@@ -10,10 +10,11 @@ import pytest
 
 from seqrobust.alphabet import DNA
 from seqrobust.errors import DataError
+from seqrobust.files import replacing
 from seqrobust.sequences import Region, SequenceSet
 from seqrobust.sequences.readers import Columns, read_sequences
 from seqrobust.sequences.simulation import EXAMPLES, example, simulate, varied, with_shortcut
-from seqrobust.sequences.writing import as_table, replacing, write_sequences
+from seqrobust.sequences.writing import as_table, write_sequences
 
 SUFFIXES = [".tsv", ".csv", ".fa", ".fasta", ".tsv.gz", ".csv.gz", ".fa.gz", ".parquet"]
 

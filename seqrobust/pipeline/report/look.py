@@ -6,7 +6,6 @@ colours become CSS variables on the page, so that pictures follow its light or d
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ from markupsafe import Markup
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from seqrobust.files import replacing
 
 INK, MUTED, RULE, SHADE, PAPER = "#1d2733", "#5f6b79", "#d3dae1", "#e7ebf0", "#ffffff"
 ATTACK, CONTROL, CLEAN, EXTRA = "#d55e00", "#8793a0", "#0072b2", "#009e73"
@@ -95,11 +96,9 @@ def save_picture(figure: Figure, path: Path, *, width_in_pixels: int = 1400) -> 
     """Write a picture as PNG (on white) or SVG, by the suffix; the file appears whole or not at all."""
     kind = path.suffix.lstrip(".").lower()
     nameless = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}.get(kind, {})
-    temporary = path.with_name(f".{path.name}.part")
-    with _look(**{"svg.fonttype": "path"}):
+    with _look(**{"svg.fonttype": "path"}), replacing(path) as temporary:
         dpi = width_in_pixels / figure.get_size_inches()[0]
         figure.savefig(temporary, format=kind, dpi=dpi, facecolor=PAPER, metadata=nameless)
-    os.replace(temporary, path)
 
 
 def svg_markup(figure: Figure, name: str, description: str) -> Markup:

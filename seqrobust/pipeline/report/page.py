@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from seqrobust.files import write_text
 from seqrobust.pipeline.report.attack_sections import examples, how, tiles, where_pictures
 from seqrobust.pipeline.report.budget_curve import budget_curve
 from seqrobust.pipeline.report.look import svg_markup
@@ -26,9 +26,7 @@ _HERE = Path(__file__).parent
 
 def write_report(report: ReportInput, path: Path) -> None:
     """Write the page; it appears whole or not at all. The same input gives the same bytes."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(render_report(report), encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, render_report(report))
 
 
 def render_report(report: ReportInput) -> str:
