@@ -33,5 +33,8 @@ def init(
     if shipped is not None and data is not None:
         raise ConfigError("either a shipped config or one for your data", found="--from and --data")
     text = read_text(find_config(shipped)) if shipped is not None else starter_config(data, checked_task(task))
-    write_text(path, text)
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise ConfigError("the config cannot be written", found=error.strerror, where=str(path)) from None
     out.print(f"wrote {path}; read it through, then: seqrobust run {path}", markup=False)

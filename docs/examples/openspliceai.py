@@ -20,9 +20,9 @@ from torch.nn import functional
 DONOR_INDEX, ACCEPTOR_INDEX = 29, 30
 """Last base of the exon before the junction, first base of the exon after it, in a 60-bp window."""
 
-NEITHER = math.log(6.9e-5)
-"""Log-probability below which a window is called neither. Windows lack the context the network was trained with, so
-probabilities are low; this threshold was chosen on training windows."""
+THRESHOLD_80, THRESHOLD_400 = 6.9e-5, 2.06e-7
+"""Probability below which a window is called neither. Windows lack the context the networks were trained with, so
+probabilities are low, the lower the more context is missing; each was chosen on the training windows."""
 
 
 class Residual(nn.Module):
@@ -60,11 +60,13 @@ class SpliceWindow(nn.Module):
     Args:
         dilations: of the residual units; a skip follows every fourth.
         context: bases at each end that the outputs are cropped by; the window is padded by as many empty columns.
+        threshold: probability below which a window is called neither.
     """
 
-    def __init__(self, dilations: tuple[int, ...], context: int) -> None:
+    def __init__(self, dilations: tuple[int, ...], context: int, threshold: float) -> None:
         super().__init__()
         self.context = context
+        self.neither = math.log(threshold)
         self.initial_conv = nn.Conv1d(4, 32, 1)
         self.initial_skip = Skip(32)
         units: list[nn.Module] = []
@@ -87,14 +89,14 @@ class SpliceWindow(nn.Module):
         # log_softmax, not softmax: where the network is sure, probabilities have no gradient left.
         log_probability = self.final_conv(cropped).log_softmax(1)
         acceptor, donor = log_probability[:, 1, ACCEPTOR_INDEX], log_probability[:, 2, DONOR_INDEX]
-        return torch.stack([donor, acceptor, torch.full_like(donor, NEITHER)], dim=1)
+        return torch.stack([donor, acceptor, torch.full_like(donor, self.neither)], dim=1)
 
 
 def model_80nt() -> SpliceWindow:
     """The network with 40 bases of context at each side."""
-    return SpliceWindow((1, 1, 1, 1), 40)
+    return SpliceWindow((1, 1, 1, 1), 40, THRESHOLD_80)
 
 
 def model_400nt() -> SpliceWindow:
     """The network with 200 bases of context at each side."""
-    return SpliceWindow((1, 1, 1, 1, 4, 4, 4, 4), 200)
+    return SpliceWindow((1, 1, 1, 1, 4, 4, 4, 4), 200, THRESHOLD_400)

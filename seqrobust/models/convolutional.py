@@ -55,7 +55,7 @@ class ConvolutionBlock(nn.Module):
         if self.residual:
             new = new + features
         pooled, valid = max_pool(zero_padding(new, valid), valid, self.pool)
-        return zero_padding(self.dropout(pooled), valid), valid
+        return self.dropout(pooled), valid
 
 
 class CNN(SequenceModel):

@@ -15,6 +15,7 @@ from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
     attack_problem,
+    letter_tables,
     run_attack,
     settings_fingerprint,
 )
@@ -78,7 +79,7 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
         call.out,
         command=call.command,
         config=asdict(call) | {"settings": asdict(settings)},
-        inputs=[*call.model.files, *call.data.files],
+        inputs=[*call.model.files, *call.data.files, *letter_tables(settings.allow)],
         fingerprint=_fingerprint(call, settings),
         resume=call.resume,
         overwrite=call.overwrite,
@@ -152,9 +153,6 @@ def _targets(predictor: Predictor, sequences: SequenceSet, progress: Progress) -
 def _resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackSettings:
     """Region names split at commas, unless a name holds them itself."""
     known = set(sequences.regions.names)
-    both = set(settings.protect) & set(settings.only)
-    if both:
-        raise ConfigError("a region is both protected and the only one to attack", found=", ".join(sorted(both)))
     return AttackSettings(
         **{
             **asdict(settings),
@@ -167,12 +165,17 @@ def _resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackS
 def split_names(values: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
     """Names from comma-separated values; a value that is a known name as it stands is left whole.
 
+    Raises ConfigError for a value without a name: an empty ``--only`` would quietly free the whole sequence.
+
     >>> split_names(("GT,AG", "BINDING[Fe, heme]"), {"GT", "AG", "BINDING[Fe, heme]"})
     ('GT', 'AG', 'BINDING[Fe, heme]')
     """
     names: list[str] = []
     for value in values:
-        names += [value] if value in known else [part.strip() for part in value.split(",") if part.strip()]
+        parts = [value] if value in known else [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            raise ConfigError("an option names no region", found=repr(value), fix="name one, or leave the option out")
+        names += parts
     return tuple(dict.fromkeys(names))
 
 
@@ -180,10 +183,13 @@ def _fingerprint(call: AttackCommand, settings: AttackSettings) -> dict[str, Any
     source = call.data
     return {
         "model": call.model.model,
+        "alphabet": call.model.alphabet,
+        "task": call.model.task,
         "labels": call.model.labels,
         "outputs": call.model.outputs,
         "unknown": call.model.unknown,
         "input_length": call.model.input_length,
+        "format": source.format,
         "columns": asdict(source.columns),
         "where": source.where,
         "patterns": source.patterns,

@@ -75,6 +75,8 @@ class AttackSettings:
             raise ConfigError("the random control needs a draw", found=str(self.random_draws), where="random_draws")
         if self.max_records is not None and self.max_records < 1:
             raise ConfigError("an attack needs a record", found=str(self.max_records), where="max_records")
+        if both := set(self.protect) & set(self.only):
+            raise ConfigError("a region is both protected and the only one to attack", found=", ".join(sorted(both)))
         parse_budgets(self.budget)
 
     @property
@@ -140,6 +142,7 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
     name = settings.goal
     if name == "auto":
         name = "up" if predictor.task == "regression" else "targeted" if settings.target_label else "untargeted"
+    _all_used(settings, name)
     if name == "untargeted":
         return Untargeted()
     if name == "targeted":
@@ -155,6 +158,20 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
         if delta == 0:
             raise ConfigError("the targets do not vary, so no shift follows from them", fix="give delta")
     return Shift(up=name == "up", delta=delta or 1.0, output=output)
+
+
+def _all_used(settings: AttackSettings, goal: str) -> None:
+    """Raise ConfigError for a setting that this goal would silently pass over."""
+    shift = goal in ("up", "down")
+    told = {"target_label": goal == "targeted", "delta": shift, "output": shift}
+    for setting, used in told.items():
+        if not used and getattr(settings, setting) is not None:
+            raise ConfigError(
+                "a setting does not belong to the goal",
+                expected="target_label with the goal targeted, delta and output with up or down",
+                found=f"{setting} with the goal {goal}",
+                fix="leave it out, or choose the goal it belongs to",
+            )
 
 
 def _clean(predictor: Predictor, sequences: SequenceSet) -> torch.Tensor:
@@ -225,6 +242,11 @@ def write_results(path: Path, results: pd.DataFrame) -> None:
                 f">{row.id} budget={row.budget} edits={row.edits} attack={row.attack}"
                 f" clean={row.clean_prediction} adversarial={row.adversarial_prediction}\n{row.adversarial_sequence}\n"
             )
+
+
+def letter_tables(rule: str) -> list[Path]:
+    """The file that a letter rule names, if it names one."""
+    return [path] if (path := Path(rule)).is_file() else []
 
 
 def settings_fingerprint(settings: AttackSettings) -> dict[str, Any]:

@@ -68,12 +68,20 @@ def open_predictor(
     """
     if source.is_reference:
         return _from_reference(source, alphabet, device, batch_size), None
+    if source.weights is not None:
+        raise ModelError(
+            "a checkpoint holds its own weights",
+            found=f"{source.model} with weights {source.weights}",
+            fix="leave --weights out, or name a factory with --model file.py:factory",
+        )
     module, card = load_checkpoint(Path(source.model))
     said: dict[str, tuple[Any, Any]] = {
         "alphabet": (source.known_alphabet and source.known_alphabet.name, card.alphabet.name),
         "task": (source.task, card.task),
         "labels": (source.labels, card.labels),
         "unknown": (source.unknown, card.unknown),
+        "input_length": (source.input_length, card.input_length),
+        "outputs": (None if source.outputs == "auto" else source.outputs, "logits"),
     }
     for name, (given, own) in said.items():
         if given is not None and given != own:

@@ -16,6 +16,7 @@ from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
     attack_problem,
+    letter_tables,
     run_attack,
     settings_fingerprint,
 )
@@ -23,8 +24,15 @@ from seqrobust.pipeline.config import AttackConfig, RunConfig
 from seqrobust.pipeline.data_stage import Data, data_summary, load_data
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.report import ReportInput, write_report
-from seqrobust.pipeline.run_folder import RunFolder
-from seqrobust.pipeline.train_stage import TrainOutcome, train_stage, untrained
+from seqrobust.pipeline.run_folder import PARTS, RunFolder
+from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
+
+_STAGES = ("train", "attack")
+_LEFTOVERS = {
+    "train": CHECKPOINTS,
+    "attack": PARTS,
+    "run": tuple(f"{stage}/{name}" for stage in _STAGES for name in (*CHECKPOINTS, *PARTS, "manifest.json")),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +159,20 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
         path,
         command=call.command,
         config=config.model_dump(mode="json"),
-        inputs=config.data.files,
+        inputs=[*config.data.files, *_letter_tables(config)],
         fingerprint=decides,
         resume=call.resume or (nested and inside and not call.overwrite),
         overwrite=call.overwrite,
+        leftovers=_LEFTOVERS[stage],
     )
+
+
+def _letter_tables(config: RunConfig) -> list[Path]:
+    against = config.training.adversarial
+    return [
+        *(letter_tables(against.allow) if against is not None else []),
+        *(letter_tables(config.attack.allow) if config.attack is not None else []),
+    ]
 
 
 def _link(source: Path, place: Path) -> None:

@@ -22,6 +22,9 @@ from seqrobust import __version__
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256, write_text
 
+PARTS = ("parts/*.parquet",)
+"""Finished pieces of an attack."""
+
 _PACKAGES = ("torch", "pytorch-lightning", "numpy", "pandas", "biopython", "scipy")
 
 
@@ -36,6 +39,8 @@ class RunFolder:
         fingerprint: what decides the results; batch size and device, which do not, stay out of it.
         resume: go on with what the folder holds.
         overwrite: start anew in a folder that holds a run.
+        leftovers: patterns of the files by which a resumed run tells what is finished; a run that starts anew removes
+            them first, for once stopped and resumed it would take an earlier run's work for its own.
 
     Raises ConfigError for a folder that cannot be written to, holds another run, or, on resume, a run of other
     settings, which are named.
@@ -51,6 +56,7 @@ class RunFolder:
         fingerprint: Mapping[str, Any],
         resume: bool = False,
         overwrite: bool = False,
+        leftovers: Sequence[str] = PARTS,
     ) -> None:
         self._manifest: dict[str, Any]
         self.path = path
@@ -64,8 +70,8 @@ class RunFolder:
         before = self._read_manifest()
         if resume and before is not None:
             _same_run(before.get("fingerprint", {}), marks)
-        elif overwrite:
-            self._clear()
+        else:
+            self._clear(leftovers)
         self._manifest = {
             "status": "running",
             "command": command,
@@ -103,10 +109,10 @@ class RunFolder:
             raise ConfigError("the folder's manifest cannot be read", found=str(error), where=str(self.path)) from None
         return manifest
 
-    def _clear(self) -> None:
-        """Remove parts of an earlier run that a new one would mistake for its own."""
-        for part in self.parts.glob("*.parquet"):
-            part.unlink()
+    def _clear(self, patterns: Sequence[str]) -> None:
+        for pattern in patterns:
+            for file in self.path.glob(pattern):
+                file.unlink()
 
     @property
     def parts(self) -> Path:

@@ -92,7 +92,7 @@ def _filled(name: str, task: Task, path: str, alphabet: str, target: str, sequen
   # delta: 1.0             # shift that counts as success; by default one standard deviation
 """
     return _TEMPLATE.format(
-        name="".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "my-run",
+        name=_quoted("".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "my-run"),
         task=task,
         path=_quoted(path),
         alphabet=alphabet,

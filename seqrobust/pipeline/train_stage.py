@@ -23,6 +23,10 @@ from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
 
+CHECKPOINTS = ("model.ckpt", "checkpoints/*.ckpt", "tensorboard/events.*")
+"""Files of a training that another one must not go on from."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainOutcome:
     """A trained model and how it did.

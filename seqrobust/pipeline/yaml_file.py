@@ -42,7 +42,8 @@ def load_config(text: str, schema: type[Model], *, where: str, overrides: Sequen
         problem = getattr(error, "problem", None) or "not YAML"
         raise ConfigError("the config is not valid YAML", found=str(problem), where=where + line) from None
     if not isinstance(content, dict):
-        raise ConfigError("a config is a mapping of keys to values", found=type(content).__name__, where=where)
+        found = "nothing" if content is None else type(content).__name__
+        raise ConfigError("a config is a mapping of keys to values", found=found, where=where)
     for item in overrides:
         _override(content, item)
     try:

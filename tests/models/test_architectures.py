@@ -137,6 +137,18 @@ def test_outputs_speak_in_the_units_of_the_targets(name: str) -> None:
     assert "output_mean" in net.state_dict()
 
 
+@pytest.mark.parametrize("change", [{"residual": True}, {"dilation": 2}, {"activation": "gelu"}, {"pool": 1}])
+def test_settings_change_what_is_computed(change: dict[str, HyperParameter]) -> None:
+    """With the same weights."""
+    sizes: dict[str, HyperParameter] = {**SMALL["cnn"], "pool": 2, "dilation": 1}
+    one = build_model("cnn", alphabet_size=4, outputs=3, **sizes).eval()
+    other = build_model("cnn", alphabet_size=4, outputs=3, **sizes | change).eval()
+    other.load_state_dict(one.state_dict())
+    encoded, lengths = batch(LENGTHS["ragged"])
+    with torch.no_grad():
+        assert (one(encoded, lengths) - other(encoded, lengths)).abs().max() > 1e-4
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_dropout_is_off_in_evaluation_only(name: str) -> None:
     net = model(name, "global")

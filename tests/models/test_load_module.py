@@ -150,12 +150,11 @@ def test_two_models_with_neighbours_of_one_name(tmp_path: Path, layout: str) -> 
         file.write_text(f"WIDTH = {width}")
         code = f"from torch import nn\nfrom {source} import WIDTH\nclass Net(nn.Linear):\n"
         (tmp_path / name / "net.py").write_text(code + "    def __init__(self):\n        super().__init__(WIDTH, 1)\n")
-    widths = []
-    for name in ("a", "b", "a"):
-        made: Any = load_module(f"{tmp_path / name / 'net.py'}:Net")
-        assert sys.modules[type(made).__module__].__file__ == str(tmp_path / name / "net.py")
-        widths.append(made.in_features)
-    assert widths == [3, 5, 3]
+    names = ("a", "b", "a")
+    made: list[Any] = [load_module(f"{tmp_path / name / 'net.py'}:Net") for name in names]
+    assert [net.in_features for net in made] == [3, 5, 3]
+    files = [sys.modules[type(net).__module__].__file__ for net in made]
+    assert files == [str(tmp_path / name / "net.py") for name in names]
 
 
 def test_installed_packages_are_not_read_twice(tmp_path: Path, net: str) -> None:
