@@ -38,7 +38,7 @@ def score_random(
         members = bound.take(rows)
         for draw in range(draws):
             uniforms = streams.uniforms(sequences.width + 1, predictor.device)
-            objective = goal.objective(predictor.logits(members.sample(uniforms, full=True)), rows)
-            value[rows, level, draw] = objective
-            reached[rows, level, draw] = goal.reached(objective)
+            logits = predictor.logits(members.sample(uniforms, full=True))
+            value[rows, level, draw] = goal.objective(logits, rows)
+            reached[rows, level, draw] = goal.achieved(logits, rows)
     return value, reached

@@ -225,7 +225,7 @@ class _Shard:
 
     def _reached(self, logits: Tensor) -> Tensor:
         everyone = torch.arange(len(self.sequences), device=self.device)
-        columns = [self.goal.reached(self.goal.objective(logits[:, i], everyone)) for i in range(logits.shape[1])]
+        columns = [self.goal.achieved(logits[:, i], everyone) for i in range(logits.shape[1])]
         return torch.stack(columns, dim=1) & self.goal.attackable[:, None]
 
 

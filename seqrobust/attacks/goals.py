@@ -30,7 +30,10 @@ class BoundGoal(Protocol):
         """(M,) values of (M, outputs) logits that belong to records ``rows`` (M,)."""
 
     def reached(self, objective: Tensor) -> Tensor:
-        """(M,) bool from (M,) objective values."""
+        """(M,) bool from (M,) objective values: what a search goes by."""
+
+    def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """(M,) bool from (M, outputs) logits: what is reported, the prediction itself, ties and all."""
 
 
 class Goal(Protocol):
@@ -91,6 +94,10 @@ class _Margin:
     def reached(self, objective: Tensor) -> Tensor:
         return objective > 0
 
+    def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
+        agrees = is_right(self.task, logits, self.reference[rows])
+        return agrees if self.sign > 0 else ~agrees
+
 
 @dataclass(frozen=True, kw_only=True)
 class _OneLabel:
@@ -106,6 +113,9 @@ class _OneLabel:
 
     def reached(self, objective: Tensor) -> Tensor:
         return objective > 0
+
+    def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return (logits[:, self.label] > 0) == (self.sign[rows] > 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +134,9 @@ class _Shift:
 
     def reached(self, objective: Tensor) -> Tensor:
         return objective >= self.delta
+
+    def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return self.reached(self.objective(logits, rows))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,7 @@ from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
 
-_STAGES = ("train", "attack")
-_LEFTOVERS = {
-    "train": CHECKPOINTS,
-    "attack": PARTS,
-    "run": tuple(f"{stage}/{name}" for stage in _STAGES for name in (*CHECKPOINTS, *PARTS, "manifest.json")),
-}
+_LEFTOVERS = {"run": (), "train": CHECKPOINTS, "attack": PARTS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +53,16 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
         check_attack(config, config.attack, data)
     folder = _folder(config, call, call.out, stage="run")
     train_folder = _folder(config, call, call.out / "train", stage="train", nested=True)
+    # Claimed now, so that another run's parts are refused, or cleared away, before an hour of training.
+    attack_folder = _folder(config, call, call.out / "attack", stage="attack", nested=True) if config.attack else None
     trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
     train_folder.finish()
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
-    if config.attack is not None:
-        attack_folder = _folder(config, call, call.out / "attack", stage="attack", nested=True)
+    if config.attack is not None and attack_folder is not None:
+        began = time.monotonic()
         attacked = _attacked(config, config.attack, data, trained, attack_folder, progress)
-        attack_folder.finish()
+        attack_folder.finish(seconds=round(time.monotonic() - began, 3))
         for name in ("results.parquet", "adversarial.fa"):
             _link(attack_folder.path / name, folder.path / name)
     summary = data_summary(data.sequences)

@@ -22,7 +22,6 @@ from seqrobust.pipeline.run_folder import RunFolder, plain, versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
-
 CHECKPOINTS = ("model.ckpt", "checkpoints/*.ckpt", "tensorboard/events.*")
 """Files of a training that another one must not go on from."""
 

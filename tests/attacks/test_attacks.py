@@ -245,6 +245,30 @@ def test_goals_refuse_the_wrong_task() -> None:
         attacked(replace(problem_for("cnn", "binary", THREATS["any"]), goal=Shift(up=True, delta=1)), "one_step")
 
 
+def test_a_tie_is_reported_as_the_prediction_has_it() -> None:
+    """Two equal logits: the prediction is the first of them, and success says whether that changed."""
+    model = Linear(4, 6, 2)
+    with torch.no_grad():
+        model.weight.zero_()
+        model.weight[1, 0, 2] = 1
+    sequences = SequenceSet.from_texts(["CCACCC"], DNA)
+    predictor = Predictor(model, alphabet=DNA, task="classification", device="cpu", scale="logits")
+    predictor.check(torch.tensor(sequences.tokens))
+    problem = Problem(
+        predictor=predictor,
+        sequences=sequences,
+        targets=None,
+        threat=THREATS["any"],
+        budgets=(Budget(1),),
+        goal=Untargeted(),
+        control_draws=1,
+    )
+    run = attacked(problem, "greedy")
+    assert run.clean.argmax(1).tolist() == [1]
+    assert run.logits[0, 0].tolist() == [0.0, 0.0]
+    assert run.reached.tolist() == [[True]]
+
+
 def test_random_control_is_the_rate_of_single_draws() -> None:
     """On a model that reads one position, a draw of k edits among L positions hits it with probability k / L."""
     model = Linear(4, 10, 1)
