@@ -1,186 +1,25 @@
-"""Training: the inner maximiser is exact where it can be, nothing leaks out, a resumed run is an unbroken one."""
+"""Training: every task is learnt, weights are selected as asked, and a resumed run is an unbroken one."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn import metrics as reference
-from torch import Tensor, nn
+from torch import Tensor
+from training_toys import TINY_CNN, TINY_GRU, logits, small, toy, trained
 
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
-from seqrobust.models import Predictor, SequenceModel, build_model
-from seqrobust.sequences import Region, SequenceSet, Targets, Task, encode_targets, one_hot
-from seqrobust.threats import bind
+from seqrobust.models import Predictor, SequenceModel
+from seqrobust.sequences import Region, SequenceSet, Targets, Task
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
-from seqrobust.training.data import Batch, RecordDataset
 from seqrobust.training.losses import record_loss
-from seqrobust.training.objectives import Adversarial, worst_case
-
-
-class LinearModel(SequenceModel):
-    """Scores linear in the one-hot input."""
-
-    def __init__(self, length: int, outputs: int = 1, scale: float = 1.0) -> None:
-        super().__init__(outputs)
-        generator = torch.Generator().manual_seed(0)
-        self.weight = nn.Parameter(scale * torch.randn(outputs, 4, length, generator=generator))
-
-    def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
-        return torch.einsum("nkl,okl->no", encoded, self.weight[:, :, : encoded.shape[2]])
-
-
-def toy(task: Task, n: int = 160, seed: int = 0, length: int = 16) -> Labelled:
-    """Records whose answer is the number of A's, in a form for each task."""
-    rng = np.random.default_rng(seed)
-    texts = []
-    for number in range(n):
-        share = 0.7 if number % 2 else 0.1
-        texts.append("".join(rng.choice(list("ACGT"), length, p=[share, *[(1 - share) / 3] * 3])))
-    count = np.array([text.count("A") for text in texts])
-    many = np.where(count > length * 0.4, "many", "few")
-    columns: dict[Task, dict[str, object]] = {
-        "binary": {"label": many},
-        "classification": {"label": np.where(count > 12, "most", many)},
-        "multilabel": {"label": [";".join(x for x, on in (("a", c > 6), ("b", c > 3)) if on) for c in count]},
-        "regression": {"y": 100.0 + 10.0 * count, "z": -count / 10},
-    }
-    sequences = SequenceSet.from_texts(texts, DNA)
-    return Labelled(sequences=sequences, targets=encode_targets(pd.DataFrame(columns[task]), task))
-
-
-def small(architecture: str, data: Labelled, **hyperparameters: int | float | str) -> SequenceModel:
-    torch.manual_seed(0)
-    return build_model(
-        architecture,
-        alphabet_size=data.sequences.alphabet.size,
-        outputs=data.targets.outputs,
-        input_length=data.sequences.width,
-        **hyperparameters,
-    )
-
-
-TINY_CNN: dict[str, int] = {"channels": 8, "blocks": 1, "first_kernel": 3, "hidden": 8}
-TINY_GRU: dict[str, int] = {"hidden": 6, "readout_hidden": 0}
-
-
-def trained(
-    data: Labelled, out: Path, *, valid: Labelled | None = None, model: SequenceModel | None = None, **options: object
-) -> Trained:
-    settings = TrainingSettings(**{"epochs": 6, "batch_size": 16, "learning_rate": 0.02, **options})  # type: ignore[arg-type]
-    model = model or small("cnn", data, **TINY_CNN)
-    return fit(model, data, valid or data, settings=settings, out=out)
-
-
-def logits(model: SequenceModel, data: Labelled) -> np.ndarray:
-    predictor = Predictor(
-        model,
-        alphabet=data.sequences.alphabet,
-        task=data.targets.task,
-        labels=data.targets.labels,
-        device="cpu",
-        scale="logits",
-    )
-    with predictor.attached():
-        return predictor.logits(torch.tensor(data.sequences.tokens)).numpy()
-
-
-# The inner maximiser --------------------------------------------------------------------------------------------------
-
-
-def adversarial(data: Labelled, **options: object) -> Adversarial:
-    settings = AdversarialSettings(**options)  # type: ignore[arg-type]
-    return Adversarial(
-        alphabet=DNA,
-        unknown="zeros",
-        loss=record_loss(data.targets, TrainingSettings()),
-        settings=settings,
-        switches=torch.tensor(settings.threat().switches(DNA)),
-    )
-
-
-def batch_of(data: Labelled, objective: Adversarial) -> Batch:
-    return RecordDataset(data, objective.settings.threat()).__getitems__(range(len(data.sequences)))
-
-
-def test_one_step_is_the_worst_sequence_of_a_linear_model() -> None:
-    texts = ["ACGTA", "GGTCA", "TNCTA"]
-    data = Labelled(
-        sequences=SequenceSet.from_texts(texts, DNA, regions=[[Region("core", 0, 1)]] * 3),
-        targets=Targets(task="binary", labels=("0", "1"), values=np.array([0, 1, 1])),
-    )
-    objective = adversarial(data, budget=2, protect=("core",))
-    model = LinearModel(5)
-    found = worst_case(objective, model, batch_of(data, objective), steps=1)
-    loss = objective.loss
-    for row, text in enumerate(texts):
-        words = [
-            text[0] + "".join(word)
-            for word in itertools.product("ACGTN", repeat=4)
-            if sum(a != b for a, b in zip(word, text[1:], strict=True)) <= 2
-            and all((a == "N") == (b == "N") for a, b in zip(word, text[1:], strict=True))
-        ]
-        tokens = torch.tensor(SequenceSet.from_texts(words, DNA).tokens)
-        target = torch.full((len(words),), int(data.targets.values[row]))
-        worst = loss(model(one_hot(tokens, DNA)), target).max().item()
-        here = loss(model(one_hot(found[row : row + 1], DNA)), target[:1]).item()
-        assert here == pytest.approx(worst, abs=1e-5)
-
-
-def test_to_first_order_the_loss_is_clean_loss_plus_the_largest_gains() -> None:
-    data = toy("binary", n=8)
-    objective = adversarial(data, budget=3)
-    model = LinearModel(16, scale=1e-3)
-    batch = batch_of(data, objective)
-    encoded = one_hot(batch.tokens, DNA).requires_grad_(True)
-    clean = objective.loss(model(encoded), batch.targets)
-    (gradient,) = torch.autograd.grad(clean.sum(), encoded)
-    threat = bind(batch.tokens, batch.editable, objective.switches, batch.budget)
-    gains = threat.gains(gradient).gain.sort(dim=1, descending=True).values[:, :3].sum(1)
-    found = worst_case(objective, model, batch, steps=1)
-    attacked = objective.loss(model(one_hot(found, DNA)), batch.targets)
-    assert torch.allclose(attacked - clean, gains, rtol=0.01)
-
-
-@pytest.mark.parametrize("architecture", ["cnn", "gru", "cnn_gru"])
-def test_the_search_leaves_no_trace(architecture: str) -> None:
-    data = toy("classification", n=12)
-    objective = adversarial(data, budget=2)
-    model = small(architecture, data).train()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    random = torch.get_rng_state()
-    worst_case(objective, model, batch_of(data, objective), steps=3)
-    assert all(part.training for part in model.modules())
-    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    assert all(weight.grad is None for weight in model.parameters())
-    assert torch.equal(random, torch.get_rng_state())
-
-
-@pytest.mark.parametrize("steps", [1, 4])
-def test_adversarial_sequences_stay_inside(steps: int) -> None:
-    rng = np.random.default_rng(0)
-    texts = ["".join(rng.choice(list("ACGTN"), int(size))) for size in rng.integers(5, 15, 30)]
-    sequences = SequenceSet.from_texts(texts, DNA, regions=[[Region("core", 1, 4)]] * 30)
-    targets = Targets(task="binary", labels=("0", "1"), values=rng.integers(0, 2, 30))
-    data = Labelled(sequences=sequences, targets=targets)
-    objective = adversarial(data, budget=3, protect=("core",))
-    model = small("cnn", data, **TINY_CNN)
-    found = worst_case(objective, model, batch_of(data, objective), steps=steps)
-    for before, after in zip(texts, sequences.texts_with(found.numpy()), strict=True):
-        edits = [i for i, (a, b) in enumerate(zip(before, after, strict=True)) if a != b]
-        assert len(edits) <= 3
-        assert not {1, 2, 3} & set(edits)
-        assert all(before[i] != "N" and after[i] in "ACGT" for i in edits)
-
 
 # Learning -------------------------------------------------------------------------------------------------------------
 
@@ -442,39 +281,3 @@ def test_proteins_have_no_reverse_complement(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="no complement"):
         trained(data, tmp_path, model=small("cnn", data), reverse_complement=True)
-
-
-# Metrics, against scikit-learn ----------------------------------------------------------------------------------------
-
-
-def test_class_metrics() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(200, 3)).astype(np.float32)
-    truth = rng.integers(0, 3, 200)
-    found = prediction_metrics(Targets(task="classification", labels=("a", "b", "c"), values=truth), scores)
-    predicted = scores.argmax(1)
-    assert found["accuracy"] == pytest.approx(reference.accuracy_score(truth, predicted))
-    assert found["balanced_accuracy"] == pytest.approx(reference.balanced_accuracy_score(truth, predicted))
-    assert found["confusion"] == reference.confusion_matrix(truth, predicted).tolist()
-
-
-def test_binary_area_with_ties() -> None:
-    rng = np.random.default_rng(0)
-    scores = rng.integers(-3, 4, (150, 1)).astype(np.float32)
-    truth = rng.integers(0, 2, 150)
-    targets = Targets(task="binary", labels=("0", "1"), values=truth)
-    found = prediction_metrics(targets, scores)
-    assert found["auroc"] == pytest.approx(reference.roc_auc_score(truth, scores[:, 0]))
-    assert prediction_metrics(replace(targets, values=np.ones(150, np.int64)), scores)["auroc"] is None
-
-
-def test_regression_metrics() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.normal(size=(80, 2)).astype(np.float32)
-    guess = truth + rng.normal(size=(80, 2)).astype(np.float32)
-    found = prediction_metrics(Targets(task="regression", labels=("y", "z"), values=truth), guess)
-    assert found["r2"] == pytest.approx(reference.r2_score(truth, guess), rel=1e-5)
-    assert found["mse"] == pytest.approx(reference.mean_squared_error(truth, guess), rel=1e-5)
-    assert found["values"]["z"]["spearman"] == pytest.approx(
-        pd.Series(truth[:, 1]).corr(pd.Series(guess[:, 1]), method="spearman"), rel=1e-5
-    )
