@@ -38,6 +38,9 @@ from seqrobust.threats.projection import multiplier, project_onto_simplex, weigh
 EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE = range(5)
 """Why a position may not be changed; :data:`EDITABLE` where it may."""
 
+_TABLE_CELLS = 1 << 23
+"""Cells of a table of counts that are held at once: 64 MiB."""
+
 _REASONS = {
     UNKNOWN: "the clean letter is unknown",
     PADDING: "it lies behind the end of the sequence",
@@ -328,9 +331,9 @@ class BoundThreat:
     def log_size(self) -> Tensor:
         """(N,) float64 natural logarithm of the number of members."""
         largest = int(self.budget.max().item()) if len(self) else 0
-        ways = log_counts(self.prices, largest)[:, 0]
-        amounts = torch.arange(largest + 1, device=ways.device)
-        return ways.masked_fill(amounts > self.budget[:, None], -torch.inf).logsumexp(1)
+        ways = [log_counts(self.prices[i], largest)[:, 0] for i in self._pieces()]
+        amounts = torch.arange(largest + 1, device=self.tokens.device)
+        return torch.cat(ways).masked_fill(amounts > self.budget[:, None], -torch.inf).logsumexp(1)
 
     def sample(self, uniforms: Tensor, *, full: bool) -> Tensor:
         """Uniform draws.
@@ -342,7 +345,15 @@ class BoundThreat:
         Returns:
             (N, L) uint8 tokens.
         """
-        return draw(self.prices, self.tokens, uniforms, self.budget if full else -1 - self.budget)
+        spend = self.budget if full else -1 - self.budget
+        parts = [draw(self.prices[i], self.tokens[i], uniforms[i], spend[i]) for i in self._pieces()]
+        return torch.cat(parts) if parts else self.tokens.clone()
+
+    def _pieces(self) -> list[slice]:
+        """Rows in pieces whose tables of counts, (rows, L + 1, budget + 1), stay small."""
+        largest = int(self.budget.max().item()) if len(self) else 0
+        size = max(_TABLE_CELLS // ((self.tokens.shape[1] + 1) * (largest + 1)), 1)
+        return [slice(first, first + size) for first in range(0, len(self), size)]
 
     # The hull ----------------------------------------------------------------------------------------------------
 

@@ -192,6 +192,22 @@ def test_sample_spends_what_can_be_spent_when_the_budget_cannot() -> None:
     assert threat.spent(drawn).tolist() == [1]
 
 
+def test_large_sets_are_drawn_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    threat = bind(
+        torch.zeros(9, 12, dtype=torch.uint8),
+        torch.ones(9, 12, dtype=torch.bool),
+        torch.ones(4, 4, dtype=torch.bool),
+        torch.arange(9),
+    )
+    uniforms = torch.rand(9, 13, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole, size = threat.sample(uniforms, full=True), threat.log_size()
+    monkeypatch.setattr("seqrobust.threats.substitution._TABLE_CELLS", 250)
+    assert len(threat._pieces()) > 3
+    assert torch.equal(threat.sample(uniforms, full=True), whole)
+    assert torch.equal(threat.log_size(), size)
+    assert threat.spent(whole).tolist() == list(range(9))
+
+
 def test_dual_norm_does_not_depend_on_the_rows_beside_it() -> None:
     generator = torch.Generator().manual_seed(3)
     tokens = torch.randint(0, 4, (5, 30), generator=generator).to(torch.uint8)
