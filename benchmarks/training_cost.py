@@ -43,6 +43,11 @@ WAYS = {
     "five steps": replace(ADVERSARY, steps=5),
 }
 Way = Callable[[], float]
+# As in the shipped configs splice and splice_gru: every position is read by itself.
+SIZES: dict[str, dict[str, int | str]] = {
+    "cnn": {"head": "flatten", "first_kernel": 11},
+    "gru": {"head": "flatten", "hidden": 48},
+}
 
 
 def labelled(texts: list[str], targets: pd.DataFrame) -> Labelled:
@@ -68,7 +73,7 @@ def splice() -> Labelled | None:
 
 
 def new_model(data: Labelled, architecture: str) -> SequenceModel:
-    """With its default sizes and the same weights each time."""
+    """With the same weights each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return build_model(
@@ -76,6 +81,7 @@ def new_model(data: Labelled, architecture: str) -> SequenceModel:
             alphabet_size=DNA.size,
             outputs=data.targets.outputs,
             input_length=data.sequences.width,
+            **SIZES[architecture],
         )
 
 

@@ -64,7 +64,9 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         entry["random_mean_shift"] = float((attacked["random_score"] - attacked["clean_score"]).mean())
         entry["mean_edits"] = float(attacked["n_edits"].mean())
         return entry | (_fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
-    robust = (rows["adversarial_prediction"] == rows["target"]) & ~rows["success"].fillna(value=False).astype(bool)
+    # Of several labels the attacked one alone has to be right at first, and a wrong answer may by chance be put right.
+    right = (rows["clean_prediction"] == rows["target"]) & (rows["adversarial_prediction"] == rows["target"])
+    robust = right & ~rows["success"].fillna(value=False).astype(bool)
     return entry | {
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
         "robust_accuracy_ci": wilson(int(robust.sum()), len(rows)),

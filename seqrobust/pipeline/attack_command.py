@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqrobust.errors import ConfigError
+from seqrobust.errors import ConfigError, DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
@@ -135,7 +135,12 @@ def _prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, Seque
     predictor.check(torch.tensor(sequences.tokens[_spread_rows(len(sequences))]))
     for notice in predictor.notices:
         progress.say(notice)
-    return predictor, sequences, _targets(predictor, sequences, progress)
+    try:
+        return predictor, sequences, _targets(predictor, sequences, progress)
+    except DataError as error:
+        if card is None and call.model.labels is None and predictor.task != "regression":
+            error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+        raise
 
 
 def _spread_rows(count: int) -> np.ndarray:

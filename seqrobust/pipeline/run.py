@@ -13,6 +13,7 @@ import torch
 
 from seqrobust.files import replacing
 from seqrobust.models import Predictor
+from seqrobust.models.predictor import resolve_device
 from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
@@ -48,6 +49,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     ``report.html``, ``manifest.json``, ``metrics.json`` (of every stage, the attack's keys also by themselves),
     ``model.ckpt``, ``results.parquet`` and ``adversarial.fa``.
     """
+    resolve_device(config.device)
     data = prepared_data(config, progress)
     if config.attack is not None:
         check_attack(config, config.attack, data)
@@ -77,6 +79,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
 
 def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> TrainOutcome:
     """Train, and leave the files of :func:`~seqrobust.pipeline.train_stage.train_stage` and a report in the folder."""
+    resolve_device(config.device)
     data = prepared_data(config, progress)
     folder = _folder(config, call, call.out, stage="train")
     trained = train_stage(config, data, folder, resume=call.resume, progress=progress)

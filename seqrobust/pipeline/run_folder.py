@@ -22,8 +22,8 @@ from seqrobust import __version__
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256, write_text
 
-PARTS = ("parts/*.parquet",)
-"""Finished pieces of an attack."""
+PARTS = (f"parts/part-{5 * '[0-9]'}.parquet",)
+"""Finished pieces of an attack, and no file of the user's own."""
 
 _PACKAGES = ("torch", "pytorch-lightning", "numpy", "pandas", "biopython", "scipy")
 
@@ -67,8 +67,8 @@ class RunFolder:
         self._claim(resume=resume, overwrite=overwrite)
         files = [{"path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)} for file in inputs]
         marks = plain({**fingerprint, "inputs": [entry["sha256"] for entry in files]})
-        before = self._read_manifest()
-        if resume and before is not None:
+        before = self._read_manifest() if resume else None
+        if before is not None:
             _same_run(before.get("fingerprint", {}), marks)
         else:
             self._clear(leftovers)
@@ -102,12 +102,17 @@ class RunFolder:
 
     def _read_manifest(self) -> dict[str, Any] | None:
         try:
-            manifest: dict[str, Any] = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+            manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+            found = type(manifest).__name__
         except FileNotFoundError:
             return None
-        except json.JSONDecodeError as error:
-            raise ConfigError("the folder's manifest cannot be read", found=str(error), where=str(self.path)) from None
-        return manifest
+        except ValueError as error:
+            manifest, found = None, str(error)
+        if isinstance(manifest, dict):
+            return manifest
+        raise ConfigError(
+            "the folder's manifest cannot be read", found=found, where=str(self.path), fix="start anew with --overwrite"
+        )
 
     def _clear(self, patterns: Sequence[str]) -> None:
         for pattern in patterns:

@@ -22,7 +22,7 @@ from seqrobust.pipeline.run_folder import RunFolder, plain, versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
-CHECKPOINTS = ("model.ckpt", "checkpoints/*.ckpt", "tensorboard/events.*")
+CHECKPOINTS = ("model.ckpt", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
 """Files of a training that another one must not go on from."""
 
 
@@ -117,7 +117,11 @@ def training_settings(config: RunConfig) -> tuple[TrainingSettings, AdversarialS
     values = asdict(config.training)
     values.pop("adversarial")
     if values["accelerator"] == "auto" and config.device != "auto":
-        values["accelerator"] = "cpu" if config.device == "cpu" else "gpu"
+        kind, _, number = config.device.partition(":")
+        values["accelerator"] = "cpu" if kind == "cpu" else "gpu"
+        # Lightning reads "1" as one device, and "1," as device number 1.
+        if number and values["devices"] == "auto":
+            values["devices"] = f"{number},"
     return TrainingSettings(**values), config.training.adversarial
 
 

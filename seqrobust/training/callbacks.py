@@ -1,4 +1,4 @@
-"""What is noted while a model trains: a row an epoch, how long it took, how far along it is."""
+"""What is noted and kept while a model trains: a row an epoch, how far along it is, weights, when to stop."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 import pytorch_lightning as lightning
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 
 from seqrobust.files import replacing
 
@@ -66,3 +67,46 @@ class History(lightning.Callback):
         if trainer.is_global_zero:
             with replacing(self._path) as temporary:
                 self.table().to_csv(temporary, index=False)
+
+
+class Checkpoint(ModelCheckpoint):
+    """Keeps weights, the best by a score or else the newest, also in a folder that moved while the run was stopped.
+
+    Args:
+        folder, name: of the file.
+        monitor, mode: the score, and whether its largest (``max``) or smallest value is best; None for the newest.
+    """
+
+    def __init__(self, folder: Path, name: str, monitor: str | None = None, mode: str = "max") -> None:
+        # At the very end of an epoch, so that the history a checkpoint carries holds that epoch too.
+        super().__init__(
+            folder,
+            filename=name,
+            monitor=monitor,
+            mode=mode,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """What was best so far, in the folder as it is called now; Lightning would forget it in a folder that moved."""
+        here = self.dirpath
+
+        def moved(path: str) -> str:
+            return str(Path(str(here)) / Path(path).name) if path else path
+
+        names = ("best_model_path", "kth_best_model_path", "last_model_path")
+        paths = {name: moved(state_dict[name]) for name in names}
+        best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
+
+
+class Patience(EarlyStopping):
+    """Stops when the score has not improved for so many epochs; a run that had stopped does not go on when resumed."""
+
+    def __init__(self, monitor: str, *, epochs: int, mode: str) -> None:
+        super().__init__(monitor, patience=epochs, mode=mode)
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Stop at once where the patience was at its end already."""
+        trainer.should_stop = self.wait_count >= self.patience

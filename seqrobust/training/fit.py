@@ -17,14 +17,13 @@ import pytorch_lightning as lightning
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
-from seqrobust.training.callbacks import EpochProgress, History
+from seqrobust.training.callbacks import Checkpoint, EpochProgress, History, Patience
 from seqrobust.training.data import Labelled, RecordDataModule
 from seqrobust.training.losses import record_loss, regression_scale
 from seqrobust.training.module import RobustModule
@@ -82,6 +81,8 @@ def fit(
     SeqRobustError where the loss is not finite.
     """
     if train.targets.task == "regression":
+        if len(valid.sequences) < 2:
+            raise DataError("R2 takes two validation records or more", found=str(len(valid.sequences)))
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
     alphabet = train.sequences.alphabet
@@ -93,29 +94,18 @@ def fit(
     if settings.reverse_complement:
         _ = alphabet.complement_table
     monitor, mode = _monitor(settings, adversarial, train)
-    # At the very end of an epoch, so that the history a checkpoint carries holds that epoch too.
-    best = ModelCheckpoint(
-        out / "checkpoints",
-        filename="best",
-        monitor=monitor,
-        mode=mode,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    newest = ModelCheckpoint(
-        out / "checkpoints",
-        filename="last",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
+    best, newest = Checkpoint(out / "checkpoints", "best", monitor, mode), Checkpoint(out / "checkpoints", "last")
     callbacks: list[lightning.Callback] = [history, best, newest] if monitor else [history, newest]
     if settings.patience is not None and monitor is not None:
-        callbacks.append(EarlyStopping(monitor, patience=settings.patience, mode=mode))
+        callbacks.append(Patience(monitor, epochs=settings.patience, mode=mode))
     last = out / "checkpoints" / "last.ckpt"
+    if not resume:
+        # Should this run end before its first epoch does, resuming it must not find another run's weights.
+        last.unlink(missing_ok=True)
     with _quiet(), torch.random.fork_rng():
         trainer = _trainer(settings, callbacks, out)
         with _interruptible():
-            trainer.fit(module, data, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+            trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
     if not trainer.is_global_zero:
         # The other processes of distributed training have done their part; what follows is written by the first.
         raise SystemExit(0)
@@ -182,12 +172,12 @@ def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], ou
             # Validation attacks need gradients, which inference mode forbids for good.
             inference_mode=False,
         )
-    except (ValueError, RuntimeError, MisconfigurationException) as error:
+    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError("Lightning cannot train with these settings", found=reason, where="training") from None
 
 
-def _selected(model: SequenceModel, history: History, best: ModelCheckpoint, monitor: str | None) -> Trained:
+def _selected(model: SequenceModel, history: History, best: Checkpoint, monitor: str | None) -> Trained:
     rows = history.table()
     epoch = len(rows)
     if monitor is not None and best.best_model_path:

@@ -59,7 +59,8 @@ class RobustModule(lightning.LightningModule):
     def on_train_epoch_end(self) -> None:
         """Raises SeqRobustError where a loss was not finite: nothing after it means anything."""
         losses, self._losses = torch.stack(self._losses), []
-        if not bool(losses.isfinite().all()):
+        # Of all processes together: one that stopped alone would leave the others waiting for it.
+        if not self.trainer.strategy.reduce_boolean_decision(bool(losses.isfinite().all())):
             raise SeqRobustError(
                 f"the training loss was not finite in epoch {self.current_epoch + 1}\n"
                 "  what to do: lower training.learning_rate, or set training.gradient_clip"

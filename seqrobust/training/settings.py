@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from seqrobust.errors import ConfigError
 from seqrobust.threats import Budget, SubstitutionThreat
+
+Schedule: TypeAlias = Literal["one_cycle", "cosine", "constant"]
+Select: TypeAlias = Literal["auto", "clean", "robust", "both", "loss", "last"]
+ClassWeights: TypeAlias = Literal["none", "balanced"]
+RegressionLoss: TypeAlias = Literal["mse", "huber"]
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
+"""Weights are always of 32 bits: attacks and checkpoints count on it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +34,20 @@ class TrainingSettings:
         regression_loss: ``mse`` or ``huber``, on standardised targets.
         gradient_clip: largest norm of a step's gradient; None for no limit.
         reverse_complement: show every nucleotide record in either orientation; right only where strand means nothing.
-        accelerator, devices, precision, num_nodes: as Lightning's Trainer takes them.
+        accelerator, devices, num_nodes: as Lightning's Trainer takes them.
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``, as Lightning calls them.
     """
 
     epochs: int = 20
     batch_size: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    schedule: Schedule = "one_cycle"
     patience: int | None = None
-    select: Literal["auto", "clean", "robust", "both", "loss", "last"] = "auto"
-    class_weights: Literal["none", "balanced"] = "none"
+    select: Select = "auto"
+    class_weights: ClassWeights = "none"
     label_smoothing: float = 0.0
-    regression_loss: Literal["mse", "huber"] = "mse"
+    regression_loss: RegressionLoss = "mse"
     gradient_clip: float | None = 1.0
     reverse_complement: bool = False
     accelerator: str = "auto"
@@ -52,8 +60,15 @@ class TrainingSettings:
         _at_least("batch_size", self.batch_size, 2)
         _at_least("patience", 1 if self.patience is None else self.patience, 1)
         _at_least("weight_decay", self.weight_decay, 0)
-        if not self.learning_rate > 0:
-            raise ConfigError("a learning rate is positive", found=str(self.learning_rate), where="learning_rate")
+        for name in ("learning_rate", "gradient_clip"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError("the value is positive", found=str(value), where=f"training.{name}")
+        _one_of("schedule", self.schedule, get_args(Schedule))
+        _one_of("select", self.select, get_args(Select))
+        _one_of("class_weights", self.class_weights, get_args(ClassWeights))
+        _one_of("regression_loss", self.regression_loss, get_args(RegressionLoss))
+        _one_of("precision", self.precision, PRECISIONS)
         if not 0 <= self.label_smoothing < 1:
             raise ConfigError("label smoothing is a share below 1", found=str(self.label_smoothing))
 
@@ -103,5 +118,11 @@ class AdversarialSettings:
 
 
 def _at_least(name: str, value: float, least: float) -> None:
-    if value < least:
+    # Not "value < least", which a NaN is not.
+    if not value >= least:
         raise ConfigError("a training setting is too small", expected=f"{least} or more", found=str(value), where=name)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError("unknown choice", expected=", ".join(choices), found=repr(value), where=f"training.{name}")

@@ -25,8 +25,11 @@ class Net(nn.Module):
         self.layers = nn.Sequential(nn.Conv1d(letters, 8, 5, padding=2), nn.ReLU())
         self.head = nn.Linear(8, outputs)
         # Steep enough that records differ in their predicted class.
-        self.head.weight.data.sub_(self.head.weight.data.mean(0)).mul_(40)
+        self.head.weight.data.sub_(self.head.weight.data.mean(0) if outputs > 1 else 0).mul_(40)
         self.head.bias.data.zero_()
+        if outputs == 1:
+            probe = torch.eye(letters)[torch.randint(letters, (64, 30))].transpose(1, 2)
+            self.head.bias.data.sub_(self.head(self.layers(probe).mean(2)).mean(0).detach())
         self.end = end
 
     def forward(self, x):
@@ -40,6 +43,10 @@ def build():
 
 def protein():
     return Net(20, 1)
+
+
+def value():
+    return Net(4, 1)
 
 
 def softmax():

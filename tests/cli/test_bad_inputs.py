@@ -73,6 +73,16 @@ def with_config(text: str, command: str = "run") -> Make:
     return make
 
 
+def with_bytes(content: bytes) -> Make:
+    """A run on a config of those bytes."""
+
+    def make(files: Path, out: Path) -> list[object]:
+        (out / "config.yaml").write_bytes(content)
+        return ["run", out / "config.yaml", "--out", out / "out"]
+
+    return make
+
+
 class Bomb:
     """A pickle that would run a command."""
 
@@ -174,6 +184,18 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "unknown goal": (with_options("--goal", "sideways"), ["'sideways'"]),
     "unknown target class": (with_options("--target-label", "XX"), ["XX"]),
     "shift of nothing": (with_options("--delta", "0"), ["positive"]),
+    "shift by no number": (with_options("--delta", "nan"), ["positive"]),
+    "names without labels": (with_options("--labels", None), ["'EI'", "--labels NAME,NAME"]),
+    "no attack": (with_options("--attack", ","), ["unknown attack", "greedy"]),
+    "negative budget": (with_options("--budget", "-1"), ["'-1'"]),
+    "budget beyond all letters": (with_options("--budget", "200%"), ["100 %"]),
+    "folder of the kernel": (with_options("--out", "/proc/1"), ["cannot be written"]),
+    "another format": (with_options("--format", "fasta"), ["--format tsv"]),
+    "unknown format": (with_options("--format", "excel"), ["excel", "parquet"]),
+    "unknown sequence column": (with_options("--sequence-column", "dna"), ["'dna'", "sequence"]),
+    "unknown matrix": (with_options("--allow", "nice:0"), ["'nice'", "BLOSUM62"]),
+    "threshold without number": (with_options("--allow", "blosum62:high"), ["blosum62:high"]),
+    "truncated gzip": (with_file("a.tsv.gz", gzip.compress(b"id\tsequence\na\tACGT\n")[:20]), ["a.tsv.gz"]),
     "out below a file": (with_options("--out", Path(__file__) / "out"), ["cannot be written"]),
     "unreadable pattern": (with_options("--pattern", "zinc"), ["NAME=PATTERN"]),
     "unreadable filter": (with_options("--where", "split"), ["column=value"]),
@@ -181,6 +203,32 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "no such split": (with_options("--split", "moon"), ["moon", "test"]),
     "no config": (lambda files, out: ["run", "nowhere.yaml"], ["nowhere.yaml"]),
     "no shipped config": (lambda files, out: ["run", "nonsense"], ["nonsense"]),
+    "empty config": (with_config(""), ["found: nothing"]),
+    "a config of bytes": (with_bytes(b"\xff\xfe\x00"), ["not UTF-8"]),
+    "a folder as config": (lambda files, out: ["run", out], ["cannot be read"]),
+    "an unreadable override": (lambda files, out: ["run", "quickstart", "--set", "seed"], ["--set key.path=value"]),
+    "protect and only the same, in a config": (
+        with_config(TINY + "attack: {protect: [core], only: [core]}\n"),
+        ["core"],
+    ),
+    "a device that is not there": (with_config(TINY.replace("task", "device: cuda:77\ntask")), ["cuda:77"]),
+    "no config to copy": (lambda files, out: ["init", out / "out", "--from", "nonsense"], ["nonsense"]),
+    "a config below a file": (lambda files, out: ["init", Path(__file__) / "out"], ["cannot be written"]),
+    "a config for no data": (lambda files, out: ["init", out / "out", "--data", "none.tsv"], ["none.tsv"]),
+    "no records to simulate": (
+        lambda files, out: ["data", "simulate", "promoter", "--n", 0, "--out", out / "out"],
+        ["n of 1"],
+    ),
+    "an unknown grammar to simulate": (
+        lambda files, out: ["data", "simulate", "x", "--out", out / "out"],
+        ["promoter"],
+    ),
+    "simulated into the kernel": (
+        lambda files, out: ["data", "simulate", "promoter", "--out", "/proc/a.tsv"],
+        ["/proc/a.tsv"],
+    ),
+    "nothing to describe": (lambda files, out: ["data", "describe", "none.tsv"], ["none.tsv"]),
+    "nothing to check": (lambda files, out: ["data", "check", "none.tsv"], ["none.tsv"]),
     "not YAML": (with_config("name: [a\n"), ["not valid YAML", "line"]),
     "a list for a config": (with_config("- a\n"), ["mapping"]),
     "unknown key": (with_config(GOOD + "training:\n  epoch: 3\n"), ["epoch", "did you mean epochs", "line 5"]),

@@ -80,7 +80,7 @@ def test_adversarial_training_makes_robust(tmp_path: Path) -> None:
     assert plain < robust - 0.1
 
 
-def test_balanced_weights_raise_the_recall_of_a_rare_class(tmp_path: Path) -> None:
+def test_balanced_weights_are_inverse_frequencies() -> None:
     data = toy("binary", n=200)
     rare = np.flatnonzero(data.targets.values == 1)[10:]
     kept = np.setdiff1d(np.arange(200), rare)
@@ -89,6 +89,27 @@ def test_balanced_weights_raise_the_recall_of_a_rare_class(tmp_path: Path) -> No
     both = loss(torch.zeros(2, 1), torch.tensor([0, 1]))
     counts = np.bincount(few.targets.values)
     assert (both[1] / both[0]).item() == pytest.approx(counts[0] / counts[1], rel=1e-5)
+
+
+def unequal(n: int, seed: int) -> Labelled:
+    """One record in eight is of class 1; the letters that tell, tell faintly, so that the common class is favoured."""
+    rng = np.random.default_rng(seed)
+    values = (np.arange(n) % 8 == 0).astype(np.int64)
+    chances = {0: [0.25, 0.25, 0.25, 0.25], 1: [0.4, 0.2, 0.2, 0.2]}
+    texts = ["".join(rng.choice(list("ACGT"), 16, p=chances[value])) for value in values.tolist()]
+    return Labelled(
+        sequences=SequenceSet.from_texts(texts, DNA), targets=Targets(task="binary", labels=("0", "1"), values=values)
+    )
+
+
+def test_a_rare_class_is_found_more_often_where_weighed(tmp_path: Path) -> None:
+    data, fresh = unequal(400, 0), unequal(400, 1)
+    recall = []
+    for weights in ("none", "balanced"):
+        result = trained(data, tmp_path / weights, epochs=8, select="last", class_weights=weights)
+        confusion = prediction_metrics(fresh.targets, logits(result.model, fresh))["confusion"]
+        recall.append(confusion[1][1] / sum(confusion[1]))
+    assert recall[1] > recall[0] + 0.2
 
 
 def test_a_class_without_records_cannot_be_weighed() -> None:
@@ -212,10 +233,45 @@ def test_a_loss_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
         fit(model, data, data, settings=TrainingSettings(epochs=2), out=tmp_path)
 
 
+def test_a_run_that_diverges_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SeqRobustError, match=r"lower training\.learning_rate"):
+        trained(toy("binary", n=40), tmp_path, learning_rate=1e30, gradient_clip=None, schedule="constant")
+
+
 @pytest.mark.parametrize("n", [3, 17])
 def test_odd_numbers_of_records(n: int, tmp_path: Path) -> None:
     """Fewer than a batch, and a last batch of one."""
     assert len(trained(toy("binary", n=n), tmp_path, epochs=1).history) == 1
+
+
+@pytest.mark.parametrize("architecture", ["cnn", "gru"])
+def test_an_adversary_may_find_no_record_left_in_a_batch(architecture: str, tmp_path: Path) -> None:
+    """Nine tenths of a batch of four, rounded, are all of it."""
+    data = toy("binary", n=17)
+    settings = TrainingSettings(epochs=1, batch_size=4)
+    adversary = AdversarialSettings(budget=2, clean_share=0.9)
+    result = fit(small(architecture, data), data, data, settings=settings, adversarial=adversary, out=tmp_path)
+    assert np.isfinite(result.history["train_loss"]).all()
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_mixed_precision(task: Task, tmp_path: Path) -> None:
+    result = trained(toy(task), tmp_path, epochs=12, precision="bf16-mixed", accelerator="cpu")
+    assert all(weight.dtype == torch.float32 for weight in result.model.parameters())
+    found = prediction_metrics(toy(task).targets, logits(result.model, toy(task)))
+    assert (found["r2"] if task == "regression" else found["accuracy"]) > 0.8
+
+
+def test_a_single_validation_record(tmp_path: Path) -> None:
+    """Enough for an accuracy, too few for R2."""
+    for task in ("binary", "regression"):
+        data = toy(task, n=40)  # type: ignore[arg-type]
+        one = Labelled(sequences=data.sequences.take(np.array([0])), targets=data.targets.take(np.array([0])))
+        if task == "binary":
+            assert len(trained(data, tmp_path, valid=one, epochs=1).history) == 1
+        else:
+            with pytest.raises(DataError, match="two validation records"):
+                trained(data, tmp_path, valid=one, epochs=1)
 
 
 def test_an_adversary_without_choice_is_refused(tmp_path: Path) -> None:
@@ -234,9 +290,19 @@ def test_an_adversary_without_choice_is_refused(tmp_path: Path) -> None:
         {"label_smoothing": 1.0},
         {"patience": 0},
         {"weight_decay": -1.0},
+        {"weight_decay": float("nan")},
+        {"learning_rate": float("nan")},
+        {"gradient_clip": 0.0},
+        {"schedule": "onecycle"},
+        {"select": "best"},
+        {"class_weights": "balance"},
+        {"regression_loss": "mae"},
+        {"precision": "7-bit"},
+        # Weights of other sizes than 32 bits would meet input of 32.
+        {"precision": "64-true"},
     ],
 )
-def test_bad_settings(options: dict[str, float]) -> None:
+def test_bad_settings(options: dict[str, float | str]) -> None:
     with pytest.raises(ConfigError):
         TrainingSettings(**options)  # type: ignore[arg-type]
 
@@ -252,10 +318,10 @@ def test_robust_selection_needs_an_adversary(tmp_path: Path) -> None:
         trained(toy("binary", n=20), tmp_path, select="robust")
 
 
-@pytest.mark.parametrize("options", [{"accelerator": "abacus"}, {"precision": "7-bit"}])
-def test_what_lightning_refuses_is_a_config_error(options: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{"accelerator": "abacus"}, {"devices": -3}])
+def test_what_lightning_refuses_is_a_config_error(options: dict[str, str | int], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Lightning cannot train"):
-        trained(toy("binary", n=20), tmp_path, **options)
+        trained(toy("binary", n=20), tmp_path, **{"accelerator": "cpu", **options})
 
 
 def test_reverse_complements_are_shown(tmp_path: Path) -> None:
