@@ -165,6 +165,7 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
         resume=call.resume or (nested and inside and not call.overwrite),
         overwrite=call.overwrite,
         leftovers=_LEFTOVERS[stage],
+        shared=True,
     )
 
 

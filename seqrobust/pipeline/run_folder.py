@@ -41,6 +41,8 @@ class RunFolder:
         overwrite: start anew in a folder that holds a run.
         leftovers: patterns of the files by which a resumed run tells what is finished; a run that starts anew removes
             them first, for once stopped and resumed it would take an earlier run's work for its own.
+        shared: whether every process of a distributed training is given this folder, of which the first writes. An
+            attack is never shared: processes that a scheduler numbers may well attack one model each.
 
     Raises ConfigError for a folder that cannot be written to, holds another run, or, on resume, a run of other
     settings, which are named.
@@ -57,11 +59,12 @@ class RunFolder:
         resume: bool = False,
         overwrite: bool = False,
         leftovers: Sequence[str] = PARTS,
+        shared: bool = False,
     ) -> None:
         self._manifest: dict[str, Any]
         self.path = path
         self._started = time.time()
-        if not leads():
+        if shared and not leads():
             self._manifest = {}
             return
         self._claim(resume=resume, overwrite=overwrite)

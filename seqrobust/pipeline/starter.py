@@ -39,7 +39,7 @@ training:
   #   clean_share: 0.5               # share of records left as they are
 
 attack:
-  split: test
+  split: {attacked}
   budget: 1..5             # letters an adversary may change, one curve point each; or 2%
 {protect}
   # allow: any             # transitions | blosum62:0 (conservative changes) | a table of your own
@@ -81,9 +81,11 @@ def _guessed_task(column: pd.Series) -> Task:
 def _filled(name: str, task: Task, path: str, alphabet: str, target: str, sequences: SequenceSet | None) -> str:
     names = sorted(set(sequences.regions.names)) if sequences else []
     known = ", ".join(names[:12]) if names else "the file names none"
+    attacked = "test"
     split = "  # split: split           # column that says train, valid or test; else drawn, group by group"
     if sequences is not None and sequences.splits is not None:
         split = f"  # the file's own splits are used: {', '.join(sorted(set(sequences.splits.tolist())))}"
+        attacked = next((name for name in ("test", "valid") if name in sequences.splits), "train")
     protect = f"  protect: []              # regions that may not change; known: {known}"
     goal = ""
     if task == "regression":
@@ -98,6 +100,7 @@ def _filled(name: str, task: Task, path: str, alphabet: str, target: str, sequen
         alphabet=alphabet,
         target=_quoted(target),
         split=split,
+        attacked=attacked,
         protect=protect,
         goal=goal,
     )

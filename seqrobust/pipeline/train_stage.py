@@ -120,7 +120,7 @@ def training_settings(config: RunConfig) -> tuple[TrainingSettings, AdversarialS
         kind, _, number = config.device.partition(":")
         values["accelerator"] = "cpu" if kind == "cpu" else "gpu"
         # Lightning reads "1" as one device, and "1," as device number 1.
-        if number and values["devices"] == "auto":
+        if number and values["devices"] in ("auto", 1):
             values["devices"] = f"{number},"
     return TrainingSettings(**values), config.training.adversarial
 

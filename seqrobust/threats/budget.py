@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 
 from seqrobust.errors import ThreatError
 
+_LARGEST = 1_000_000
+"""Longer than any record a model reads; beyond it, a budget is a slip of the keyboard."""
+
+_MOST = 1_000
+"""Budgets of one range: each is a point of the curve, and searched for."""
+
 
 @dataclass(frozen=True, order=True)
 class Budget:
@@ -32,6 +38,8 @@ class Budget:
             raise ThreatError("a budget cannot be negative", expected="0 or more", found=str(self.amount))
         if self.percent and self.amount > 100:
             raise ThreatError("a budget cannot exceed 100 %", found=str(self))
+        if self.amount > _LARGEST:
+            raise ThreatError("a budget is too large", expected=f"at most {_LARGEST:,}", found=f"{self.amount:g}")
         if not self.percent and self.amount != int(self.amount):
             raise ThreatError("a budget is a whole number of substitutions", found=str(self.amount), fix="or give 2.5%")
 
@@ -73,6 +81,8 @@ def parse_budgets(text: str | int) -> tuple[Budget, ...]:
             low, high = int(span[1]), int(span[2])
             if low > high:
                 raise ThreatError("a range of budgets runs upwards", expected=f"{high}..{low}", found=part.strip())
+            if high - low >= _MOST:
+                raise ThreatError("a range holds too many budgets", expected=f"at most {_MOST}", found=part.strip())
             budgets.update(Budget(float(count)) for count in range(low, high + 1))
         else:
             budgets.add(Budget.parse(part))

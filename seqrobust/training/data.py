@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
 from seqrobust.models.masking import reversed_within
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import SubstitutionThreat
+from seqrobust.training.costs import record_budgets
 
 Loader: TypeAlias = "DataLoader[Any]"
 
@@ -25,21 +26,23 @@ class Batch(NamedTuple):
 
     Attributes:
         tokens: (B, W) uint8, W the longest record of the batch.
-        lengths: (B,) int64.
+        lengths: (B,) int64, or None where every record fills the batch: known before the batch reaches a GPU, which
+            need not be waited for then.
         targets: (B,) or (B, T).
         editable: (B, W) bool, where an adversary may edit.
-        budget: (B,) int64 full budget of each record; 0 without an adversary.
+        budget: (B,) int64 full budget of each record, in units of cost; 0 without an adversary.
     """
 
     tokens: Tensor
-    lengths: Tensor
+    lengths: Tensor | None
     targets: Tensor
     editable: Tensor
     budget: Tensor
 
     def rows(self, chosen: Tensor | slice) -> Batch:
         """Some of its records."""
-        return Batch(*(column[chosen] for column in self))
+        lengths = None if self.lengths is None else self.lengths[chosen]
+        return Batch(self.tokens[chosen], lengths, self.targets[chosen], self.editable[chosen], self.budget[chosen])
 
 
 def with_reverse_complements(batch: Batch, chosen: Tensor, alphabet: Alphabet) -> Batch:
@@ -67,52 +70,37 @@ class RecordDataset(Dataset[Batch]):
     def __init__(self, records: Labelled, threat: SubstitutionThreat | None) -> None:
         sequences = records.sequences
         if not len(sequences):
-            raise DataError("there is no record to train or validate on")
-        shape = (len(sequences), sequences.width)
-        editable = torch.zeros(shape, dtype=torch.bool)
-        budget = torch.zeros(len(sequences), dtype=torch.int64)
+            raise DataError("there is no record")
+        count = len(sequences)
+        editable = torch.zeros((count, sequences.width), dtype=torch.bool)
+        budget = torch.zeros(count, dtype=torch.int64)
         if threat is not None:
-            mask = threat.editable(sequences)
-            editable, budget = torch.tensor(mask), torch.tensor(threat.counts(mask))
+            editable, budget = torch.from_numpy(threat.editable(sequences)), record_budgets(threat, sequences)
+        self._lengths = torch.tensor(sequences.lengths)
         self._columns = Batch(
             tokens=torch.tensor(sequences.tokens),
-            lengths=torch.tensor(sequences.lengths),
+            lengths=self._lengths,
             targets=torch.tensor(records.targets.values),
             editable=editable,
             budget=budget,
         )
 
     def __len__(self) -> int:
-        return len(self._columns.tokens)
+        return len(self._lengths)
 
     def __getitems__(self, rows: Sequence[int]) -> Batch:
-        batch = self._columns.rows(torch.tensor(rows))
-        width = int(batch.lengths.max())
-        return batch._replace(tokens=batch.tokens[:, :width], editable=batch.editable[:, :width])
-
-
-class EpochShuffle(Sampler[int]):
-    """Another order each epoch, fixed by seed and epoch, so that a resumed run sees what an unbroken one would."""
-
-    def __init__(self, count: int, seed: int) -> None:
-        self._count = count
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[int]:
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
-        return iter(torch.randperm(self._count, generator=generator).tolist())
+        chosen = torch.tensor(rows)
+        lengths, batch = self._lengths[chosen], self._columns.rows(chosen)
+        width = int(lengths.max())
+        return batch._replace(
+            tokens=batch.tokens[:, :width],
+            editable=batch.editable[:, :width],
+            lengths=None if int(lengths.min()) == width else lengths,
+        )
 
 
 class RecordDataModule(lightning.LightningDataModule):
-    """Training and validation batches.
+    """Training and validation batches, shared out where there are several devices.
 
     Args:
         train, valid: records.
@@ -130,12 +118,20 @@ class RecordDataModule(lightning.LightningDataModule):
         self._seed = seed
 
     def train_dataloader(self) -> Loader:
-        """Shuffled batches."""
-        shuffle = EpochShuffle(len(self._train), self._seed)
-        return DataLoader(self._train, batch_size=self._batch_size, sampler=shuffle, collate_fn=_as_is)
+        """Shuffled batches, in an order that seed and epoch fix, so that a resumed run sees what an unbroken one would.
+
+        A last batch of a single record is left out, another one each epoch: there is no spread to normalise it by.
+        """
+        replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        # Lightning tells this sampler the epoch, and leaves it as it is where there are several devices.
+        shuffle: DistributedSampler[Batch] = DistributedSampler(
+            self._train, num_replicas=replicas, rank=rank, seed=self._seed * 1_000_003
+        )
+        lone = len(shuffle) > self._batch_size and len(shuffle) % self._batch_size == 1
+        return DataLoader(self._train, batch_size=self._batch_size, sampler=shuffle, collate_fn=_as_is, drop_last=lone)
 
     def val_dataloader(self) -> Loader:
-        """Batches in file order."""
+        """Batches in file order. Among several devices a record or two may count twice, to make shares equal."""
         return DataLoader(self._valid, batch_size=4 * self._batch_size, collate_fn=_as_is)
 
 

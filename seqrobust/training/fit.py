@@ -24,10 +24,12 @@ from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training.callbacks import Checkpoint, EpochProgress, History, Patience
+from seqrobust.training.costs import switch_units
 from seqrobust.training.data import Labelled, RecordDataModule
 from seqrobust.training.losses import record_loss, regression_scale
 from seqrobust.training.module import RobustModule
 from seqrobust.training.objectives import Adversarial, Ordinary
+from seqrobust.training.resuming import resumable
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 
@@ -48,6 +50,17 @@ class Trained:
     best_epoch: int
     monitor: str | None
     seconds_per_epoch: float
+
+    @property
+    def robust_overfitting(self) -> float | None:
+        """How far robust validation accuracy (R2) fell from its best epoch to the last; None without an adversary.
+
+        Robust scores often fall while clean ones still rise (Rice, Wong & Kolter 2020).
+        """
+        for name in ("valid_robust_accuracy", "valid_robust_r2"):
+            if name in self.history:
+                return float(self.history[name].max() - self.history[name].iloc[-1])
+        return None
 
 
 def fit(
@@ -80,15 +93,15 @@ def fit(
     Raises DataError for records that cannot be trained on, ConfigError for settings that do not fit them, and
     SeqRobustError where the loss is not finite.
     """
+    _check_records(model, train, valid)
     if train.targets.task == "regression":
-        if len(valid.sequences) < 2:
-            raise DataError("R2 takes two validation records or more", found=str(len(valid.sequences)))
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
     alphabet = train.sequences.alphabet
     threat = adversarial.threat() if adversarial else None
     objective = _objective(train, alphabet, unknown, settings, adversarial)
-    module = RobustModule(model, task=train.targets.task, objective=objective, settings=settings, seed=seed)
+    # Lightning trains a module in the mode it is in, and a model that was loaded or trained before is in evaluation.
+    module = RobustModule(model.train(), task=train.targets.task, objective=objective, settings=settings, seed=seed)
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
     if settings.reverse_complement:
@@ -102,14 +115,40 @@ def fit(
     if not resume:
         # Should this run end before its first epoch does, resuming it must not find another run's weights.
         last.unlink(missing_ok=True)
-    with _quiet(), torch.random.fork_rng():
+    checkpoint = resumable(last, module)
+    # Devices are named, for torch warns where it finds several by itself.
+    with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = _trainer(settings, callbacks, out)
         with _interruptible():
-            trainer.fit(module, data, ckpt_path=last if last.exists() else None, weights_only=True)
+            trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:
         # The other processes of distributed training have done their part; what follows is written by the first.
         raise SystemExit(0)
     return _selected(model, history, best, monitor)
+
+
+def _check_records(model: SequenceModel, train: Labelled, valid: Labelled) -> None:
+    outputs = len(model.output_mean)
+    if outputs != train.targets.outputs:
+        raise ConfigError(
+            "the model's outputs do not fit the targets", expected=str(train.targets.outputs), found=str(outputs)
+        )
+    if train.targets.labels != valid.targets.labels:
+        raise DataError(
+            "training and validation records have other labels",
+            expected=", ".join(train.targets.labels),
+            found=", ".join(valid.targets.labels),
+        )
+    if len(train.sequences) < 2:
+        raise DataError("training takes two records or more", found=str(len(train.sequences)))
+    if not len(valid.sequences):
+        raise DataError("there is no record to validate on")
+    if train.targets.task == "regression" and len(valid.sequences) < 2:
+        raise DataError("R2 takes two validation records or more", found=str(len(valid.sequences)))
+    if train.targets.task == "regression" and not valid.targets.values.std(0).any():
+        raise DataError(
+            "R2 takes validation targets that differ", found=f"{len(valid.sequences)} that are all the same"
+        )
 
 
 def _objective(
@@ -130,8 +169,14 @@ def _objective(
             where="training.adversarial",
             fix="raise the budget, or protect less",
         )
-    switches = torch.tensor(threat.switches(alphabet))
-    return Adversarial(alphabet=alphabet, unknown=unknown, loss=loss, settings=adversarial, switches=switches)
+    return Adversarial(
+        alphabet=alphabet,
+        unknown=unknown,
+        loss=loss,
+        settings=adversarial,
+        switches=torch.tensor(threat.switches(alphabet)),
+        units=switch_units(threat, train.sequences),
+    )
 
 
 def _monitor(
@@ -156,7 +201,11 @@ def _monitor(
 
 def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], out: Path) -> lightning.Trainer:
     try:
+        # What Lightning would do instead on a CPU is refused rather than done.
+        warnings.filterwarnings("error", message=".*AMP with fp16 is not supported on CPU.*")
         return lightning.Trainer(
+            # Else a cluster's checkpoints go to, and come from, whatever folder the command was given in.
+            default_root_dir=out,
             max_epochs=settings.epochs,
             accelerator=settings.accelerator,
             devices=settings.devices,
@@ -172,7 +221,7 @@ def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], ou
             # Validation attacks need gradients, which inference mode forbids for good.
             inference_mode=False,
         )
-    except (TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
+    except (UserWarning, TypeError, ValueError, RuntimeError, MisconfigurationException) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError("Lightning cannot train with these settings", found=reason, where="training") from None
 
@@ -226,6 +275,8 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*Checkpoint directory.*exists and is not empty.*")
             warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
             warnings.filterwarnings("ignore", message=".*The `srun` command is available.*")
+            # In 16 bits the first steps are skipped until the loss's scale fits; the schedule then seems to lead.
+            warnings.filterwarnings("ignore", message=".*`lr_scheduler.step\\(\\)` before `optimizer.step\\(\\)`.*")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -13,7 +13,7 @@ from seqrobust.errors import SeqRobustError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task, one_hot
 from seqrobust.training.data import Batch, with_reverse_complements
-from seqrobust.training.objectives import Adversarial, Ordinary, run_model, worst_case
+from seqrobust.training.objectives import Adversarial, Ordinary, worst_case
 from seqrobust.training.settings import TrainingSettings
 
 
@@ -45,8 +45,8 @@ class RobustModule(lightning.LightningModule):
         self.valid_robust_score = _new_score(task)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step's loss. Dropout depends on seed and step alone, so that a resumed run repeats it."""
-        torch.manual_seed(self._seed * 1_000_003 + self.global_step)
+        """One step's loss. Dropout depends on seed, device and step alone, so that a resumed run repeats it."""
+        _seed_device(self.device, self._seed * 1_000_003 + self.global_step + (self.global_rank << 40))
         if self._settings.reverse_complement:
             chosen = torch.rand(len(batch.tokens), device=batch.tokens.device) < 0.5
             batch = with_reverse_complements(batch, chosen, self.objective.alphabet)
@@ -76,11 +76,13 @@ class RobustModule(lightning.LightningModule):
 
     def _validate(self, name: str, score: Metric, batch: Batch) -> None:
         encoded = one_hot(batch.tokens, self.objective.alphabet, self.objective.unknown)
-        logits = run_model(self.model, encoded, batch.lengths)
+        logits = self.model(encoded, batch.lengths)
         loss = self.objective.loss(logits, batch.targets).mean()
         self.log(f"{name}_loss", loss, batch_size=len(batch.tokens), sync_dist=True)
         if self._task == "regression":
-            score.update(logits.float(), batch.targets)
+            # R2 is the same in any unit; sums of squares far from zero would lose it to rounding.
+            mean, spread = self.model.output_mean, self.model.output_std
+            score.update((logits.float() - mean) / spread, (batch.targets - mean) / spread)
             self.log(f"{name}_r2", score, metric_attribute=f"{name}_score")
         else:
             score.update(_right(self._task, logits, batch.targets).float())
@@ -108,6 +110,14 @@ class RobustModule(lightning.LightningModule):
         else:
             scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def _seed_device(device: torch.device, seed: int) -> None:
+    """Seed what a step on the device draws from; asking after every other kind of device takes longer than a step may."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def _new_score(task: Task) -> Metric:

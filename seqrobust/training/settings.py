@@ -34,7 +34,8 @@ class TrainingSettings:
         regression_loss: ``mse`` or ``huber``, on standardised targets.
         gradient_clip: largest norm of a step's gradient; None for no limit.
         reverse_complement: show every nucleotide record in either orientation; right only where strand means nothing.
-        accelerator, devices, num_nodes: as Lightning's Trainer takes them.
+        accelerator, devices, num_nodes: as Lightning's Trainer takes them. Every device takes a batch of its own, so
+            more of them change what a step is, and the result with it: one unless more are asked for.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``, as Lightning calls them.
     """
 
@@ -51,7 +52,7 @@ class TrainingSettings:
     gradient_clip: float | None = 1.0
     reverse_complement: bool = False
     accelerator: str = "auto"
-    devices: int | str = "auto"
+    devices: int | str = 1
     precision: str = "32-true"
     num_nodes: int = 1
 
@@ -60,6 +61,7 @@ class TrainingSettings:
         _at_least("batch_size", self.batch_size, 2)
         _at_least("patience", 1 if self.patience is None else self.patience, 1)
         _at_least("weight_decay", self.weight_decay, 0)
+        _at_least("num_nodes", self.num_nodes, 1)
         for name in ("learning_rate", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -69,6 +71,12 @@ class TrainingSettings:
         _one_of("class_weights", self.class_weights, get_args(ClassWeights))
         _one_of("regression_loss", self.regression_loss, get_args(RegressionLoss))
         _one_of("precision", self.precision, PRECISIONS)
+        if self.patience is not None and self.select == "last":
+            raise ConfigError(
+                "patience watches the score that selects weights, and the last weights have none",
+                where="training.patience",
+                fix="leave patience out, or select by loss, clean, robust or both",
+            )
         if not 0 <= self.label_smoothing < 1:
             raise ConfigError("label smoothing is a share below 1", found=str(self.label_smoothing))
 

@@ -180,7 +180,8 @@ def test_batch_size_changes_nothing(
 ) -> None:
     tables = []
     for size in (7, 256):
-        call = ["attack", "--model", checkpoint(architecture), "--data", files / "dna.tsv", "--budget", "1..3"]
+        call = ["attack", "--model", checkpoint(architecture), "--data", files / "dna.tsv", "--budget", "1..2"]
+        call += ["--max-records", 60, "--no-report"]
         assert run(*call, "--batch-size", size, "--out", tmp_path / str(size)) == 0
         tables.append(pd.read_parquet(tmp_path / str(size) / "results.parquet"))
     pd.testing.assert_frame_equal(*tables, check_exact=True)

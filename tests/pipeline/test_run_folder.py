@@ -59,6 +59,15 @@ def test_only_what_a_new_run_would_mistake_is_removed(tmp_path: Path) -> None:
     assert [name for name in kept + lost if (tmp_path / name).exists()] == kept
 
 
+def test_only_a_shared_folder_is_left_to_the_first_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    folder(tmp_path / "training", shared=True)
+    assert not (tmp_path / "training").exists()
+    folder(tmp_path / "attack")
+    with pytest.raises(ConfigError, match="holds a run already"):
+        folder(tmp_path / "attack")
+
+
 @pytest.mark.parametrize("place", ["/proc/nothing/out", "/dev/null/out"])
 def test_a_place_where_nothing_can_be_written(place: str) -> None:
     with pytest.raises(ConfigError, match="cannot be written to"):

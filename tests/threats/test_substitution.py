@@ -310,7 +310,7 @@ def test_budget_lists(text: str, expected: list[str]) -> None:
     assert [str(budget) for budget in parse_budgets(text)] == expected
 
 
-@pytest.mark.parametrize("text", ["", "-1", "5..1", "1,2%", "many", "1.5", "101%", "nan"])
+@pytest.mark.parametrize("text", ["", "-1", "5..1", "1,2%", "many", "1.5", "101%", "nan", "9" * 20, "1..100000000"])
 def test_bad_budgets(text: str) -> None:
     with pytest.raises(ThreatError):
         parse_budgets(text)

@@ -1,7 +1,7 @@
 """Objectives: what a training step minimises. Each is one file; a new one is exported here."""
 
 from seqrobust.training.objectives.adversarial import Adversarial, worst_case
-from seqrobust.training.objectives.base import Objective, Scores, run_model
+from seqrobust.training.objectives.base import Objective
 from seqrobust.training.objectives.ordinary import Ordinary
 
-__all__ = ["Adversarial", "Objective", "Ordinary", "Scores", "run_model", "worst_case"]
+__all__ = ["Adversarial", "Objective", "Ordinary", "worst_case"]

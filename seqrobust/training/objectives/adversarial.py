@@ -9,7 +9,7 @@ largest gains: the gradient penalty in the threat's dual norm.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,6 @@ from seqrobust.models import SequenceModel
 from seqrobust.sequences import one_hot
 from seqrobust.threats import BoundThreat, bind
 from seqrobust.training.data import Batch
-from seqrobust.training.objectives.base import run_model
 from seqrobust.training.objectives.ordinary import Ordinary
 from seqrobust.training.settings import AdversarialSettings
 
@@ -31,16 +30,18 @@ class Adversarial(Ordinary):
     Attributes:
         settings: budget, steps, share of clean records, ramp.
         switches: (K, K) bool permitted letter switches.
+        units: (K, K) int64 cost of each, see :func:`seqrobust.threats.bind`; None where every switch costs one.
     """
 
     settings: AdversarialSettings
     switches: Tensor
+    units: Tensor | None = None
 
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
         share = self.settings.share_of_budget(epoch)
         # Batches are shuffled, so the first records are as good as random ones.
-        clean = round(self.settings.clean_share * len(batch.tokens))
+        clean = min(round(self.settings.clean_share * len(batch.tokens)), len(batch.tokens) - 1)
         attacked = batch.rows(slice(clean, None))
         found = worst_case(self, model, attacked, steps=self.settings.steps, share=share)
         tokens = torch.cat([batch.tokens[:clean], found])
@@ -64,7 +65,7 @@ def worst_case(objective: Adversarial, model: SequenceModel, batch: Batch, *, st
     with torch.enable_grad(), still(model):
         for _ in range(steps):
             encoded = one_hot(tokens, objective.alphabet, objective.unknown).requires_grad_(True)
-            loss = objective.loss(run_model(model, encoded, batch.lengths), batch.targets)
+            loss = objective.loss(model(encoded, batch.lengths), batch.targets)
             (gradient,) = torch.autograd.grad(loss.sum(), encoded)
             total = total + gradient.float()
             tokens = threat.best_response(total).tokens
@@ -72,23 +73,30 @@ def worst_case(objective: Adversarial, model: SequenceModel, batch: Batch, *, st
 
 
 def _bound(objective: Adversarial, batch: Batch, share: float) -> BoundThreat:
-    budget = torch.ceil(batch.budget * share).long()
-    return bind(batch.tokens, batch.editable, objective.switches.to(batch.tokens.device), budget)
+    device = batch.tokens.device
+    return bind(
+        batch.tokens,
+        batch.editable,
+        objective.switches.to(device),
+        torch.ceil(batch.budget * share).long(),
+        units=None if objective.units is None else objective.units.to(device),
+    )
 
 
 @contextmanager
 def still(model: nn.Module) -> Iterator[None]:
-    """Dropout off and batch statistics frozen.
+    """Dropout off and batch statistics frozen, in a state from which gradients can be had.
 
-    Recurrent layers keep their mode: cuDNN cannot back-propagate through them in evaluation mode, and ours hold no
-    dropout of their own.
+    cuDNN back-propagates through recurrent layers in training mode only, in which they compute the same unless they
+    drop out by themselves; one that does is put in evaluation mode, and cuDNN off.
     """
     modes = {part: part.training for part in model.modules()}
+    noisy = any(isinstance(part, nn.RNNBase) and part.dropout > 0 for part in modes)
     try:
         for part in modes:
-            if not isinstance(part, nn.RNNBase):
-                part.training = False
-        yield
+            part.training = isinstance(part, nn.RNNBase) and part.dropout == 0
+        with torch.backends.cudnn.flags(enabled=False) if noisy else nullcontext():
+            yield
     finally:
         for part, mode in modes.items():
             part.training = mode

@@ -12,7 +12,6 @@ from seqrobust.sequences import one_hot
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training.data import Batch
 from seqrobust.training.losses import RecordLoss
-from seqrobust.training.objectives.base import run_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,4 +30,4 @@ class Ordinary:
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
         encoded = one_hot(batch.tokens, self.alphabet, self.unknown)
-        return self.loss(run_model(model, encoded, batch.lengths), batch.targets)
+        return self.loss(model(encoded, batch.lengths), batch.targets)
