@@ -20,9 +20,10 @@ from seqrobust.models.outputs import OutputScale, as_logits, detect_scale, outpu
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
 
-ROWS = 8
+ROWS = 16
 """Every batch is filled up to a multiple of so many rows. CPU kernels for matrix products take other code paths, and
-round otherwise, for the rows left over; filled up, a record's outputs are the same bits whatever stands beside it."""
+round otherwise, for the rows left over (and for eight rows, in convolutions of width one); filled up, a record's
+outputs are the same bits whatever stands beside it."""
 
 
 class Gradient(NamedTuple):

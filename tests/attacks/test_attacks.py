@@ -166,6 +166,22 @@ def test_results_do_not_depend_on_batch_size_or_neighbours(kind: str) -> None:
         assert torch.equal(getattr(part, field).nan_to_num(), getattr(large, field)[[31, 5, 17]].nan_to_num()), field
 
 
+@pytest.mark.parametrize("width", [1, 3, 11])
+def test_outputs_are_the_same_bits_in_every_batch(width: int) -> None:
+    """Convolutions of width one were once computed otherwise in batches of eight."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv1d(4, 32, width, padding=width // 2), torch.nn.ReLU(), torch.nn.Conv1d(32, 3, 1)]
+    module = torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten())
+    tokens = torch.randint(0, 4, (90, 60), dtype=torch.uint8)
+    outputs = []
+    for size in (1, 7, 8, 30, 256):
+        predictor = Predictor(module, alphabet=DNA, task="classification", device="cpu", batch_size=size)
+        predictor.check(tokens)
+        with predictor.attached():
+            outputs.append(predictor.logits(tokens))
+    assert all(torch.equal(outputs[0], other) for other in outputs[1:])
+
+
 def test_the_module_comes_back_as_it_was() -> None:
     problem = problem_for("cnn", "classification", THREATS["any"])
     module = problem.predictor.module
