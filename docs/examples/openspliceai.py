@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-DONOR_INDEX, ACCEPTOR_INDEX = 29, 30
-"""Last base of the exon before the junction, first base of the exon after it, in a 60-bp window."""
+WINDOW, DONOR_INDEX, ACCEPTOR_INDEX = 60, 29, 30
+"""Bases of a window; the last base of the exon before the junction, and the first base of the exon after it."""
 
 THRESHOLD_80, THRESHOLD_400 = 6.9e-5, 2.06e-7
 """Probability below which a window is called neither. Windows lack the context the networks were trained with, so
@@ -78,6 +78,8 @@ class SpliceWindow(nn.Module):
         self.final_conv = nn.Conv1d(32, 3, 1)
 
     def forward(self, encoded: Tensor) -> Tensor:
+        if encoded.shape[2] != WINDOW:
+            raise ValueError(f"a window has {WINDOW} bases with the junction in the middle, not {encoded.shape[2]}")
         x = self.initial_conv(functional.pad(encoded, (self.context, self.context)))
         skip = self.initial_skip(x)
         for unit in self.residual_units:

@@ -86,6 +86,33 @@ def test_wider_padding_changes_nothing(variant: str, head: str) -> None:
 
 
 @pytest.mark.parametrize(("variant", "head"), CASES)
+def test_order_does_not_matter(variant: str, head: str) -> None:
+    net = model(variant, head).eval()
+    encoded, lengths = batch(LENGTHS["ragged"])
+    order = torch.tensor([2, 0, 3, 1])
+    with torch.no_grad():
+        torch.testing.assert_close(net(encoded[order], lengths[order]), net(encoded, lengths)[order])
+
+
+@pytest.mark.parametrize(("variant", "head"), CASES)
+def test_training_does_not_see_the_width_of_the_padding(variant: str, head: str) -> None:
+    """Outputs, running statistics and the weights' gradients, with dropout off."""
+    encoded, lengths = batch(LENGTHS["none full"])
+    width = WIDTH if head == "flatten" else WIDTH + 13
+    seen = []
+    for padded in (encoded[:, :, : int(lengths.max())], nn.functional.pad(encoded, (0, width - WIDTH))):
+        net = model(variant, head).train()
+        for part in net.modules():
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
+        out = net(padded, lengths)
+        out.square().sum().backward()
+        seen.append([out, *net.buffers(), *(weight.grad for weight in net.parameters())])
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("variant", "head"), CASES)
 def test_lengths_of_full_records_need_not_be_said(variant: str, head: str) -> None:
     net = model(variant, head).eval()
     encoded, lengths = batch(LENGTHS["full"])

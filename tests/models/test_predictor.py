@@ -1,0 +1,460 @@
+"""A predictor says what its module says: whatever the batch, the lengths, the device or the shape of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqrobust.alphabet import DNA, PROTEIN
+from seqrobust.errors import ModelError
+from seqrobust.models import ARCHITECTURES, Predictor, build_model
+from seqrobust.models.predictor import Gradient, resolve_device
+from seqrobust.sequences import Task
+from seqrobust.sequences.encoding import one_hot
+
+LENGTH = 12
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+
+
+def tokens(n: int = 20, length: int = LENGTH, *, ragged: bool = False, seed: int = 0) -> Tensor:
+    """Random DNA with an unknown letter; ragged records of 5 letters and more."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(DNA.size, (n, length), generator=generator).to(torch.uint8)
+    drawn[0, 1] = DNA.unknown
+    if ragged:
+        sizes = torch.randint(5, length, (n, 1), generator=generator)
+        drawn[torch.arange(length) >= sizes] = DNA.padding
+    return drawn
+
+
+class Convolution(nn.Module):
+    """Batch norm, dropout and no ``lengths``: its modes matter, and padding would change what it says."""
+
+    def __init__(self, outputs: int = 3) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv1d(4, 9, 5, padding=2), nn.BatchNorm1d(9), nn.GELU(), nn.Dropout(0.5))
+        self.head = nn.Linear(9, outputs)
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        out: Tensor = self.head(self.features(encoded).mean(2))
+        return out
+
+
+class Recurrent(nn.Module):
+    """Torch's own recurrence, both ways, without ``lengths``."""
+
+    def __init__(self, outputs: int = 3) -> None:
+        super().__init__()
+        self.gru = nn.GRU(4, 6, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(12, outputs)
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        out: Tensor = self.head(self.gru(encoded.transpose(1, 2))[0].mean(1))
+        return out
+
+
+class Ending(nn.Module):
+    """A module whose raw outputs (N, outputs) end in some function, as people's models do."""
+
+    def __init__(self, end: Callable[[Tensor], Any], outputs: int = 3) -> None:
+        super().__init__()
+        self.inner = made("convolution", outputs)
+        self.end = end
+
+    def forward(self, encoded: Tensor) -> Any:
+        return self.end(self.inner(encoded))
+
+
+def made(kind: str, outputs: int = 3) -> Any:
+    """A module with always the same weights, and batch norms that have seen data."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        if kind in ARCHITECTURES:
+            module: nn.Module = build_model(kind, alphabet_size=4, outputs=outputs, input_length=LENGTH)
+        else:
+            module = {"convolution": Convolution, "recurrent": Recurrent}[kind](outputs)
+        for part in module.modules():
+            if isinstance(part, nn.BatchNorm1d) and part.running_mean is not None:
+                part.running_mean.normal_()
+                nn.init.normal_(part.bias)
+    return module.train()
+
+
+KINDS = ["convolution", "recurrent", *ARCHITECTURES]
+
+
+def wrap(module: nn.Module, task: Task = "classification", *, checked: bool = True, **more: Any) -> Predictor:
+    predictor = Predictor(module, **{"alphabet": DNA, "task": task, "device": "cpu"} | more)
+    if checked:
+        predictor.check(tokens())
+    return predictor
+
+
+def logits(predictor: Predictor, rows: Tensor) -> Tensor:
+    with predictor.attached():
+        return predictor.logits(rows).cpu()
+
+
+def gradient(predictor: Predictor, rows: Tensor, points: Tensor | None = None) -> Gradient:
+    points = predictor.encode(rows) if points is None else points
+    with predictor.attached():
+        return predictor.gradient(points, predictor.lengths(rows), lambda out, _: out.square().sum(1))
+
+
+def one_by_one(module: nn.Module, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs and gradient of the bare module, one unpadded record at a time, with zeros where there is no letter."""
+    module.eval()
+    found, slopes = [], torch.zeros(len(rows), DNA.size, rows.shape[1])
+    for row, record in enumerate(rows):
+        letters = record[record != DNA.padding]
+        encoded = one_hot(letters[None], DNA).requires_grad_(True)
+        found.append(module(encoded))
+        (slope,) = torch.autograd.grad(found[-1].square().sum(), encoded)
+        slopes[row, :, : len(letters)] = slope[0]
+    module.train()
+    return torch.cat(found).detach(), slopes
+
+
+# --- what it says is what the module says
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
+def test_outputs_and_gradients_are_the_bare_modules(kind: str, ragged: bool, device: str) -> None:
+    """A recurrence, too, has its gradient in evaluation mode, on a GPU as well."""
+    module, rows = made(kind), tokens(ragged=ragged)
+    expected, slopes = one_by_one(module, rows)
+    predictor = wrap(module, device=device, batch_size=8)
+    torch.testing.assert_close(logits(predictor, rows), expected, rtol=1e-4, atol=1e-5)
+    found = gradient(predictor, rows)
+    torch.testing.assert_close(found.logits.cpu(), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.value.cpu(), expected.square().sum(1), rtol=1e-4, atol=1e-5)
+    # Behind its end a record has no letters to change; what slope a convolution sees there is nobody's business.
+    letters = (rows != DNA.padding)[:, None, :]
+    torch.testing.assert_close(found.gradient.cpu() * letters, slopes, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_records_of_any_length_can_be_checked_first(kind: str, device: str) -> None:
+    predictor = wrap(made(kind), checked=False, device=device)
+    predictor.check(tokens(ragged=True))
+    assert predictor.labels == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_agrees_with_finite_differences(kind: str) -> None:
+    """In double precision, at relaxed points between the letters, along random directions."""
+    module, rows = made(kind).double().eval(), tokens(6)
+    generator = torch.Generator().manual_seed(4)
+    points = torch.rand(6, 4, LENGTH, generator=generator, dtype=torch.float64).softmax(1)
+    direction = torch.randn(points.shape, generator=generator, dtype=torch.float64)
+    found = gradient(wrap(module, checked=False), rows, points).gradient
+    step = 1e-5
+    with torch.no_grad():
+        ahead, behind = (module(points + sign * step * direction).square().sum(1) for sign in (1, -1))
+    slope = (ahead - behind) / (2 * step)
+    torch.testing.assert_close((found * direction).sum((1, 2)), slope, rtol=1e-3, atol=1e-4)
+
+
+def test_the_objective_is_told_which_rows_it_sees() -> None:
+    """Also in batches that are filled up."""
+    predictor, rows = wrap(made("convolution"), batch_size=8), tokens(19)
+    wanted = torch.arange(19) % 3
+    with predictor.attached():
+        found = predictor.gradient(
+            predictor.encode(rows), predictor.lengths(rows), lambda out, at: out.gather(1, wanted[at][:, None])[:, 0]
+        )
+    assert torch.equal(found.value, found.logits[torch.arange(19), wanted])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
+def test_batches_and_neighbours_change_nothing(kind: str, ragged: bool) -> None:
+    """Not a bit in our own architectures, whose layers are wide; torch rounds tiny matrices of others by their row."""
+    module, rows = made(kind), tokens(53, ragged=ragged)
+    whole, tolerance = wrap(module, batch_size=256), 0 if kind in ARCHITECTURES else 1e-6
+    expected, slopes = logits(whole, rows), gradient(whole, rows).gradient
+    for size in (1, 7, 40):
+        predictor = wrap(module, batch_size=size)
+        torch.testing.assert_close(logits(predictor, rows), expected, rtol=0, atol=tolerance)
+        torch.testing.assert_close(gradient(predictor, rows).gradient, slopes, rtol=0, atol=tolerance)
+    order = torch.randperm(53, generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(logits(whole, rows[order]), expected[order], rtol=0, atol=tolerance)
+    torch.testing.assert_close(logits(whole, rows[9:10]), expected[9:10], rtol=0, atol=tolerance)
+
+
+def test_unknown_letters_are_encoded_as_asked() -> None:
+    module, rows = made("convolution"), tokens()
+    zeros, uniform = (logits(wrap(module, unknown=unknown), rows) for unknown in ("zeros", "uniform"))
+    assert not torch.equal(zeros[0], uniform[0])
+    assert torch.equal(zeros[1:], uniform[1:])
+
+
+@pytest.mark.parametrize("width", [LENGTH, LENGTH + 6])
+def test_records_are_padded_to_a_fixed_input(width: int) -> None:
+    """Whatever the width of the batch they come in."""
+    module = nn.Sequential(nn.Flatten(), nn.Linear(4 * 15, 3))
+    rows = nn.functional.pad(tokens(ragged=True), (0, width - LENGTH), value=DNA.padding)
+    predictor = wrap(module, input_length=15)
+    expected = module(nn.functional.pad(one_hot(rows[:, :LENGTH], DNA), (0, 3)))
+    torch.testing.assert_close(logits(predictor, rows), expected.detach())
+    with pytest.raises(ModelError, match="longer than the model's input"):
+        predictor.check(tokens(length=16))
+
+
+def test_what_was_asked_is_counted() -> None:
+    """Records, not filled-up rows; a check is free."""
+    predictor = wrap(made("convolution"), batch_size=8)
+    assert (predictor.forwards, predictor.gradients) == (0, 0)
+    logits(predictor, tokens(11))
+    gradient(predictor, tokens(5))
+    logits(predictor, tokens(3))
+    assert (predictor.forwards, predictor.gradients) == (14, 5)
+
+
+def test_no_records_give_no_logits() -> None:
+    assert logits(wrap(made("convolution")), tokens()[:0]).shape == (0, 3)
+
+
+# --- the module is given back
+
+
+def _state(module: nn.Module) -> list[Any]:
+    weights = [(weight.requires_grad, weight.device, weight.clone()) for weight in module.parameters()]
+    return [[part.training for part in module.modules()], weights, [part.clone() for part in module.buffers()]]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_module_is_given_back_as_it_came(fails: bool, device: str) -> None:
+    module = made("convolution")
+    module.features[1].eval()
+    module.head.weight.requires_grad_(False)
+    module.tied = module.head
+    before = _state(module)
+    predictor = wrap(module, device=device)
+    try:
+        with predictor.attached():
+            assert not any(part.training for part in module.modules())
+            assert not any(weight.requires_grad for weight in module.parameters())
+            assert {weight.device.type for weight in module.parameters()} == {device}
+            predictor.logits(tokens())
+            if fails:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert fails
+    after = _state(module)
+    assert after[0] == before[0]
+    assert [item[:2] for item in after[1]] == [item[:2] for item in before[1]]
+    assert all(torch.equal(new[2], old[2]) for new, old in zip(after[1], before[1], strict=True))
+    assert all(map(torch.equal, after[2], before[2])), "running statistics stay as they were"
+
+
+def test_gradients_do_not_pile_up_in_the_module() -> None:
+    module = made("convolution")
+    gradient(wrap(module), tokens())
+    assert all(weight.grad is None for weight in module.parameters())
+
+
+# --- logits, whatever shape the answer has
+
+
+def test_shapes_of_a_binary_answer() -> None:
+    """One column, none, or two of which the difference counts."""
+    expected = logits(wrap(Ending(lambda out: out, 1), "binary"), tokens())
+    assert expected.shape == (20, 1)
+    assert torch.equal(logits(wrap(Ending(lambda out: out[:, 0], 1), "binary"), tokens()), expected)
+    pair = logits(wrap(Ending(lambda out: torch.cat([out - 1, 2 * out], 1), 1), "binary"), tokens())
+    torch.testing.assert_close(pair, expected + 1)
+
+
+def test_a_flat_regression() -> None:
+    predictor = wrap(Ending(lambda out: out[:, 0].sigmoid()), "regression")
+    assert logits(predictor, tokens()).shape == (20, 1)
+    assert predictor.notices == [], "a value between 0 and 1 is a value"
+
+
+PROBABILITIES: dict[str, tuple[Task, int, Callable[[Tensor], Tensor]]] = {
+    "softmax": ("classification", 3, lambda out: out.softmax(1)),
+    "two of a pair": ("binary", 2, lambda out: out.softmax(1)),
+    "sigmoid": ("binary", 1, nn.Sigmoid()),
+    "flat sigmoid": ("binary", 1, lambda out: out[:, 0].sigmoid()),
+    "multilabel": ("multilabel", 4, nn.Sigmoid()),
+}
+
+
+@pytest.mark.parametrize("case", PROBABILITIES)
+def test_probabilities_are_noticed_and_turned_back(case: str) -> None:
+    """Logits to within 1e-4, and the gradient of a margin; of a softmax the differences, which are all that counts."""
+    task, outputs, end = PROBABILITIES[case]
+    rows, plain, ended = tokens(64), Ending(lambda out: out, outputs), Ending(end, outputs)
+    for module in (plain, ended):
+        _standardise(module.inner, rows)
+    predictor, own = wrap(ended, task, checked=False), wrap(plain, task, scale="logits")
+    predictor.check(rows)
+    assert predictor.scale == "probabilities"
+    assert "turned back" in predictor.notices[0]
+    found, expected = (_margins(item, rows, task) for item in (predictor, own))
+    assert expected.value.std() > 0.1
+    torch.testing.assert_close(found.value, expected.value, rtol=0, atol=1e-4)
+    torch.testing.assert_close(found.gradient, expected.gradient, rtol=1e-3, atol=1e-4)
+
+
+def _standardise(module: Convolution, rows: Tensor) -> None:
+    """Change the head so that each logit has mean 0 and standard deviation 1.5 over the rows."""
+    with torch.no_grad():
+        out = module.eval()(one_hot(rows, DNA))
+        scale = 1.5 / out.std(0)
+        module.head.bias.copy_((module.head.bias - out.mean(0)) * scale)
+        module.head.weight *= scale[:, None]
+
+
+def _margins(predictor: Predictor, rows: Tensor, task: Task) -> Gradient:
+    def margin(out: Tensor, _: Tensor) -> Tensor:
+        return out[:, 1] - out[:, 0] if task == "classification" else out.sum(1)
+
+    with predictor.attached():
+        return predictor.gradient(predictor.encode(rows), predictor.lengths(rows), margin)
+
+
+@pytest.mark.parametrize(
+    ("task", "end"),
+    [
+        ("classification", lambda out: out),
+        ("classification", lambda out: out.log_softmax(1)),
+        ("classification", lambda out: out.sigmoid()),
+        ("multilabel", lambda out: 3 * out),
+        ("binary", lambda out: 8 * out[:, 0]),
+    ],
+)
+def test_logits_are_not_taken_for_probabilities(task: Task, end: Callable[[Tensor], Tensor]) -> None:
+    predictor = wrap(Ending(end), task)
+    assert (predictor.scale, predictor.notices) == ("logits", [])
+
+
+def test_saturated_probabilities_are_told_and_stay_finite() -> None:
+    predictor = wrap(Ending(lambda out: (5000 * out).softmax(1)))
+    assert "20 of 20 records are saturated" in predictor.notices[0]
+    assert logits(predictor, tokens()).isfinite().all()
+    assert gradient(predictor, tokens()).gradient.isfinite().all()
+
+
+def test_what_the_user_says_about_the_scale_holds() -> None:
+    module = Ending(lambda out: out.softmax(1))
+    assert torch.equal(logits(wrap(module, scale="logits"), tokens()).sum(1).round(decimals=4), torch.ones(20))
+    few = wrap(Ending(lambda out: out[:, :1].sigmoid()), "binary", scale="probabilities")
+    torch.testing.assert_close(logits(few, tokens()), logits(wrap(made("convolution")), tokens())[:, :1])
+
+
+def test_labels_are_numbered_where_none_are_given() -> None:
+    assert wrap(made("convolution")).labels == ("0", "1", "2")
+    assert wrap(made("convolution", 1), "binary").labels == ("0", "1")
+    with pytest.raises(ModelError, match="not known yet"):
+        _ = wrap(made("convolution"), checked=False).outputs
+
+
+# --- what cannot be used is told
+
+
+def _nan(out: Tensor) -> Tensor:
+    return out.index_fill(0, torch.tensor([4]), torch.nan)
+
+
+BAD: dict[str, tuple[Task, Callable[[Tensor], Any], str]] = {
+    "tuple": ("classification", lambda out: (out, None), "found: tuple"),
+    "dictionary": ("classification", lambda out: {"logits": out}, "found: dict"),
+    "nothing": ("regression", lambda out: None, "found: NoneType"),
+    "three axes": ("classification", lambda out: out[:, :, None], "found: (20, 3, 1)"),
+    "flat classes": ("classification", lambda out: out.argmax(1), "two or more classes"),
+    "one class": ("classification", lambda out: out[:, :1], "two or more classes"),
+    "one record": (
+        "classification",
+        lambda out: out.mean(0, keepdim=True),
+        "expected: a tensor of shape (20, outputs)",
+    ),
+    "a single number": ("regression", lambda out: out.mean(), "found: ()"),
+    "three for binary": ("binary", lambda out: out, "one output (or two)"),
+    "nan": ("classification", _nan, "in row 5 of a batch"),
+    "infinite": ("regression", lambda out: out / 0, "not finite"),
+    "runtime": ("classification", lambda out: out @ out, "found: RuntimeError"),
+    "index": ("classification", lambda out: [][0], "found: IndexError"),
+    "type": ("classification", lambda out: out + "a", "found: TypeError"),
+    "silent": ("classification", lambda out: torch.reshape(out, (7, 7)), "one-hot (20, 4, 12)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_answers(case: str) -> None:
+    task, end, said = BAD[case]
+    module = Ending(end)
+    with pytest.raises(ModelError) as caught:
+        wrap(module, task)
+    assert said in str(caught.value)
+    assert caught.value.expected or caught.value.fix
+    assert module.training, "given back all the same"
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "said"),
+    [
+        ("classification", "ab", "found: 3 outputs"),
+        ("multilabel", "abcd", "4 outputs"),
+        ("regression", "a", "1 output"),
+    ],
+)
+def test_outputs_must_fit_their_labels(task: Task, labels: str, said: str) -> None:
+    with pytest.raises(ModelError, match="do not fit its labels") as caught:
+        wrap(made("convolution"), task, labels=labels)
+    assert said in str(caught.value)
+
+
+def test_another_alphabet_is_told() -> None:
+    with pytest.raises(ModelError, match=r"one-hot \(20, 20, 12\)") as caught:
+        wrap(made("convolution"), alphabet=PROTEIN)
+    assert "alphabet" in str(caught.value.fix)
+
+
+def test_values_that_turn_bad_after_the_check_are_told() -> None:
+    class Fragile(Convolution):
+        def forward(self, encoded: Tensor) -> Tensor:
+            return super().forward(encoded) / (encoded[:, 0].sum(1, keepdim=True) > 0)
+
+    rows = torch.zeros(9, LENGTH, dtype=torch.uint8)
+    predictor = wrap(Fragile(), checked=False)
+    predictor.check(rows)
+    rows[6] = 1
+    with pytest.raises(ModelError, match="not finite"):
+        logits(predictor, rows)
+
+
+def test_a_gradient_that_is_not_finite_is_told() -> None:
+    """The root of a zero has a value, but no slope."""
+
+    class Rooted(Convolution):
+        def forward(self, encoded: Tensor) -> Tensor:
+            return super().forward(encoded) + (encoded[:, 3].sum(1, keepdim=True)).sqrt()
+
+    rows = torch.full((9, LENGTH), 3, dtype=torch.uint8)
+    rows[6] = 1
+    with pytest.raises(ModelError, match="gradient is not finite") as caught:
+        gradient(wrap(Rooted()), rows)
+    assert "row 7" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["cuda:77", "abacus"])
+def test_a_device_that_is_not_there(name: str) -> None:
+    with pytest.raises(ModelError, match="device cannot be used") as caught:
+        resolve_device(name)
+    assert name in str(caught.value)
+    assert resolve_device("auto").type in ("cpu", "cuda")
+
+
+def test_a_batch_holds_something() -> None:
+    with pytest.raises(ModelError, match="at least one record"):
+        wrap(made("convolution"), batch_size=0)
