@@ -23,7 +23,7 @@ from seqrobust.sequences.targets import Task
 ROWS = 16
 """Every batch is filled up to a multiple of so many rows. CPU kernels for matrix products take other code paths, and
 round otherwise, for the rows left over (and for eight rows, in convolutions of width one); filled up, a record's
-outputs are the same bits whatever stands beside it."""
+outputs are the same bits whatever stands beside it, for layers of usual width."""
 
 
 class Gradient(NamedTuple):
@@ -135,10 +135,13 @@ class Predictor:
 
         Raises ModelError for a module that fails, or returns what its task does not allow.
         """
+        tokens = tokens.to(self.device)
         with self.attached(), torch.no_grad():
             try:
-                raw = self._call(self.encode(tokens.to(self.device)), self.lengths(tokens))
-            except (RuntimeError, ValueError, TypeError, IndexError) as error:
+                raw = self._call(self.encode(tokens), self.lengths(tokens))
+            except ModelError:
+                raise
+            except Exception as error:  # a stranger's code may raise anything
                 raise ModelError(
                     "the model fails on a batch of sequences",
                     expected=f"forward(one-hot ({len(tokens)}, {self.alphabet.size}, {tokens.shape[1]}) float32)",
@@ -188,6 +191,12 @@ class Predictor:
             with torch.enable_grad(), self._differentiable():
                 output = self._logits(inputs, lengths.to(self.device)[rows])
                 value = objective(output, rows)
+                if not value.requires_grad:
+                    raise ModelError(
+                        "the model passes no gradient to its input",
+                        found="an arg-max, a rounding, detach() or no_grad() inside",
+                        fix="compute on the one-hot input itself (an embedding is a matrix product with it)",
+                    )
                 (gradient,) = torch.autograd.grad(value.sum(), inputs)
             logits.append(output.detach())
             values.append(value.detach())

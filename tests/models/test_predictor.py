@@ -400,6 +400,24 @@ def test_bad_answers(case: str) -> None:
     assert module.training, "given back all the same"
 
 
+@pytest.mark.parametrize("error", [AssertionError, AttributeError, KeyError, ZeroDivisionError, ImportError])
+def test_whatever_the_module_raises_is_told(error: type[Exception]) -> None:
+    def fail(out: Tensor) -> Tensor:
+        raise error("expected sequences of length 1000")
+
+    with pytest.raises(ModelError, match=error.__name__) as caught:
+        wrap(Ending(fail))
+    assert "length 1000" in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", [Tensor.detach, lambda out: (out > 0).float()], ids=["detach", "step"])
+def test_a_model_without_a_gradient_is_told(cut: Callable[[Tensor], Tensor]) -> None:
+    """One that looks letters up by arg-max, say."""
+    predictor = wrap(Ending(cut), scale="logits")
+    with pytest.raises(ModelError, match="gradient"):
+        gradient(predictor, tokens())
+
+
 @pytest.mark.parametrize(
     ("task", "labels", "said"),
     [
