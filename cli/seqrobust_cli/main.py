@@ -12,6 +12,7 @@ from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.attack import attack
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
+from seqrobust_cli.ism import ism
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.train import train
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(train)
 app.command()(attack)
+app.command()(ism)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

@@ -149,7 +149,7 @@ class Predictor:
                     fix="check alphabet, orientation (letters before positions) and input length (--input-length)",
                 ) from error
             matrix = outputs_matrix(raw, len(tokens), self.task)
-            self._check_finite(matrix)
+            self.check_finite(matrix)
             if self.scale == "auto":
                 self.scale, notice = detect_scale(matrix, self.task, self.module)
                 self.notices += [notice] if notice else []
@@ -224,10 +224,25 @@ class Predictor:
 
     def _logits(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         matrix = outputs_matrix(self._call(encoded, lengths), len(encoded), self.task)
-        self._check_finite(matrix)
+        self.check_finite(matrix)
         return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
 
-    def _check_finite(self, outputs: Tensor) -> None:
+    def function(self, rows: int, length: int) -> Callable[[Tensor], Tensor]:
+        """The bare function from one-hot (rows, K, length) of records without padding to logits (rows, outputs)."""
+        lengths = torch.full((rows,), length, device=self.device)
+
+        def logits(encoded: Tensor) -> Tensor:
+            if self.input_length is None:
+                raw: object = self.module(encoded)
+            else:
+                raw = self._call_fixed(encoded, lengths, self.input_length)
+            matrix = outputs_matrix(raw, len(encoded), self.task)
+            return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
+
+        return logits
+
+    def check_finite(self, outputs: Tensor) -> None:
+        """Raise ModelError where an output is not finite."""
         if not bool(outputs.isfinite().all()):
             row = int(torch.nonzero(~outputs.isfinite())[0, 0])
             raise ModelError(
@@ -249,11 +264,11 @@ class Predictor:
         return self._call_by_length(encoded, lengths)
 
     def _call_fixed(self, encoded: Tensor, lengths: Tensor, size: int) -> object:
-        if int(lengths.max()) > size:
+        if encoded.shape[2] > size and (longest := int(lengths.max())) > size:
             raise ModelError(
                 "a record is longer than the model's input",
                 expected=f"at most {size}",
-                found=str(int(lengths.max())),
+                found=str(longest),
                 fix="cut the records (data.max_length) or drop the long ones",
             )
         encoded = nn.functional.pad(encoded, (0, size - encoded.shape[2]))

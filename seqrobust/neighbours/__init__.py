@@ -2,5 +2,6 @@
 
 from seqrobust.neighbours.edits import Edits, apply_edits
 from seqrobust.neighbours.plain import PlainScores
+from seqrobust.neighbours.service import NeighbourScores
 
-__all__ = ["Edits", "PlainScores", "apply_edits"]
+__all__ = ["Edits", "NeighbourScores", "PlainScores", "apply_edits"]

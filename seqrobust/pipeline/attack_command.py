@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from seqrobust.errors import ConfigError, DataError
+from seqrobust.errors import DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
@@ -20,33 +17,14 @@ from seqrobust.pipeline.attack_stage import (
     settings_fingerprint,
 )
 from seqrobust.pipeline.data_stage import data_summary
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
+from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs, split_names
+from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
-from seqrobust.sequences.patterns import with_patterns
-from seqrobust.sequences.readers import Columns, read_sequences
 
-
-@dataclass(frozen=True, kw_only=True)
-class DataSource:
-    """A data file and how to read it; see :func:`seqrobust.sequences.readers.read_sequences`."""
-
-    path: Path
-    format: str | None = None
-    columns: Columns = field(default_factory=Columns)
-    genome: Path | None = None
-    annotation: Path | None = None
-    where: dict[str, list[str]] = field(default_factory=dict)
-    patterns: dict[str, str] = field(default_factory=dict)
-    max_length: int | None = None
-    split: str | None = None
-
-    @property
-    def files(self) -> list[Path]:
-        """Files that are read."""
-        return [path for path in (self.path, self.genome, self.annotation) if path is not None and path.is_file()]
+__all__ = ["AttackCommand", "DataSource", "attack_command"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,41 +89,16 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
 
 
 def _prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, SequenceSet, Targets | None]:
-    source = call.data
-    predictor, card = open_predictor(
-        call.model, alphabet=call.model.known_alphabet, device=call.device, batch_size=call.batch_size
+    inputs = open_inputs(
+        call.model, call.data, progress, device=call.device, batch_size=call.batch_size, deed="attacked"
     )
-    loaded = read_sequences(
-        source.path,
-        alphabet=predictor.alphabet,
-        format=source.format,
-        columns=source.columns,
-        genome=source.genome,
-        annotation=source.annotation,
-        where=source.where,
-        max_length=source.max_length or (card.provenance.get("max_length") if card else None),
-    )
-    sequences = with_patterns(loaded.sequences, source.patterns) if source.patterns else loaded.sequences
-    for notice in loaded.notices:
-        progress.say(notice)
-    if source.split is not None:
-        sequences = sequences.in_split(source.split)
-    elif sequences.splits is not None and len(names := sorted(set(sequences.splits.tolist()))) > 1:
-        progress.say(f"all splits are attacked ({', '.join(names)}); --split test for one of them")
-    predictor.check(torch.tensor(sequences.tokens[_spread_rows(len(sequences))]))
-    for notice in predictor.notices:
-        progress.say(notice)
+    predictor, sequences = inputs.predictor, inputs.sequences
     try:
         return predictor, sequences, _targets(predictor, sequences, progress)
     except DataError as error:
-        if card is None and call.model.labels is None and predictor.task != "regression":
+        if inputs.card is None and call.model.labels is None and predictor.task != "regression":
             error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
         raise
-
-
-def _spread_rows(count: int) -> np.ndarray:
-    """Up to 64 rows from all over a set: the first records of a file are often of one class."""
-    return np.unique(np.linspace(0, count - 1, min(count, 64)).astype(int))
 
 
 def _targets(predictor: Predictor, sequences: SequenceSet, progress: Progress) -> Targets | None:
@@ -167,39 +120,5 @@ def _resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackS
     )
 
 
-def split_names(values: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
-    """Names from comma-separated values; a value that is a known name as it stands is left whole.
-
-    Raises ConfigError for a value without a name: an empty ``--only`` would quietly free the whole sequence.
-
-    >>> split_names(("GT,AG", "BINDING[Fe, heme]"), {"GT", "AG", "BINDING[Fe, heme]"})
-    ('GT', 'AG', 'BINDING[Fe, heme]')
-    """
-    names: list[str] = []
-    for value in values:
-        parts = [value] if value in known else [part.strip() for part in value.split(",") if part.strip()]
-        if not parts:
-            raise ConfigError("an option names no region", found=repr(value), fix="name one, or leave the option out")
-        names += parts
-    return tuple(dict.fromkeys(names))
-
-
 def _fingerprint(call: AttackCommand, settings: AttackSettings) -> dict[str, Any]:
-    source = call.data
-    return {
-        "model": call.model.model,
-        "alphabet": call.model.alphabet,
-        "task": call.model.task,
-        "labels": call.model.labels,
-        "outputs": call.model.outputs,
-        "unknown": call.model.unknown,
-        "input_length": call.model.input_length,
-        "format": source.format,
-        "columns": asdict(source.columns),
-        "where": source.where,
-        "patterns": source.patterns,
-        "max_length": source.max_length,
-        "split": source.split,
-        "seed": call.seed,
-        **settings_fingerprint(settings),
-    }
+    return {**input_fingerprint(call.model, call.data), "seed": call.seed, **settings_fingerprint(settings)}

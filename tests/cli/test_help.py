@@ -15,7 +15,7 @@ from seqrobust.errors import ConfigError
 
 Run = Callable[..., int]
 
-COMMANDS = ["run", "train", "attack", "init", "data describe", "data check", "data simulate"]
+COMMANDS = ["run", "train", "attack", "ism", "init", "data describe", "data check", "data simulate"]
 
 
 def command(path: str) -> click.Command:

@@ -1,0 +1,270 @@
+"""From a module to a graph of elementary operations, by running it on two small batches.
+
+A trace holds whatever the module wrote down: the length of its input, which is fixed, and the number of records, which
+is not. Batches of two and of three records tell which numbers are which.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+
+IDENTITIES = {"alias", "clone", "contiguous", "detach", "dropout", "feature_dropout", "lift_fresh_copy", "positive"}
+"""Operations that change nothing in evaluation."""
+
+
+@dataclass(frozen=True)
+class PerRow:
+    """A number that is so many times the number of records."""
+
+    factor: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Traced:
+    """A graph and its constants.
+
+    Attributes:
+        nodes: operations in order, identities left out.
+        input, output: the one-hot input, and the node that yields the logits.
+        constants: values of nodes that do not depend on the input; for a few records where they hold one row each.
+        shapes: of every node that yields a tensor, for batches of two.
+        layers: for every node the name of the layer it stands in or behind.
+        scaled: arguments of nodes that name the number of records, with :class:`PerRow` in its place.
+        row_axes: of constants that hold a row for each record, the axis of records.
+    """
+
+    nodes: tuple[fx.Node, ...]
+    input: fx.Node
+    output: fx.Node
+    constants: dict[fx.Node, Any]
+    shapes: dict[fx.Node, tuple[int, ...]]
+    layers: dict[fx.Node, str]
+    scaled: dict[fx.Node, tuple[Any, Any]]
+    row_axes: dict[fx.Node, int]
+    device: torch.device
+
+    def replay(self, nodes: Iterable[fx.Node], values: dict[fx.Node, Any], rows: int) -> None:
+        """Add the values of ``nodes`` to ``values`` of a batch, which hold those they stand on."""
+        for node in nodes:
+            values[node] = self._call(node, values, rows)
+
+    def _call(self, node: fx.Node, values: Mapping[fx.Node, Any], rows: int) -> Any:
+        def known(item: Any) -> Any:
+            if isinstance(item, PerRow):
+                return item.factor * rows
+            if isinstance(item, fx.Node):
+                return values[item] if item in values else self._constant(item, rows)
+            return item
+
+        args, kwargs = self.scaled.get(node, (node.args, node.kwargs))
+        args, kwargs = mapped((args, kwargs), known)
+        return functional(node)(*args, **kwargs)
+
+    def _constant(self, node: fx.Node, rows: int) -> Any:
+        value = self.constants[node]
+        axis = self.row_axes.get(node)
+        if axis is None:
+            return value
+        shape = list(value.shape)
+        shape[axis] = rows
+        return value.narrow(axis, 0, 1).expand(shape)
+
+
+class CannotTraceError(Exception):
+    """The module does what a graph cannot hold; the text says what."""
+
+
+def operation(node: fx.Node) -> str:
+    """Name of an operation, such as ``conv1d``; of one that writes in place, the name of the one that does not."""
+    if node.target is operator.getitem:
+        return "getitem"
+    name = _packet_name(node) or str(getattr(node.target, "__name__", node.target))
+    return name[:-1] if _in_place(name) else name
+
+
+def functional(node: fx.Node) -> Callable[..., Any]:
+    """What a node calls, as a function that leaves its arguments as they are."""
+    target: Any = node.target
+    name = _packet_name(node)
+    if not _in_place(name):
+        call: Callable[..., Any] = target
+        return call
+    twin = getattr(torch.ops.aten, name[:-1], None)
+    if twin is None:
+        raise CannotTraceError(f"{name} writes in place")
+    alike: Callable[..., Any] = getattr(twin, target._overloadname, twin)
+    return alike
+
+
+def _packet_name(node: fx.Node) -> str:
+    return str(getattr(getattr(node.target, "overloadpacket", None), "__name__", ""))
+
+
+def _in_place(name: str) -> bool:
+    return name.endswith("_") and not name.endswith("__")
+
+
+def trace(function: Callable[[int], Callable[[Tensor], Tensor]], example: Tensor, module: nn.Module) -> Traced:
+    """Trace a function.
+
+    Args:
+        function: given a number of rows, the function from one-hot (rows, K, L) to logits (rows, outputs).
+        example: one record, (1, K, L).
+        module: the module behind it, for the names of layers.
+
+    Raises CannotTraceError where the module leaves tensors for Python, such as a branch on a computed value, or does
+    different things with two records and with three.
+    """
+    two, three = (_graph(function(rows), example.expand(rows, -1, -1).contiguous()) for rows in (2, 3))
+    return _Comparison(two, three, example, module).traced()
+
+
+def _graph(function: Callable[[Tensor], Tensor], batch: Tensor) -> fx.GraphModule:
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            graph = make_fx(function, tracing_mode="real", pre_dispatch=True)(batch)
+    except Exception as error:  # whatever a stranger's module does
+        text = str(error).strip().splitlines()
+        raise CannotTraceError(text[0][:200] if text else type(error).__name__) from error
+    graph.graph.eliminate_dead_code()
+    return graph
+
+
+def mapped(item: Any, function: Callable[[Any], Any]) -> Any:
+    """``function`` of every leaf of nested tuples, lists and dictionaries."""
+    if isinstance(item, (tuple, list)):
+        return type(item)(mapped(part, function) for part in item)
+    if isinstance(item, dict):
+        return {key: mapped(part, function) for key, part in item.items()}
+    return function(item)
+
+
+class _Comparison:
+    """Two traces of one module, side by side."""
+
+    def __init__(self, two: fx.GraphModule, three: fx.GraphModule, example: Tensor, module: nn.Module) -> None:
+        self.graphs = (two, three)
+        if [_kind(node) for node in two.graph.nodes] != [_kind(node) for node in three.graph.nodes]:
+            raise CannotTraceError("it does different things with two records and with three")
+        self.example = example
+        self.owners = {id(value): name.rpartition(".")[0] for name, value in _named_tensors(module)}
+        self.twin = dict(zip(two.graph.nodes, three.graph.nodes, strict=True))
+        self.values: tuple[dict[fx.Node, Any], dict[fx.Node, Any]] = ({}, {})
+        self.constants: dict[fx.Node, Any] = {}
+        self.layers: dict[fx.Node, str] = {}
+        self.scaled: dict[fx.Node, tuple[Any, Any]] = {}
+        self.kept: list[fx.Node] = []
+
+    def traced(self) -> Traced:
+        """The graph that holds for any number of records."""
+        replaced: dict[fx.Node, fx.Node] = {}
+        source = output = next(iter(self.twin))
+        for node, twin in self.twin.items():
+            for old in [i for i in node.all_input_nodes if i in replaced]:
+                node.replace_input_with(old, replaced[old])
+                twin.replace_input_with(self.twin[old], self.twin[replaced[old]])
+            if node.op == "placeholder":
+                source = node
+                self._keep(node, self.example.expand(2, -1, -1), self.example.expand(3, -1, -1))
+            elif node.op == "get_attr":
+                self._keep(
+                    node, *(_attribute(g, str(n.target)) for g, n in zip(self.graphs, (node, twin), strict=True))
+                )
+                self.constants[node] = self.values[0][node]
+            elif node.op == "output":
+                output = node.all_input_nodes[0]
+            elif _changes_nothing(node):
+                replaced[node] = node.all_input_nodes[0]
+            else:
+                self._operation(node, twin)
+        shapes = {node: tuple(value.shape) for node, value in self.values[0].items() if isinstance(value, Tensor)}
+        return Traced(
+            nodes=tuple(self.kept),
+            input=source,
+            output=output,
+            constants=self.constants,
+            shapes=shapes,
+            layers=self.layers,
+            scaled=self.scaled,
+            device=self.example.device,
+            row_axes={node: axis for node in self.constants if (axis := self._row_axis(node)) is not None},
+        )
+
+    def _keep(self, node: fx.Node, value: Any, twin_value: Any) -> None:
+        self.values[0][node], self.values[1][self.twin[node]] = value, twin_value
+        self.layers[node] = next(reversed(self.layers.values()), "")
+
+    def _operation(self, node: fx.Node, twin: fx.Node) -> None:
+        self._keep(node, *(_called(n, v) for n, v in zip((node, twin), self.values, strict=True)))
+        named = [
+            self.owners[id(self.values[0][i])] for i in node.all_input_nodes if id(self.values[0][i]) in self.owners
+        ]
+        if named:
+            self.layers[node] = named[0]
+        if all(i in self.constants for i in node.all_input_nodes):
+            self.constants[node] = self.values[0][node]
+            return
+        self.kept.append(node)
+        template = self._template((node.args, node.kwargs), (twin.args, twin.kwargs))
+        if template != (node.args, node.kwargs):
+            self.scaled[node] = template
+
+    def _template(self, item: Any, twin: Any) -> Any:
+        """Arguments with the number of records marked."""
+        if isinstance(item, (tuple, list)):
+            return type(item)(self._template(*pair) for pair in zip(item, twin, strict=True))
+        if isinstance(item, dict):
+            return {key: self._template(part, twin[key]) for key, part in item.items()}
+        if isinstance(item, int) and not isinstance(item, bool) and item != twin:
+            if item * 3 != twin * 2:
+                raise CannotTraceError("it computes with the number of records")
+            return PerRow(item // 2)
+        return item
+
+    def _row_axis(self, node: fx.Node) -> int | None:
+        """The axis along which a constant holds one and the same row for each record."""
+        value, twin = self.values[0][node], self.values[1][self.twin[node]]
+        if not isinstance(value, Tensor) or value.shape == twin.shape:
+            return None
+        axes = [i for i, (a, b) in enumerate(zip(value.shape, twin.shape, strict=True)) if a != b]
+        if len(axes) != 1 or not bool((twin == twin.narrow(axes[0], 0, 1)).all()):
+            raise CannotTraceError("a constant differs from record to record")
+        return axes[0]
+
+
+def _kind(node: fx.Node) -> tuple[str, str]:
+    return node.op, "" if node.op in ("get_attr", "placeholder") else str(node.target)
+
+
+def _called(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
+    args, kwargs = mapped((node.args, node.kwargs), lambda i: values[i] if isinstance(i, fx.Node) else i)
+    with torch.no_grad():
+        return functional(node)(*args, **kwargs)
+
+
+def _changes_nothing(node: fx.Node) -> bool:
+    name = operation(node)
+    if name in ("dropout", "feature_dropout"):
+        return node.args[2] is False
+    return name in IDENTITIES and isinstance(node.args[0], fx.Node)
+
+
+def _named_tensors(module: nn.Module) -> Iterable[tuple[str, Tensor]]:
+    yield from module.named_parameters(remove_duplicate=False)
+    yield from module.named_buffers(remove_duplicate=False)
+
+
+def _attribute(graph: fx.GraphModule, target: str) -> Any:
+    value: Any = graph
+    for name in target.split("."):
+        value = getattr(value, name)
+    return value

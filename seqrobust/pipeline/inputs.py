@@ -1,0 +1,127 @@
+"""What commands that question a model share: the model opened, a data file read, the one tried on the other."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqrobust.errors import ConfigError
+from seqrobust.models import ModelCard
+from seqrobust.models.predictor import Predictor
+from seqrobust.pipeline.model_stage import ModelSource, open_predictor
+from seqrobust.pipeline.progress import Progress
+from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.patterns import with_patterns
+from seqrobust.sequences.readers import Columns, read_sequences
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """A data file and how to read it; see :func:`seqrobust.sequences.readers.read_sequences`."""
+
+    path: Path
+    format: str | None = None
+    columns: Columns = field(default_factory=Columns)
+    genome: Path | None = None
+    annotation: Path | None = None
+    where: dict[str, list[str]] = field(default_factory=dict)
+    patterns: dict[str, str] = field(default_factory=dict)
+    max_length: int | None = None
+    split: str | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that are read."""
+        return [path for path in (self.path, self.genome, self.annotation) if path is not None and path.is_file()]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """A predictor, checked on records from all over the file, and the records; ``card`` is a checkpoint's own."""
+
+    predictor: Predictor
+    sequences: SequenceSet
+    card: ModelCard | None
+
+
+def open_inputs(
+    model: ModelSource, data: DataSource, progress: Progress, *, device: str, batch_size: int, deed: str
+) -> Inputs:
+    """Open the model, read the records, and try the one on the other.
+
+    Args:
+        model, data: what the user named.
+        progress: hears the notices of either.
+        device, batch_size: where and how many at a time.
+        deed: what is done to every record, such as ``attacked``, for a notice about splits.
+
+    Raises InputError for a model or file that cannot be used.
+    """
+    predictor, card = open_predictor(model, alphabet=model.known_alphabet, device=device, batch_size=batch_size)
+    loaded = read_sequences(
+        data.path,
+        alphabet=predictor.alphabet,
+        format=data.format,
+        columns=data.columns,
+        genome=data.genome,
+        annotation=data.annotation,
+        where=data.where,
+        max_length=data.max_length or (card.provenance.get("max_length") if card else None),
+    )
+    sequences = with_patterns(loaded.sequences, data.patterns) if data.patterns else loaded.sequences
+    for notice in loaded.notices:
+        progress.say(notice)
+    if data.split is not None:
+        sequences = sequences.in_split(data.split)
+    elif sequences.splits is not None and len(names := sorted(set(sequences.splits.tolist()))) > 1:
+        progress.say(f"all splits are {deed} ({', '.join(names)}); --split test for one of them")
+    predictor.check(torch.tensor(sequences.tokens[_spread_rows(len(sequences))]))
+    for notice in predictor.notices:
+        progress.say(notice)
+    return Inputs(predictor=predictor, sequences=sequences, card=card)
+
+
+def _spread_rows(count: int) -> NDArray[np.int64]:
+    """Up to 64 rows from all over a set: the first records of a file are often of one class."""
+    return np.unique(np.linspace(0, count - 1, min(count, 64)).astype(np.int64))
+
+
+def input_fingerprint(model: ModelSource, data: DataSource) -> dict[str, Any]:
+    """What of the choice of model and records decides the results; files' contents are compared apart from it."""
+    return {
+        "model": model.model,
+        "alphabet": model.alphabet,
+        "task": model.task,
+        "labels": model.labels,
+        "outputs": model.outputs,
+        "unknown": model.unknown,
+        "input_length": model.input_length,
+        "format": data.format,
+        "columns": asdict(data.columns),
+        "where": data.where,
+        "patterns": data.patterns,
+        "max_length": data.max_length,
+        "split": data.split,
+    }
+
+
+def split_names(values: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+    """Names from comma-separated values; a value that is a known name as it stands is left whole.
+
+    Raises ConfigError for a value without a name: an empty ``--only`` would quietly free the whole sequence.
+
+    >>> split_names(("GT,AG", "BINDING[Fe, heme]"), {"GT", "AG", "BINDING[Fe, heme]"})
+    ('GT', 'AG', 'BINDING[Fe, heme]')
+    """
+    names: list[str] = []
+    for value in values:
+        parts = [value] if value in known else [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            raise ConfigError("an option names no region", found=repr(value), fix="name one, or leave the option out")
+        names += parts
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,249 @@
+"""What a picture of a saturation map shows, and in which column and lane each thing stands. Lengths are in inches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqrobust.pipeline.ism_files import SaturationMap
+from seqrobust.pipeline.report.words import figure as figure_text
+from seqrobust.pipeline.report.words import one_line
+from seqrobust.sequences import Region, SequenceSet, Task
+
+COLUMNS = 120
+"""Positions on a line."""
+BINS = 360
+"""Columns on the one line of a record that is summarised."""
+COLUMN, LANE, TITLE, GAP, LEFT, RIGHT = 0.082, 0.2, 0.36, 0.1, 0.3, 0.95
+_LANES = 3
+_LETTER = 0.047
+"""Width of a letter of a region's name."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawing:
+    """What is drawn.
+
+    Attributes:
+        sequences, task, outputs: the records, and what the model says of them.
+        records: rows of the records drawn.
+        output: the output drawn; None for what the model predicts.
+    """
+
+    sequences: SequenceSet
+    task: Task
+    outputs: tuple[str, ...]
+    records: tuple[int, ...]
+    output: int | None = None
+
+
+class Bar(NamedTuple):
+    """A region on a line: first column, last column + 1, name, and the column at which the name begins."""
+
+    start: float
+    end: float
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Line:
+    """One line of a panel.
+
+    Attributes:
+        delta: (K, columns) changes, NaN where nothing was put.
+        own: (columns,) tokens of the record; empty where it is summarised.
+        first: number of the first column in the whole panel.
+        bin: positions to a column.
+        ticks: 0-based positions that are numbered.
+        lanes: regions, lane by lane.
+        width: in inches.
+    """
+
+    delta: NDArray[np.float32]
+    own: list[int]
+    first: int
+    bin: int
+    ticks: list[int]
+    lanes: list[list[Bar]]
+    width: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Panel:
+    """A record: its heading, what colour stands for, the K letters, positions to a column, and its lines."""
+
+    title: str
+    subtitle: str
+    quantity: str
+    letters: str
+    bin: int
+    lines: list[Line]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Values:
+    """The number drawn: its name, the record's own value in words, and the change (K, l) of it."""
+
+    quantity: str
+    said: str
+    delta: NDArray[np.float32]
+
+
+def drawn_values(drawing: Drawing, scores: NDArray[np.float32], reference: NDArray[np.float32]) -> Values:
+    """One number per substitution.
+
+    Args:
+        drawing: which one.
+        scores: (K, l, outputs) of a record.
+        reference: (outputs,).
+
+    For classification it is the margin of the predicted class over the highest other one, since a logit of a class says
+    nothing without the others; for multilabel the logit of the likeliest label.
+    """
+    names = [one_line(name, 24) for name in drawing.outputs]
+    if drawing.output is None and drawing.task == "classification" and len(names) > 1:
+        chosen = int(reference.argmax())
+        others = np.delete(np.arange(len(names)), chosen)
+        rival = names[int(others[reference[others].argmax()])]
+        own = reference[chosen] - reference[others].max()
+        change = scores[..., chosen] - scores[..., others].max(-1) - own
+        return Values(
+            quantity="the predicted class's margin",
+            said=f"predicted {names[chosen]}, margin {figure_text(own)} over {rival}",
+            delta=change,
+        )
+    chosen = drawing.output if drawing.output is not None else 0
+    if drawing.output is None and drawing.task == "multilabel":
+        chosen = int(reference.argmax())
+    kind = "" if drawing.task == "regression" else "the logit of "
+    return Values(
+        quantity=f"{kind}{names[chosen]}",
+        said=f"{kind}{names[chosen]} is {figure_text(reference[chosen])}",
+        delta=scores[..., chosen] - reference[chosen],
+    )
+
+
+def make_panel(drawing: Drawing, found: SaturationMap, record: int) -> Panel:
+    """The panel of one record."""
+    sequences = drawing.sequences
+    length = int(sequences.lengths[record])
+    scores = np.asarray(found.scores[record, :, :length])
+    values = drawn_values(drawing, scores, np.asarray(found.reference[record]))
+    size = positions_per_column(length, sequences.alphabet.size, len(drawing.records))
+    subtitle = f"{values.said}; colour: its change with the letter put there"
+    if size > 1:
+        subtitle += f"; each column the largest change within {size} positions"
+    own = sequences.tokens[record, :length].tolist()
+    return Panel(
+        title=one_line(sequences.ids[record], 60),
+        subtitle=subtitle,
+        quantity=values.quantity,
+        letters=sequences.alphabet.letters,
+        bin=size,
+        lines=lay_out(values.delta, own, sequences.regions.of(record), size),
+    )
+
+
+def positions_per_column(length: int, letters: int, panels: int) -> int:
+    """1 where the record fits on a few lines; else as many positions as bring it onto one."""
+    lines = max(3, (12 if letters < 10 else 6) // panels)
+    return 1 if length <= lines * COLUMNS else -(-length // BINS)
+
+
+def lay_out(delta: NDArray[np.float32], own: list[int], regions: list[Region], size: int) -> list[Line]:
+    """Lines of about equal length."""
+    if size > 1:
+        return [_line(_largest(delta, size), [], 0, size, regions, len(own))]
+    count = -(-len(own) // COLUMNS)
+    edges = [len(own) * number // count for number in range(count + 1)]
+    return [_line(delta[:, low:high], own[low:high], low, 1, regions, len(own)) for low, high in pairwise(edges)]
+
+
+def _largest(delta: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """(K, bins): of each stretch of positions the change that is largest in absolute value."""
+    letters, length = delta.shape
+    bins = -(-length // size)
+    filled = np.full((letters, bins * size), np.nan, np.float32)
+    filled[:, :length] = delta
+    stretches = filled.reshape(letters, bins, size)
+    at = np.where(np.isnan(stretches), -1, np.abs(stretches)).argmax(2)
+    largest: NDArray[np.float32] = np.take_along_axis(stretches, at[..., None], 2)[..., 0]
+    return largest
+
+
+def _line(
+    delta: NDArray[np.float32], own: list[int], first: int, size: int, regions: list[Region], length: int
+) -> Line:
+    columns = delta.shape[1]
+    width = COLUMN * (COLUMNS if size > 1 else columns)
+    low, high = first * size, min((first + columns) * size, length)
+    return Line(
+        delta=delta,
+        own=own,
+        first=first,
+        bin=size,
+        ticks=_ticks(low, high, width),
+        lanes=_lanes([one for one in regions if one.end > low and one.start < high], low, high, size, width),
+        width=width,
+    )
+
+
+def _ticks(low: int, high: int, width: float) -> list[int]:
+    """The first position, and round ones (counted from 1) about half an inch apart at least."""
+    most = max(width / 0.5, 1)
+    steps = (base * 10**power for power in range(1, 10) for base in (1, 2, 5))
+    step = next(step for step in steps if (high - low) / step <= most)
+    first = [low] if step - low % step > step * 0.4 else []
+    return [*first, *range(low + (-low - 1) % step, high, step)]
+
+
+def _lanes(regions: list[Region], low: int, high: int, size: int, width: float) -> list[list[Bar]]:
+    """Regions of a line side by side where bars and names leave room, else below one another, three deep."""
+    column = width / ((high - low) / size)
+    lanes: list[list[Bar]] = []
+    reach: list[float] = []
+    left_out = 0
+    for region in sorted(regions, key=lambda region: (region.start, region.end)):
+        start, end = (max(region.start, low) - low) / size, (min(region.end, high) - low) / size
+        bar = _bar(start, end, one_line(region.name, 28), column, width)
+        lane = next((number for number, until in enumerate(reach) if until <= min(start, bar.at)), len(reach))
+        if lane == _LANES:
+            left_out += 1
+            continue
+        if lane == len(lanes):
+            lanes.append([])
+            reach.append(0.0)
+        lanes[lane].append(bar)
+        reach[lane] = max(end, bar.at + (len(bar.name) * _LETTER + 0.06) / column)
+    if left_out:
+        last = lanes[-1].pop()
+        lanes[-1].append(_bar(last.start, last.end, f"{last.name} (and {left_out} more)", column, width))
+    return lanes
+
+
+def _bar(start: float, end: float, name: str, column: float, width: float) -> Bar:
+    """A name begins with its bar, unless it would leave the line."""
+    latest = (width + 0.1 - len(name) * _LETTER) / column
+    return Bar(start, end, name, max(min(start, latest), 0.0))
+
+
+def row_height(panel: Panel) -> float:
+    """Of a letter's row."""
+    return 0.15 if len(panel.letters) < 10 else 0.105
+
+
+def panel_height(panel: Panel) -> float:
+    """Of a record with all its lines."""
+    fixed = row_height(panel) * len(panel.letters) + 0.2 + GAP
+    return TITLE + sum(fixed + LANE * len(line.lanes) for line in panel.lines)
+
+
+def widest_line(panel: Panel) -> float:
+    """Of all lines, the longest; no less than a heading needs."""
+    heading = max(len(panel.title) * 0.085, len(panel.subtitle) * 0.057)
+    return max(*(line.width for line in panel.lines), heading - RIGHT, 1.5)
