@@ -15,6 +15,7 @@ from seqrobust_cli.options import (
     Genome,
     GroupColumn,
     IdColumn,
+    Memory,
     Out,
     Overwrite,
     RegionsColumn,
@@ -29,6 +30,8 @@ from seqrobust_cli.options import (
     choice,
     columns_of,
     command_line,
+    names_of,
+    patterns_of,
 )
 
 _THREAT, _GOAL, _MODEL, _DATA, _RUN = "Threat", "Goal and search", "Model", "Data", "Run"
@@ -128,6 +131,7 @@ def attack(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Sequences per forward pass.", rich_help_panel=_RUN)
     ] = 256,
+    memory: Memory = None,
     out: Out = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -136,19 +140,20 @@ def attack(
     """Attack a model: the fewest letters that change its mind, inside a stated threat."""
     from seqrobust.pipeline.attack_command import AttackCommand, DataSource, attack_command
     from seqrobust.pipeline.attack_stage import AttackSettings
+    from seqrobust.pipeline.memory import parse_memory
     from seqrobust.pipeline.model_stage import ModelSource
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.data import parse_where
     from seqrobust_cli.tables import print_attack, print_folder
 
-    named: dict[str, Any] = {} if attacks is None else {"attacks": _names(attacks)}
+    named: dict[str, Any] = {} if attacks is None else {"attacks": names_of(attacks)}
     call = AttackCommand(
         model=ModelSource(
             model=model,
             weights=weights,
             alphabet=alphabet,
             task=checked_task(task),
-            labels=_names(labels) if labels else None,
+            labels=names_of(labels) if labels else None,
             unknown=choice("--unknown", unknown, ("zeros", "uniform")),
             input_length=input_length,
             outputs=choice("--outputs", outputs, ("auto", "logits", "probabilities")),
@@ -160,7 +165,7 @@ def attack(
             genome=genome,
             annotation=annotation,
             where=parse_where(where or []),
-            patterns=_patterns(pattern or []),
+            patterns=patterns_of(pattern or []),
             max_length=max_length,
             split=split,
         ),
@@ -181,6 +186,7 @@ def attack(
         seed=seed,
         device=device,
         batch_size=batch_size,
+        memory=None if memory is None else parse_memory(memory),
         resume=resume,
         overwrite=overwrite,
         report=report,
@@ -190,16 +196,3 @@ def attack(
         outcome = attack_command(call, progress)
     print_attack(outcome.metrics)
     print_folder(call.out)
-
-
-def _patterns(options: list[str]) -> dict[str, str]:
-    from seqrobust.errors import ConfigError
-
-    pairs = [option.partition("=") for option in options]
-    if wrong := [option for option, (name, _, text) in zip(options, pairs, strict=True) if not (name and text)]:
-        raise ConfigError("a pattern cannot be read", expected="--pattern NAME=PATTERN", found=repr(wrong[0]))
-    return {name: text for name, _, text in pairs}
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from seqrobust_cli.attack import _names, _patterns
 from seqrobust_cli.options import (
     AlphabetName,
     Annotation,
@@ -17,6 +16,7 @@ from seqrobust_cli.options import (
     Genome,
     GroupColumn,
     IdColumn,
+    Memory,
     Out,
     Overwrite,
     RegionsColumn,
@@ -30,6 +30,8 @@ from seqrobust_cli.options import (
     choice,
     columns_of,
     command_line,
+    names_of,
+    patterns_of,
 )
 
 _SCAN, _PICTURE, _MODEL, _DATA, _RUN = "Scan", "Picture", "Model", "Data", "Run"
@@ -115,10 +117,7 @@ def ism(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Sequences per forward pass.", rich_help_panel=_RUN)
     ] = 256,
-    memory: Annotated[
-        str | None,
-        typer.Option("--memory", metavar="SIZE", help="Scoring may take so much: 500MB, 2GB.", rich_help_panel=_RUN),
-    ] = None,
+    memory: Memory = None,
     save: Annotated[str, typer.Option("--save", help="The map as npz, parquet or both.", rich_help_panel=_RUN)] = "npz",
     out: Out = None,
     resume: Resume = False,
@@ -140,7 +139,7 @@ def ism(
             weights=weights,
             alphabet=alphabet,
             task=checked_task(task),
-            labels=_names(labels) if labels else None,
+            labels=names_of(labels) if labels else None,
             unknown=choice("--unknown", unknown, ("zeros", "uniform")),
             input_length=input_length,
             outputs=choice("--outputs", outputs, ("auto", "logits", "probabilities")),
@@ -152,7 +151,7 @@ def ism(
             genome=genome,
             annotation=annotation,
             where=parse_where(where or []),
-            patterns=_patterns(pattern or []),
+            patterns=patterns_of(pattern or []),
             max_length=max_length,
             split=split,
         ),

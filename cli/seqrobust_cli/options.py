@@ -31,6 +31,9 @@ TaskName = Annotated[str | None, typer.Option("--task", help="binary, classifica
 Out = Annotated[Path | None, typer.Option("--out", help="Output folder.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="Scoring neighbours may take so much: 500MB, 2GB.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew in a folder that holds a run.")]
 Overrides = Annotated[
@@ -83,3 +86,16 @@ def command_line() -> str:
     import sys
 
     return shlex.join(["seqrobust", *sys.argv[1:]])
+
+
+def patterns_of(options: list[str]) -> dict[str, str]:
+    from seqrobust.errors import ConfigError
+
+    pairs = [option.partition("=") for option in options]
+    if wrong := [option for option, (name, _, text) in zip(options, pairs, strict=True) if not (name and text)]:
+        raise ConfigError("a pattern cannot be read", expected="--pattern NAME=PATTERN", found=repr(wrong[0]))
+    return {name: text for name, _, text in pairs}
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

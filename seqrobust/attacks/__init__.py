@@ -10,9 +10,15 @@ from seqrobust.attacks.problem import Problem, ShardRun
 from seqrobust.attacks.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.search import Attack
 
-ATTACKS: dict[str, Attack] = {
-    attack.name: attack for attack in (RandomSubstitutions(), OneStep(), DiscretePGD(), FrankWolfe(), Greedy())
-}
+_KNOWN: tuple[Attack, ...] = (
+    RandomSubstitutions(),
+    OneStep(),
+    DiscretePGD(),
+    FrankWolfe(),
+    Greedy(),
+    Greedy(name="greedy_all", top=None),
+)
+ATTACKS: dict[str, Attack] = {attack.name: attack for attack in _KNOWN}
 """Every attack at its default settings, by the name the command line knows."""
 
 DEFAULT_ATTACKS = ("one_step", "discrete_pgd", "greedy", "frank_wolfe")

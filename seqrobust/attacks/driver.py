@@ -17,12 +17,12 @@ from torch import Tensor
 
 from seqrobust.attacks.control import score_random
 from seqrobust.attacks.goals import BoundGoal, predictions
-from seqrobust.attacks.greedy import best_candidates
+from seqrobust.attacks.greedy import ROUNDING, best_candidates
 from seqrobust.attacks.problem import Problem, ShardRun
 from seqrobust.attacks.search import Answer, AskGradient, AskNeighbours, AskScores, Attack, Question, View
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import InternalError
-from seqrobust.neighbours import Edits, PlainScores, apply_edits
+from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
 from seqrobust.threats import BoundThreat, Budget
 
 
@@ -31,6 +31,8 @@ def run_shard(
     attacks: Sequence[Attack],
     records: NDArray[np.int64],
     progress: Callable[[float], None] = lambda _: None,
+    *,
+    scores: NeighbourScores | None = None,
 ) -> ShardRun:
     """Attack some records. The predictor must be attached.
 
@@ -39,23 +41,26 @@ def run_shard(
         attacks: tried in this order at each budget on the records that still stand.
         records: their numbers.
         progress: called with the finished share of the shard.
+        scores: the service that answers for neighbours; by default one of the shard's own.
 
     Raises InternalError should a search ever leave the threat, ModelError where the model fails on a record.
     """
-    return _Shard(problem, records).run(attacks, progress)
+    return _Shard(problem, records, scores or NeighbourScores(problem.predictor)).run(attacks, progress)
 
 
 class _Shard:
     """State of one shard: the best of every record so far, and what it cost."""
 
-    def __init__(self, problem: Problem, records: NDArray[np.int64]) -> None:
+    def __init__(self, problem: Problem, records: NDArray[np.int64], scores: NeighbourScores) -> None:
         self.problem = problem
+        self.scores = scores
         self.predictor = problem.predictor
         self.device = problem.predictor.device
         self.sequences = problem.sequences.take(records)
         self.bounds = [self._bound(budget) for budget in problem.budgets]
         self.clean_tokens = self.bounds[0].tokens
         self.clean = self.predictor.logits(self.clean_tokens)
+        self.size = self.clean.abs().amax(1)
         self.targets = self._truth(records)
         self.goal: BoundGoal = problem.goal.bind(self.predictor.task, self.clean, self.targets)
         count = len(self.sequences)
@@ -155,7 +160,7 @@ class _Shard:
         alive[standing] = True
         asked = torch.nonzero(alive[question.edits.record]).flatten()
         edits = question.edits.take(asked)
-        logits = PlainScores(self.predictor).logits(question.base, edits)
+        logits = self.scores.logits(question.base, edits)
         value = self.goal.objective(logits, rows[edits.record])
         self.forwards.scatter_add_(0, rows[edits.record], torch.ones_like(edits.record))
         winner = best_candidates(edits.record, value, len(rows))
@@ -201,7 +206,8 @@ class _Shard:
         return Answer(self._clean_value[rows], self._clean_gradient[rows])
 
     def _keep(self, rows: Tensor, tokens: Tensor, value: Tensor, number: int) -> None:
-        better = value > self.best_value[rows]
+        # A gain within rounding is none: it would be paid for with edits that do nothing.
+        better = value > self.best_value[rows] + ROUNDING * self.size[rows]
         chosen = rows[better]
         self.best_value[chosen] = value[better]
         self.best_tokens[chosen] = tokens[better]

@@ -1,4 +1,4 @@
-"""Greedy: one edit at a time, ranked by gradient, chosen by exact score."""
+"""Greedy: one edit at a time, chosen by exact score, among all or among the best by gradient."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from torch import Tensor
 from seqrobust.attacks.search import AskGradient, AskNeighbours, Search, View, gradient_of
 from seqrobust.neighbours import Edits, apply_edits
 
+ROUNDING = 1e-6
+"""Share of their size by which scores may differ for no other reason than the order in which they were summed: a few
+times what exact neighbour scores and plain forward passes were seen to differ by."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Greedy:
     """Start from the best sequence of smaller budgets and spend what is left, edit by edit.
 
     Attributes:
-        top: candidates with the largest first-order gain that are scored exactly at each edit.
+        top: candidates with the largest first-order gain that are scored exactly at each edit; None for every edit that
+            is permitted, without a gradient.
     """
 
-    top: int = 16
+    top: int | None = 16
     name: str = "greedy"
 
     def search(self, view: View) -> Search:
@@ -27,12 +32,21 @@ class Greedy:
         threat, tokens = view.threat, view.start
         left = int((threat.budget - threat.spent(tokens)).max().item())
         for _ in range(left):
-            gradient = gradient_of((yield AskGradient(tokens)))
-            edits = ranked_edits(gradient, tokens, threat.moves(tokens), self.top)
+            if self.top is None:
+                edits = all_edits(threat.moves(tokens))
+            else:
+                gradient = gradient_of((yield AskGradient(tokens)))
+                edits = ranked_edits(gradient, tokens, threat.moves(tokens), self.top)
             if not len(edits.record):
                 return
             scores = (yield AskNeighbours(tokens, edits)).value
             tokens = commit_best(tokens, edits, scores)
+
+
+def all_edits(moves: Tensor) -> Edits:
+    """Every single edit of (n, K, L) bool ``moves``: by record, position and letter."""
+    record, position, letter = torch.nonzero(moves.transpose(1, 2), as_tuple=True)
+    return Edits(record, position[:, None], letter[:, None])
 
 
 def ranked_edits(gradient: Tensor, tokens: Tensor, moves: Tensor, top: int) -> Edits:
@@ -65,11 +79,15 @@ def commit_best(tokens: Tensor, edits: Edits, scores: Tensor) -> Tensor:
 
 
 def best_candidates(record: Tensor, scores: Tensor, records: int) -> Tensor:
-    """(n,) int64 number of each record's best-scored candidate, the first of equals; -1 for a record without one."""
+    """(n,) int64 number of each record's best-scored candidate, the first of equals; -1 for a record without one.
+
+    Scores that differ by no more than rounding are equal, so that the choice does not hang on how they were computed.
+    """
     best = torch.full((records,), -torch.inf, device=scores.device, dtype=scores.dtype)
     best = best.scatter_reduce(0, record, scores, "amax")
     numbers = torch.arange(len(scores), device=scores.device)
-    is_best = (scores == best[record]) & (scores > -torch.inf)
+    size = torch.zeros_like(best).scatter_reduce(0, record, scores.nan_to_num(neginf=0).abs(), "amax")
+    is_best = (scores >= (best - ROUNDING * size)[record]) & (scores > -torch.inf)
     first = torch.full((records,), len(scores), device=scores.device)
     first = first.scatter_reduce(0, record[is_best], numbers[is_best], "amin")
     return torch.where(first < len(scores), first, -1)

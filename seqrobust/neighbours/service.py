@@ -55,7 +55,7 @@ class NeighbourScores:
 
     Args:
         predictor: the model.
-        memory: bytes that caches and candidate batches may take; None for a share of what is free.
+        memory: bytes that caches and candidate batches may take; None for a gigabyte, on a GPU a quarter of it.
         way: ``auto`` takes the cheaper way; ``plain`` and ``incremental`` insist.
 
     Attributes:
@@ -69,7 +69,7 @@ class NeighbourScores:
         self._predictor = predictor
         self._plain = PlainScores(predictor)
         self._way = way
-        self._memory = memory if memory is not None else free_memory(predictor.device) // 4
+        self._memory = memory if memory is not None else default_memory(predictor.device)
         self._networks: dict[int, _Network] = {}
         self._asked: dict[int, int] = {}
 
@@ -92,6 +92,18 @@ class NeighbourScores:
         self._predictor.check_finite(out)
         return out
 
+    def renewed(self) -> NeighbourScores:
+        """A service for other records: what is known of the model is kept, everything else begins anew.
+
+        So the answers do not depend on what was asked before.
+        """
+        fresh = NeighbourScores(self._predictor, memory=self._memory, way=self._way)
+        fresh.notices, fresh.counts = self.notices, self.counts
+        fresh._networks = self._networks
+        for known in self._networks.values():
+            known.reference = None
+        return fresh
+
     def cost(self, length: int, span: int = 1) -> Cost | None:
         """What a candidate of that length costs; None if the model cannot be traced."""
         known = self._network(length)
@@ -101,7 +113,7 @@ class NeighbourScores:
 
     def _one_length(self, base: Tensor, edits: Edits, length: int, lengths: Tensor) -> Tensor:
         self._asked[length] = self._asked.get(length, 0) + len(edits.record)
-        if self._way == "auto" and self._asked[length] < FEWEST and length not in self._networks:
+        if self._way == "auto" and self._asked[length] < FEWEST:
             return self._in_plain_batches(base, edits)
         known = self._network(length)
         if known.network is None:
@@ -270,13 +282,8 @@ class NeighbourScores:
             )
 
 
-def free_memory(device: torch.device) -> int:
-    """Bytes that are free on a device now."""
+def default_memory(device: torch.device) -> int:
+    """Bytes to use where nobody says: the same on every run of a machine, whatever else it is doing."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        with open("/proc/meminfo") as lines:
-            sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
-        return sizes["MemAvailable"] * 1024
-    except (OSError, KeyError, ValueError):  # not Linux
-        return 4 << 30
+        return int(torch.cuda.get_device_properties(device).total_memory) // 4
+    return 1 << 30

@@ -38,6 +38,7 @@ class AttackCommand:
     seed: int = 0
     device: str = "auto"
     batch_size: int = 256
+    memory: int | None = None
     resume: bool = False
     overwrite: bool = False
     report: bool = True
@@ -62,7 +63,7 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
         resume=call.resume,
         overwrite=call.overwrite,
     )
-    outcome = run_attack(problem, settings, folder, progress=progress)
+    outcome = run_attack(problem, settings, folder, progress=progress, memory=call.memory)
     folder.finish(
         device=str(predictor.device),
         policies={"unknown": predictor.unknown, "padding": "zeros", "outputs": predictor.scale},

@@ -27,6 +27,7 @@ from seqrobust.attacks import (
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
+from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
@@ -187,13 +188,25 @@ def _output_index(name: str | None, labels: Sequence[str]) -> int:
     return labels.index(name)
 
 
-def run_attack(problem: Problem, settings: AttackSettings, folder: RunFolder, *, progress: Progress) -> AttackOutcome:
+def run_attack(
+    problem: Problem,
+    settings: AttackSettings,
+    folder: RunFolder,
+    *,
+    progress: Progress,
+    memory: int | None = None,
+) -> AttackOutcome:
     """Attack, keep every finished shard in the folder, and write results, sequences and metrics there.
 
-    Shards that a killed run left in the folder are not run again.
+    Shards that a killed run left in the folder are not run again. ``memory`` bounds the bytes that scoring neighbours
+    takes; see :class:`~seqrobust.neighbours.NeighbourScores`.
     """
     predictor = problem.predictor
-    results = _run_shards(problem, settings, folder, progress)
+    scores = NeighbourScores(predictor, memory=memory)
+    results = _run_shards(problem, settings, folder, progress, scores)
+    for notice in scores.notices:
+        progress.say(notice)
+    predictor.notices += scores.notices
     metrics = {
         "task": predictor.task,
         "goal": problem.goal.describe(predictor.labels or ()),
@@ -209,7 +222,9 @@ def run_attack(problem: Problem, settings: AttackSettings, folder: RunFolder, *,
     return AttackOutcome(results=results, metrics=metrics, sequences=problem.sequences)
 
 
-def _run_shards(problem: Problem, settings: AttackSettings, folder: RunFolder, progress: Progress) -> pd.DataFrame:
+def _run_shards(
+    problem: Problem, settings: AttackSettings, folder: RunFolder, progress: Progress, scores: NeighbourScores
+) -> pd.DataFrame:
     attacks = [ATTACKS[name] for name in settings.attacks]
     shards = problem.shards()
     progress.start("attack", len(problem.sequences))
@@ -219,7 +234,7 @@ def _run_shards(problem: Problem, settings: AttackSettings, folder: RunFolder, p
             part = folder.parts / f"part-{number:05d}.parquet"
             if not part.exists():
                 advance = partial(_advance, progress, int(records[0]), len(records))
-                run = run_shard(problem, attacks, records, advance)
+                run = run_shard(problem, attacks, records, advance, scores=scores.renewed())
                 with replacing(part) as temporary:
                     results_table(problem, records, run, settings.attacks).to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import DataConfig
+from seqrobust.pipeline.memory import parse_memory
 from seqrobust.pipeline.yaml_file import load_config, read_text
 from seqrobust.resources import configs_root
 from seqrobust.sequences import Task
@@ -48,6 +49,12 @@ class AttackConfig(AttackSettings):
 
     split: str = "test"
     batch_size: int = 256
+    memory: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memory is not None:
+            parse_memory(self.memory, "attack.memory")
 
 
 class RunConfig(BaseModel):

@@ -24,6 +24,7 @@ from seqrobust.pipeline.attack_stage import (
 )
 from seqrobust.pipeline.config import AttackConfig, RunConfig
 from seqrobust.pipeline.data_stage import Data, data_summary, load_data
+from seqrobust.pipeline.memory import parse_memory
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import PARTS, RunFolder
@@ -116,7 +117,7 @@ def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
 def attack_settings(attack: AttackConfig) -> AttackSettings:
     """What of an attack's config is about the attack itself."""
     values = asdict(attack)
-    for name in ("split", "batch_size"):
+    for name in ("split", "batch_size", "memory"):
         values.pop(name)
     return AttackSettings(**values)
 
@@ -145,7 +146,8 @@ def _attacked(
     predictor.check(torch.tensor(sequences.tokens[:8]))
     settings = attack_settings(attack)
     problem = attack_problem(predictor, sequences, targets, settings, seed=config.seed)
-    return run_attack(problem, settings, folder, progress=progress)
+    memory = None if attack.memory is None else parse_memory(attack.memory, "attack.memory")
+    return run_attack(problem, settings, folder, progress=progress, memory=memory)
 
 
 def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:
