@@ -40,6 +40,7 @@ import torch
 from models import ARCHITECTURES, build
 from torch import Tensor, nn
 
+from seqrobust.allocation import keep_freed_memory
 from seqrobust.alphabet import DNA
 from seqrobust.errors import SeqRobustError
 from seqrobust.models import Predictor, load_module
@@ -721,6 +722,7 @@ def main() -> None:
         # Libraries read it when they are loaded, so it must be there from the beginning.
         os.environ["OMP_NUM_THREADS"] = str(options.threads)
         os.execv(sys.executable, [sys.executable, *sys.argv])
+    keep_freed_memory()  # as the command line does; every way gains
     torch.set_num_threads(options.threads)
     if options.run is not measure_memory:
         header(options)

@@ -10,6 +10,7 @@ import typer
 from seqrobust_cli.options import (
     AlphabetName,
     Annotation,
+    BatchSize,
     Device,
     Format,
     Genome,
@@ -128,9 +129,7 @@ def attack(
     ] = None,
     seed: Seed = 0,
     device: Device = "auto",
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Sequences per forward pass.", rich_help_panel=_RUN)
-    ] = 256,
+    batch_size: BatchSize = None,
     memory: Memory = None,
     out: Out = None,
     resume: Resume = False,

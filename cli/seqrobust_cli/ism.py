@@ -11,6 +11,7 @@ import typer
 from seqrobust_cli.options import (
     AlphabetName,
     Annotation,
+    BatchSize,
     Device,
     Format,
     Genome,
@@ -114,9 +115,7 @@ def ism(
         int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=_DATA)
     ] = None,
     device: Device = "auto",
-    batch_size: Annotated[
-        int, typer.Option("--batch-size", min=1, help="Sequences per forward pass.", rich_help_panel=_RUN)
-    ] = 256,
+    batch_size: BatchSize = None,
     memory: Memory = None,
     save: Annotated[str, typer.Option("--save", help="The map as npz, parquet or both.", rich_help_panel=_RUN)] = "npz",
     out: Out = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from seqrobust import __version__
+from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.attack import attack
 from seqrobust_cli.data import app as data_app
@@ -46,6 +47,7 @@ def options(
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    keep_freed_memory()
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     sys.exit(_exit_code(arguments, debug=debug))

@@ -31,6 +31,9 @@ TaskName = Annotated[str | None, typer.Option("--task", help="binary, classifica
 Out = Annotated[Path | None, typer.Option("--out", help="Output folder.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random choice.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 ...")]
+BatchSize = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Sequences per forward pass; else what suits the device.")
+]
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="SIZE", help="Scoring neighbours may take so much: 500MB, 2GB.")
 ]

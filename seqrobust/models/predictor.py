@@ -58,7 +58,8 @@ class Predictor:
         unknown: what an unknown letter's column holds.
         input_length: pad every record with zero columns to this length, for a module of fixed input size.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
-        batch_size: records per forward pass, rounded up to a multiple of :data:`ROWS`.
+        batch_size: records per forward pass, rounded up to a multiple of :data:`ROWS`; None for as many as suit the
+            device. It changes speed and memory, not results.
         scale: whether outputs are logits or probabilities; ``auto`` finds out at the first check.
 
     Attributes:
@@ -77,10 +78,10 @@ class Predictor:
         unknown: Unknown = "zeros",
         input_length: int | None = None,
         device: str = "auto",
-        batch_size: int = 256,
+        batch_size: int | None = None,
         scale: OutputScale | Literal["auto"] = "auto",
     ) -> None:
-        if batch_size < 1:
+        if batch_size is not None and batch_size < 1:
             raise ModelError("a batch holds at least one record", found=f"batch size {batch_size}")
         self.module = module
         self.alphabet = alphabet
@@ -89,13 +90,15 @@ class Predictor:
         self.unknown: Unknown = unknown
         self.input_length = input_length
         self.device = resolve_device(device)
-        self.batch_size = -(-batch_size // ROWS) * ROWS
         self.scale: OutputScale | Literal["auto"] = "logits" if task == "regression" else scale
         self.forwards = 0
         self.gradients = 0
         self.notices: list[str] = []
         self._takes_lengths = "lengths" in inspect.signature(module.forward).parameters
         self._recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
+        # On a CPU a convolution's batch should stay in the cache; a recurrence has little work a step, and wants rows.
+        suits = 64 if self.device.type == "cpu" and not self._recurrent else 256
+        self.batch_size = -(-(batch_size or suits) // ROWS) * ROWS
 
     @property
     def outputs(self) -> int:

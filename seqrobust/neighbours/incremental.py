@@ -20,6 +20,7 @@ from seqrobust.neighbours.edits import Edits
 from seqrobust.neighbours.heads import Window
 from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.layout import Layout, layout_for, whole_macs
+from seqrobust.neighbours.operations import Offset
 from seqrobust.neighbours.plan import Step
 from seqrobust.neighbours.recurrent import CELLS
 from seqrobust.neighbours.recurrent_heads import RecurrentHeads
@@ -29,6 +30,7 @@ from seqrobust.neighbours.tracing import operation, trace
 from seqrobust.neighbours.windows import Chunk, cut, place_
 
 Node = fx.Node
+SAME_PLACE = Offset(np.zeros(1, np.int64))
 
 
 class Incremental:
@@ -199,6 +201,8 @@ class Incremental:
         """The change of a linear layer's output, over its changed columns."""
         if step.local.operation is None:
             return chunk.change
+        if step.into is not None:
+            return self._summed(step, chunk, changes)
         inputs = []
         for i, want, move in zip(step.local.inputs, step.taken, step.moved, strict=True):
             change = changes[i]
@@ -208,6 +212,13 @@ class Incremental:
             inputs.append(change)
         change = step.run(*inputs, *self._constants(step, chunk))
         return chunk.cleared(change, step.changed, step.local.length) if step.clear else change
+
+    def _summed(self, step: Step, chunk: Chunk, changes: dict[Node, Tensor]) -> Tensor:
+        """A sum, made in the place of the input that has all its columns."""
+        assert step.into is not None
+        total = changes[step.local.inputs[step.into]]
+        other, move = 1 - step.into, step.moved[1 - step.into]
+        return place_(total, changes[step.local.inputs[other]], chunk, move or SAME_PLACE, add=True)
 
     def _value_output(self, step: Step, chunk: Chunk, values: dict[Node, Window]) -> Tensor:
         """Values of a layer that is not linear, over the columns that are wanted."""

@@ -135,6 +135,18 @@ class Scale(Operation):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Sum(Operation):
+    """One layer plus a multiple of another, such as a residual connection."""
+
+    factor: float = 1
+    linear: bool = True
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """See :class:`Operation`."""
+        return torch.add(*inputs, alpha=self.factor)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Shift(Operation):
     """The same columns under other numbers: padding and cropping.
 

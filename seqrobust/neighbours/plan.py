@@ -6,6 +6,7 @@ layer, and the stretch whose values are needed. A layer that is changed almost e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 from torch import Tensor, fx
 
 from seqrobust.neighbours.layers import Local, Recogniser
-from seqrobust.neighbours.operations import Convolution, Ints, Offset, Stretch, hull, offset, whole
+from seqrobust.neighbours.operations import AveragePool, Convolution, Ints, Offset, Stretch, Sum, hull, offset, whole
 
 DENSE = 0.8
 """Share of a layer's columns above which all of them are taken."""
@@ -36,6 +37,8 @@ class Step:
         clear: whether columns outside the layer must be cleared, because a later layer would mix them in.
         fill: whether columns outside the input must be filled, because columns of the output are computed from them.
         gives_change: whether some later layer takes the change.
+        into: for a sum the number of the input whose change nothing else takes and that has all columns of the sum, so
+            that the other can be added to it in place.
     """
 
     node: Node
@@ -49,6 +52,7 @@ class Step:
     clear: bool
     fill: bool
     gives_change: bool
+    into: int | None
 
     @property
     def linear(self) -> bool:
@@ -85,7 +89,7 @@ def steps_of(
         as_changes, as_values: layers whose change, or whose changed columns' values, are taken by heads.
     """
     wants: dict[Node, list[Stretch]] = {node: [changed[node]] for node in as_values}
-    gives, mixed = set(as_changes), set(as_changes)
+    gives, mixed = Counter(dict.fromkeys(as_changes, 2)), set(as_changes)
     wanted_of: dict[Node, Stretch | None] = {}
     drafts: list[tuple[Node, tuple[Stretch, ...], Callable[..., Tensor]]] = []
     for node in reversed(changed):
@@ -139,7 +143,7 @@ def _step(
     found: Recogniser,
     changed: dict[Node, Stretch],
     wanted_of: dict[Node, Stretch | None],
-    gives: set[Node],
+    gives: Counter[Node],
     mixed: set[Node],
     node: Node,
     taken: tuple[Stretch, ...],
@@ -165,7 +169,20 @@ def _step(
         clear=op is not None and op.mixes and node in mixed,
         fill=op is not None and not op.linear and op.mixes and _overhangs(found, local),
         gives_change=node in gives,
+        into=_owned(found, local, moved, gives),
     )
+
+
+def _owned(found: Recogniser, local: Local, moved: list[Offset | None], gives: Counter[Node]) -> int | None:
+    if not isinstance(local.operation, Sum) or local.operation.factor != 1:
+        return None
+    for number, source in enumerate(local.inputs):
+        op = found.local[source].operation
+        # Other operations may hand on a tensor that is not theirs.
+        fresh = isinstance(op, (Convolution, Sum, AveragePool)) or (op is not None and not op.linear)
+        if moved[number] is None and gives[source] == 1 and fresh:
+            return number
+    return None
 
 
 def _overhangs(found: Recogniser, local: Local) -> bool:

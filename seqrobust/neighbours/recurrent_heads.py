@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, fx
 
 from seqrobust.neighbours.heads import Head, Window
-from seqrobust.neighbours.layers import Recogniser, arguments
+from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.operations import Stretch
 from seqrobust.neighbours.recurrent import CELLS, Direction, Features
 from seqrobust.neighbours.reference import Reference
-from seqrobust.neighbours.tracing import operation
+from seqrobust.neighbours.tracing import arguments, operation
 from seqrobust.neighbours.windows import Chunk
 
 Node = fx.Node

@@ -112,6 +112,17 @@ def _in_place(name: str) -> bool:
     return name.endswith("_") and not name.endswith("__")
 
 
+def arguments(node: fx.Node) -> dict[str, Any]:
+    """Arguments of an operation by name, with defaults."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return dict(enumerate(node.args))  # type: ignore[arg-type]
+    named = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
+    named.update(zip((a.name for a in schema.arguments), node.args, strict=False))
+    named.update(node.kwargs)
+    return named
+
+
 def trace(function: Callable[[int], Callable[[Tensor], Tensor]], example: Tensor, module: nn.Module) -> Traced:
     """Trace a function.
 

@@ -37,7 +37,7 @@ class AttackCommand:
     out: Path
     seed: int = 0
     device: str = "auto"
-    batch_size: int = 256
+    batch_size: int | None = None
     memory: int | None = None
     resume: bool = False
     overwrite: bool = False

@@ -48,7 +48,7 @@ class AttackConfig(AttackSettings):
     __pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     split: str = "test"
-    batch_size: int = 256
+    batch_size: int | None = None
     memory: str | None = None
 
     def __post_init__(self) -> None:

@@ -50,14 +50,14 @@ class Inputs:
 
 
 def open_inputs(
-    model: ModelSource, data: DataSource, progress: Progress, *, device: str, batch_size: int, deed: str
+    model: ModelSource, data: DataSource, progress: Progress, *, device: str, batch_size: int | None, deed: str
 ) -> Inputs:
     """Open the model, read the records, and try the one on the other.
 
     Args:
         model, data: what the user named.
         progress: hears the notices of either.
-        device, batch_size: where and how many at a time.
+        device, batch_size: where and how many at a time; None for as many as suit the device.
         deed: what is done to every record, such as ``attacked``, for a notice about splits.
 
     Raises InputError for a model or file that cannot be used.

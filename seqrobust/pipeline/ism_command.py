@@ -57,7 +57,7 @@ class IsmCommand:
     output: str | None = None
     memory: int | None = None
     device: str = "auto"
-    batch_size: int = 256
+    batch_size: int | None = None
     resume: bool = False
     overwrite: bool = False
     command: str = ""

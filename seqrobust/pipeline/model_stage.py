@@ -55,14 +55,14 @@ class ModelSource:
 
 
 def open_predictor(
-    source: ModelSource, *, alphabet: Alphabet | None, device: str, batch_size: int
+    source: ModelSource, *, alphabet: Alphabet | None, device: str, batch_size: int | None
 ) -> tuple[Predictor, ModelCard | None]:
     """A predictor that has still to be checked on records, and the card of a checkpoint.
 
     Args:
         source: the model.
         alphabet: of the data, for a model that does not say its own.
-        device, batch_size: where and how many at a time.
+        device, batch_size: where and how many at a time; None for as many as suit the device.
 
     Raises ModelError where something is missing, or contradicts the checkpoint.
     """
@@ -102,7 +102,7 @@ def open_predictor(
     return predictor, card
 
 
-def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str, batch_size: int) -> Predictor:
+def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str, batch_size: int | None) -> Predictor:
     alphabet = source.known_alphabet or alphabet
     if alphabet is None or source.task is None:
         missing = "--task" if source.task is None else "--alphabet"
