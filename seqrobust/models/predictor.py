@@ -235,10 +235,10 @@ class Predictor:
         lengths = torch.full((rows,), length, device=self.device)
 
         def logits(encoded: Tensor) -> Tensor:
-            if self.input_length is None:
-                raw: object = self.module(encoded)
+            if self.input_length is not None:
+                raw: object = self._call_fixed(encoded, lengths, self.input_length)
             else:
-                raw = self._call_fixed(encoded, lengths, self.input_length)
+                raw = self.module(encoded, lengths=None) if self._takes_lengths else self.module(encoded)
             matrix = outputs_matrix(raw, len(encoded), self.task)
             return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
 

@@ -39,6 +39,10 @@ class Head(Protocol):
     needs_output: bool
 
     @property
+    def row_axis(self) -> int:
+        """Axis of its output along which candidates stand."""
+
+    @property
     def sources(self) -> tuple[Node, ...]:
         """See above."""
 
@@ -65,6 +69,7 @@ class OneSource:
 
     node: Node
     source: Node
+    row_axis: int = field(init=False, default=0)
 
     @property
     def sources(self) -> tuple[Node, ...]:
@@ -116,7 +121,7 @@ class Largest(OneSource):
         changed, window = windows[0]
         self._refresh(reference, chunk)
         columns = reference.columns[self.source]
-        window = chunk.lowest_outside(window, changed, columns.length)
+        window = chunk.filled(window, changed, columns.length, -torch.inf)
         start = chunk.starts(changed)
         before = self._sides["before"][chunk.record, start.clamp(0, columns.length)]
         behind = self._sides["behind"][chunk.record, (start + changed.width).clamp(0, columns.length)]
@@ -202,7 +207,8 @@ class Written(OneSource):
         else:
             values = torch.index_select(reference.columns[self.source].values, 0, chunk.record)
             place_(values, window, chunk, Offset(changed.start))
-        return values if self.local.channels_last else values.transpose(1, 2)
+        # The tail may write its shape out again (view), which wants the layout that the layer had.
+        return (values if self.local.channels_last else values.transpose(1, 2)).contiguous()
 
 
 def head_at(found: Recogniser, node: Node, widest: int) -> Head | None:

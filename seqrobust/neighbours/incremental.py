@@ -20,7 +20,7 @@ from seqrobust.neighbours.edits import Edits
 from seqrobust.neighbours.heads import Window
 from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.layout import Layout, layout_for, whole_macs
-from seqrobust.neighbours.operations import Offset
+from seqrobust.neighbours.operations import Offset, Shift
 from seqrobust.neighbours.plan import Step
 from seqrobust.neighbours.recurrent import CELLS
 from seqrobust.neighbours.recurrent_heads import RecurrentHeads
@@ -173,7 +173,10 @@ class Incremental:
     def _tail(self, layout: Layout, outputs: dict[Node, Tensor], count: int) -> Tensor:
         missing = -count % ROWS
         if missing and layout.tail:
-            outputs = {n: torch.cat([v, v[-1:].expand(missing, *v.shape[1:])]) for n, v in outputs.items()}
+            # Filled up with the last candidate, as a predictor fills its batches.
+            axes = {head.node: head.row_axis for head in layout.heads}
+            last = {node: value.narrow(axes[node], count - 1, 1) for node, value in outputs.items()}
+            outputs = {node: torch.cat([value, *[last[node]] * missing], axes[node]) for node, value in outputs.items()}
         self.found.traced.replay(layout.tail, outputs, count + missing)
         return outputs[self.found.traced.output][:count]
 
@@ -211,7 +214,10 @@ class Incremental:
                 change = place_(wide, change, chunk, move)
             inputs.append(change)
         change = step.run(*inputs, *self._constants(step, chunk))
-        return chunk.cleared(change, step.changed, step.local.length) if step.clear else change
+        if not step.clear:
+            return change
+        own = not isinstance(step.local.operation, Shift)
+        return chunk.filled(change, step.changed, step.local.length, 0, own=own)
 
     def _summed(self, step: Step, chunk: Chunk, changes: dict[Node, Tensor]) -> Tensor:
         """A sum, made in the place of the input that has all its columns."""
@@ -228,7 +234,7 @@ class Incremental:
             if move is not None:
                 columns = cut(columns, chunk, move, want.width)
             if step.fill:
-                columns = chunk.lowest_outside(columns, want, self.found.local[i].length)
+                columns = chunk.filled(columns, want, self.found.local[i].length, -torch.inf)
             inputs.append(columns)
         return step.run(*inputs, *self._constants(step, chunk))
 
@@ -237,7 +243,7 @@ class Incremental:
         columns = cut(value, chunk, step.put, step.changed.width)
         change = reference.columns[step.node].windows(chunk, step.changed)
         torch.sub(columns, change, out=change)
-        return chunk.cleared(change, step.changed, step.local.length)
+        return chunk.filled(change, step.changed, step.local.length, 0, own=True)
 
     def _constants(self, step: Step, chunk: Chunk) -> list[Tensor]:
         """Columns of constants that stand beside the operation's input columns."""

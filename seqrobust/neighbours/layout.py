@@ -76,7 +76,7 @@ def layout_for(found: Recogniser, recurrent: RecurrentHeads, span: int) -> Layou
         steps=tuple(steps),
         heads=tuple(heads),
         tail=tuple(tail),
-        rank=classes(_offsets(steps, heads, changed)),
+        rank=classes(_offsets(steps, heads, changed), found.local[traced.input].length),
         macs=sum(_step_macs(found, changed, step) for step in steps)
         + sum(head.macs([changed[source] for source in head.sources]) for head in heads)
         + sum(whole_macs(traced, node) for node in tail),
@@ -112,7 +112,7 @@ def _heads_and_tail(
     for node in (*reversed(traced.nodes), traced.input):
         if node not in needed:
             continue
-        head = recurrent.at(node) or head_at(found, node, widest)
+        head: Head | None = recurrent.at(node) or head_at(found, node, widest)
         if head is not None and all(source in changed for source in head.sources):
             heads.append(head)
         elif node in changed:

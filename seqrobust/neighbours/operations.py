@@ -297,7 +297,7 @@ class MaximumPool(SlidingOperation):
     def _maxima(self, values: Tensor) -> Tensor:
         size, stride = self.sliding, self.sliding.stride
         if size.kernel == stride and size.dilation == 1:
-            return values.view(len(values), -1, stride, values.shape[2]).amax(2)
+            return values.reshape(len(values), -1, stride, values.shape[2]).amax(2)
         last = values.shape[1] - size.reach
         out = values[:, 0:last:stride]
         for tap in range(size.dilation, size.reach + 1, size.dilation):

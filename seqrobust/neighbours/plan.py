@@ -193,13 +193,13 @@ def _overhangs(found: Recogniser, local: Local) -> bool:
     return bool(read.start[0] < 0 or read.stop[0] > found.local[local.inputs[0]].length)
 
 
-def classes(offsets: list[Ints]) -> Ints:
+def classes(offsets: list[Ints], length: int) -> Ints:
     """(L,) the rank of each position in an order where positions whose windows lie alike stand side by side.
 
     Args:
         offsets: by position, the most important first.
     """
-    positions = np.arange(len(offsets[0]))
+    positions = np.arange(length)
     varying = [o for o in offsets if len(np.unique(o)) > 1]
     order = np.lexsort([positions, *varying[::-1]])
     rank = np.empty(len(positions), np.int64)

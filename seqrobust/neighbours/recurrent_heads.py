@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from seqrobust.neighbours.heads import Head, Window
+from seqrobust.neighbours.heads import Window
 from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.operations import Stretch
 from seqrobust.neighbours.recurrent import CELLS, Direction, Features
@@ -40,6 +40,7 @@ class Pooled:
     takes_change: bool = True
     needs_columns: bool = True
     needs_output: bool = False
+    row_axis: int = 0
 
     @property
     def sources(self) -> tuple[Node, ...]:
@@ -76,6 +77,11 @@ class States:
     takes_change: bool = True
     needs_columns: bool = True
     needs_output: bool = False
+
+    @property
+    def row_axis(self) -> int:
+        """See :class:`~seqrobust.neighbours.heads.Head`: the last states stand as (layers, M, hidden)."""
+        return self.number
 
     @property
     def sources(self) -> tuple[Node, ...]:
@@ -115,12 +121,14 @@ class RecurrentHeads:
         self._found = found
         self._layers: dict[Node, Layer | None] = {}
 
-    def at(self, node: Node) -> Head | None:
+    def at(self, node: Node) -> Pooled | States | None:
         """The head that gives the output of ``node``, if there is one."""
         if operation(node) == "getitem":
-            parent, number = node.args
+            parent, number = node.args[0], node.args[1]
             layer = self._layer(parent) if isinstance(parent, fx.Node) else None
-            return States(node, layer, number) if layer is not None and number in (0, 1) else None  # type: ignore[arg-type]
+            if layer is None or not isinstance(number, int) or number > 1:
+                return None
+            return States(node, layer, number)
         if operation(node) in ("amax", "mean", "sum"):
             return self._pooled(node)
         return None
@@ -130,7 +138,7 @@ class RecurrentHeads:
             self._layers[node] = _recurrent_layer(self._found, node) if operation(node) in CELLS else None
         return self._layers[node]
 
-    def _pooled(self, node: Node) -> Head | None:
+    def _pooled(self, node: Node) -> Pooled | None:
         source, args = node.args[0], arguments(node)
         axes = args["dim"] if isinstance(args.get("dim"), (list, tuple)) else [args.get("dim")]
         shape = self._found.traced.shapes[node]

@@ -43,7 +43,6 @@ class Reference:
         *,
         columns: Iterable[Node],
         whole: Iterable[Node],
-        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.found = found
         self.tokens = tokens.clone()
@@ -52,12 +51,16 @@ class Reference:
         self.patches = torch.zeros(len(tokens), dtype=torch.int64)
         self._encode = encode
         device = tokens.device
+        shapes, dtypes = found.traced.shapes, found.traced.dtypes
         self.columns = {
-            node: Columns(len(tokens), found.local[node].length, found.local[node].channels, device=device, dtype=dtype)
+            node: Columns(
+                len(tokens), found.local[node].length, found.local[node].channels, device=device, dtype=dtypes[node]
+            )
             for node in columns
         }
-        shapes = found.traced.shapes
-        self.whole = {node: torch.zeros(len(tokens), *shapes[node][1:], device=device, dtype=dtype) for node in whole}
+        self.whole = {
+            node: torch.zeros(len(tokens), *shapes[node][1:], device=device, dtype=dtypes[node]) for node in whole
+        }
 
     def compute(self, rows: Tensor) -> None:
         """Compute the layers of some rows (indices) from their tokens, in full."""

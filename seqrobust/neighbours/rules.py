@@ -51,6 +51,8 @@ def _first(node: Node) -> Node:
 
 def _unary(found: Recogniser, node: Node, args: dict[str, Any]) -> Local | None:
     rest = [found.value(item) for item in node.args[1:]]
+    if not found.is_local(node.args[0]) or any(isinstance(item, Node) for item in rest):
+        return None
     if any(isinstance(item, Tensor) and item.numel() > 1 for item in rest):
         return None
     function, options = function_of(node), dict(node.kwargs)

@@ -10,8 +10,8 @@ from seqrobust.neighbours.layers import Local, Recogniser
 from seqrobust.neighbours.operations import Convolution, MaximumPool, Pointwise, Scale
 from seqrobust.neighbours.tracing import operation
 
-GROWING = frozenset(["relu", "relu6", "sigmoid", "tanh", "hardtanh", "softplus", "elu", "selu", "celu", "exp"])
-"""Activations that nowhere fall, so that the maximum of their values is their value at the maximum."""
+GROWING = frozenset(["relu", "relu6", "sigmoid", "tanh", "hardtanh", "selu", "exp"])
+"""Activations that nowhere fall, whatever their settings: the maximum of their values is their value at the maximum."""
 
 Node = fx.Node
 

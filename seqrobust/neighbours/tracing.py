@@ -35,7 +35,7 @@ class Traced:
         nodes: operations in order, identities left out.
         input, output: the one-hot input, and the node that yields the logits.
         constants: values of nodes that do not depend on the input; for a few records where they hold one row each.
-        shapes: of every node that yields a tensor, for batches of two.
+        shapes, dtypes: of every node that yields a tensor, for batches of two.
         layers: for every node the name of the layer it stands in or behind.
         scaled: arguments of nodes that name the number of records, with :class:`PerRow` in its place.
         row_axes: of constants that hold a row for each record, the axis of records.
@@ -46,6 +46,7 @@ class Traced:
     output: fx.Node
     constants: dict[fx.Node, Any]
     shapes: dict[fx.Node, tuple[int, ...]]
+    dtypes: dict[fx.Node, torch.dtype]
     layers: dict[fx.Node, str]
     scaled: dict[fx.Node, tuple[Any, Any]]
     row_axes: dict[fx.Node, int]
@@ -108,6 +109,12 @@ def _packet_name(node: fx.Node) -> str:
     return str(getattr(getattr(node.target, "overloadpacket", None), "__name__", ""))
 
 
+def _is_view(node: fx.Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    alias = schema.returns[0].alias_info if schema is not None and schema.returns else None
+    return alias is not None and not alias.is_write
+
+
 def _in_place(name: str) -> bool:
     return name.endswith("_") and not name.endswith("__")
 
@@ -146,6 +153,8 @@ def _graph(function: Callable[[Tensor], Tensor], batch: Tensor) -> fx.GraphModul
     except Exception as error:  # whatever a stranger's module does
         text = str(error).strip().splitlines()
         raise CannotTraceError(text[0][:200] if text else type(error).__name__) from error
+    if modes := [node for node in graph.graph.nodes if "autocast" in str(node.target)]:
+        raise CannotTraceError(f"it changes precision on the way ({modes[0].target})")
     graph.graph.eliminate_dead_code()
     return graph
 
@@ -185,7 +194,7 @@ class _Comparison:
                 twin.replace_input_with(self.twin[old], self.twin[replaced[old]])
             if node.op == "placeholder":
                 source = node
-                self._keep(node, self.example.expand(2, -1, -1), self.example.expand(3, -1, -1))
+                self._keep(node, *(self.example.expand(rows, -1, -1).contiguous() for rows in (2, 3)))
             elif node.op == "get_attr":
                 self._keep(
                     node, *(_attribute(g, str(n.target)) for g, n in zip(self.graphs, (node, twin), strict=True))
@@ -197,6 +206,8 @@ class _Comparison:
                 replaced[node] = node.all_input_nodes[0]
             else:
                 self._operation(node, twin)
+        if output in self.constants:
+            raise CannotTraceError("its output leaves torch on the way from its input")
         shapes = {node: tuple(value.shape) for node, value in self.values[0].items() if isinstance(value, Tensor)}
         return Traced(
             nodes=tuple(self.kept),
@@ -204,6 +215,7 @@ class _Comparison:
             output=output,
             constants=self.constants,
             shapes=shapes,
+            dtypes={node: value.dtype for node, value in self.values[0].items() if isinstance(value, Tensor)},
             layers=self.layers,
             scaled=self.scaled,
             device=self.example.device,
@@ -215,6 +227,8 @@ class _Comparison:
         self.layers[node] = next(reversed(self.layers.values()), "")
 
     def _operation(self, node: fx.Node, twin: fx.Node) -> None:
+        if _in_place(_packet_name(node)) and node.all_input_nodes and _is_view(node.all_input_nodes[0]):
+            raise CannotTraceError(f"{_packet_name(node)} writes into a part of a tensor")
         self._keep(node, *(_called(n, v) for n, v in zip((node, twin), self.values, strict=True)))
         named = [
             self.owners[id(self.values[0][i])] for i in node.all_input_nodes if id(self.values[0][i]) in self.owners
@@ -258,8 +272,11 @@ def _kind(node: fx.Node) -> tuple[str, str]:
 
 def _called(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
     args, kwargs = mapped((node.args, node.kwargs), lambda i: values[i] if isinstance(i, fx.Node) else i)
-    with torch.no_grad():
-        return functional(node)(*args, **kwargs)
+    try:
+        with torch.no_grad():
+            return functional(node)(*args, **kwargs)
+    except Exception as error:
+        raise CannotTraceError(f"{operation(node)} cannot be replayed") from error
 
 
 def _changes_nothing(node: fx.Node) -> bool:

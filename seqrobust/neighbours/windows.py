@@ -69,24 +69,19 @@ class Chunk:
         starts = stretch.start[self._ends if stretch.ordered else self.places]
         return bool(starts.min() < 0 or starts.max() + stretch.width > length)
 
-    def inside(self, stretch: Stretch, length: int) -> Tensor:
-        """(M, W, 1) bool, False for columns outside the layer."""
-        column = self.starts(stretch)[:, None] + torch.arange(stretch.width, device=self.place.device)
-        return ((column >= 0) & (column < length))[:, :, None]
+    def filled(self, columns: Tensor, stretch: Stretch, length: int, value: float, *, own: bool = False) -> Tensor:
+        """Columns (M, W, C), with ``value`` in those outside the layer.
 
-    def cleared(self, columns: Tensor, stretch: Stretch, length: int) -> Tensor:
-        """Columns (M, W, C), zero outside the layer."""
+        What stands there may be anything, infinite or undefined; so it is overwritten, not multiplied by zero.
+        ``own`` allows to do so in place.
+        """
         if not self.sticks_out(stretch, length):
             return columns
-        # A product with a column of ones and zeros: several times faster than a masked fill.
-        return columns * self.inside(stretch, length).to(columns.dtype)
-
-    def lowest_outside(self, columns: Tensor, stretch: Stretch, length: int) -> Tensor:
-        """Columns (M, W, C), minus infinity outside the layer."""
-        if not self.sticks_out(stretch, length):
-            return columns
-        outside = columns.new_zeros(()).where(self.inside(stretch, length), -torch.inf)
-        return columns + outside
+        place = stretch.start[self.places][:, None] + np.arange(stretch.width)
+        outside = torch.as_tensor(np.flatnonzero((place < 0) | (place >= length)), device=columns.device)
+        columns = columns.contiguous() if own else columns.clone(memory_format=torch.contiguous_format)
+        columns.view(-1, columns.shape[2]).index_fill_(0, outside, value)
+        return columns
 
 
 def place_(target: Tensor, source: Tensor, chunk: Chunk, offset: Offset, *, add: bool = False) -> Tensor:
