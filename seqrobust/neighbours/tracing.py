@@ -95,6 +95,10 @@ def functional(node: fx.Node) -> Callable[..., Any]:
     """What a node calls, as a function that leaves its arguments as they are."""
     target: Any = node.target
     name = _packet_name(node)
+    if name in ("view", "_unsafe_view"):
+        # Kernels may lay their output out in other ways than while tracing, and a view insists on one.
+        reshape: Callable[..., Any] = torch.ops.aten.reshape.default
+        return reshape
     if not _in_place(name):
         call: Callable[..., Any] = target
         return call
