@@ -30,6 +30,11 @@ from seqrobust.neighbours.tracing import operation, trace
 from seqrobust.neighbours.windows import Chunk, cut, place_
 
 Node = fx.Node
+REARRANGING = frozenset(
+    ["transpose", "permute", "view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "select", "slice", "expand"]
+)
+"""Operations that are never the reason for computing a layer whole."""
+
 SAME_PLACE = Offset(np.zeros(1, np.int64))
 
 
@@ -83,7 +88,8 @@ class Incremental:
         layout, traced = self.layout(1), self.found.traced
         heads = {head.node for head in layout.heads}
         for node in layout.tail:
-            if any(i in self.found.local or i in heads for i in node.all_input_nodes):
+            behind = any(i in heads or i in layout.tail for i in node.all_input_nodes)
+            if behind and operation(node) not in REARRANGING:
                 layer = traced.layers.get(node) or "the first layer"
                 return f"{operation(node)} in or behind layer {layer!r} reads every position"
         return "an edit reaches most of every layer"

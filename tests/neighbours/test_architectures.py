@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from neighbours_zoo import CASES, bases, edited, predictor_for, truth
@@ -48,7 +50,19 @@ def close(found: Tensor, expected: Tensor, base_says: Tensor | None = None) -> N
     assert error <= TOLERANCE, f"off by {error:.2g} of the outputs' scale"
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")  # of the modules, not of ours
+@pytest.fixture(autouse=True)
+def _no_lasting_autocast() -> Iterator[None]:
+    """Tracing leaves the process as it was: autocast that stays on would round whatever is scored next."""
+    yield
+    left_on = torch.is_autocast_enabled("cpu")
+    torch.set_autocast_enabled("cpu", False)
+    assert not left_on, "autocast was left on"
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.filterwarnings(
+    "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning"
+)  # of the modules, not of ours
 @pytest.mark.parametrize("name", CASES)
 def test_incremental_scores_are_those_of_the_plain_module(name: str) -> None:
     case = CASES[name]

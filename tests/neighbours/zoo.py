@@ -125,7 +125,7 @@ def norm(channels: int = C, **more: Any) -> nn.BatchNorm1d:
     return nn.BatchNorm1d(channels, **more)
 
 
-# Convolutions ----------------------------------------------------------------------------------------------------------
+# Convolutions --------------------------------------------------------------------------------------------------------
 
 for stride in (1, 2, 3):
     for padding in (0, 1, 2, 5):
@@ -177,7 +177,7 @@ case(
     "works",
 )
 
-# Norms -----------------------------------------------------------------------------------------------------------------
+# Norms ---------------------------------------------------------------------------------------------------------------
 
 case("conv bn relu", ends(conv(padding=2), norm(), nn.ReLU(), conv(C, C, 3, padding=1), norm(), nn.ReLU()))
 case("conv relu bn", ends(conv(padding=2), nn.ReLU(), norm(), conv(C, C, 3, padding=1), nn.ReLU(), norm()))
@@ -195,7 +195,7 @@ case(
 case("group norm", ends(conv(padding=2), nn.GroupNorm(2, C), nn.ReLU()), "works")
 case("weight norm", ends(nn.utils.parametrizations.weight_norm(conv(padding=2)), nn.ReLU()))
 
-# Pools -----------------------------------------------------------------------------------------------------------------
+# Pools ---------------------------------------------------------------------------------------------------------------
 
 for name, pool in {
     "2": {"kernel_size": 2},
@@ -294,7 +294,7 @@ case(
     ),
 )
 
-# Activations -----------------------------------------------------------------------------------------------------------
+# Activations ---------------------------------------------------------------------------------------------------------
 
 for word, act in {
     "prelu": nn.PReLU(C),
@@ -440,7 +440,7 @@ def _autocast(s: Any, x: Tensor) -> Tensor:
         return s.head(F.relu(s.c(x)).mean(2)).float()
 
 
-# Blocks ----------------------------------------------------------------------------------------------------------------
+# Blocks --------------------------------------------------------------------------------------------------------------
 
 
 class Residual(nn.Module):
@@ -479,7 +479,7 @@ case(
 case(
     "dense",
     lambda: Net(
-        lambda s, x: s.head((b := torch.cat([(a := torch.cat([x, s.a(x).relu()], 1)), s.b(a).relu()], 1)).mean(2)),
+        lambda s, x: s.head(torch.cat([(a := torch.cat([x, s.a(x).relu()], 1)), s.b(a).relu()], 1).mean(2)),
         a=conv(kernel=5, padding=2),
         b=conv(4 + C, C, 3, padding=1),
         head=nn.Linear(4 + 2 * C, 3),
@@ -817,7 +817,7 @@ case(
     "works",
 )
 
-# Recurrent -------------------------------------------------------------------------------------------------------------
+# Recurrent -----------------------------------------------------------------------------------------------------------
 
 for cell in (nn.GRU, nn.LSTM, nn.RNN):
     for layers in (1, 2):
@@ -1036,7 +1036,7 @@ def _looped(s: Any, x: Tensor) -> Tensor:
     return state
 
 
-# What cannot be taken apart, and odd ends ------------------------------------------------------------------------------
+# What cannot be taken apart, and odd ends ----------------------------------------------------------------------------
 
 case(
     "branch on a value",
@@ -1173,7 +1173,7 @@ case(
     "any",
 )
 
-# Candidates and what they should give ----------------------------------------------------------------------------------
+# Candidates and what they should give --------------------------------------------------------------------------------
 
 
 def predictor_for(
