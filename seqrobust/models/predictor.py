@@ -46,6 +46,13 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def _takes_lengths(module: nn.Module) -> bool:
+    try:
+        return "lengths" in inspect.signature(module.forward).parameters
+    except ValueError:  # a compiled module, such as one of TorchScript, has no signature
+        return False
+
+
 class Predictor:
     """A module made ready for questions.
 
@@ -94,7 +101,7 @@ class Predictor:
         self.forwards = 0
         self.gradients = 0
         self.notices: list[str] = []
-        self._takes_lengths = "lengths" in inspect.signature(module.forward).parameters
+        self._takes_lengths = _takes_lengths(module)
         self._recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
         # On a CPU a convolution's batch should stay in the cache; a recurrence has little work a step, and wants rows.
         suits = 64 if self.device.type == "cpu" and not self._recurrent else 256
@@ -235,7 +242,7 @@ class Predictor:
         lengths = torch.full((rows,), length, device=self.device)
 
         def logits(encoded: Tensor) -> Tensor:
-            if self.input_length is not None:
+            if self.input_length is not None and self.input_length != length:
                 raw: object = self._call_fixed(encoded, lengths, self.input_length)
             else:
                 raw = self.module(encoded, lengths=None) if self._takes_lengths else self.module(encoded)
@@ -274,6 +281,8 @@ class Predictor:
                 found=str(longest),
                 fix="cut the records (data.max_length) or drop the long ones",
             )
+        if encoded.shape[2] == size and self._takes_lengths and bool((lengths == size).all()):
+            return self.module(encoded, lengths=None)
         encoded = nn.functional.pad(encoded, (0, size - encoded.shape[2]))
         return self.module(encoded, lengths=lengths) if self._takes_lengths else self.module(encoded)
 

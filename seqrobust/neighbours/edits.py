@@ -51,6 +51,8 @@ def effective_edits(base: Tensor, edits: Edits) -> Edits:
 
 def spans(edits: Edits) -> Tensor:
     """(M,) letters from each candidate's first edit to its last; 0 for one without."""
+    if not edits.position.shape[1]:
+        return torch.zeros_like(edits.record)
     far = torch.iinfo(torch.int64).max
     first = torch.where(edits.position < 0, far, edits.position).amin(1)
     last = edits.position.amax(1)

@@ -90,8 +90,9 @@ class Incremental:
         for node in layout.tail:
             behind = any(i in heads or i in layout.tail for i in node.all_input_nodes)
             if behind and operation(node) not in REARRANGING:
-                layer = traced.layers.get(node) or "the first layer"
-                return f"{operation(node)} in or behind layer {layer!r} reads every position"
+                layer = traced.layers.get(node)
+                where = f"in or behind layer {layer!r}" if layer else "at the input"
+                return f"{operation(node)} {where} reads every position"
         return "an edit reaches most of every layer"
 
     def kept_cells(self, spans: set[int]) -> int:

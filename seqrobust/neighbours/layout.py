@@ -14,7 +14,7 @@ from seqrobust.neighbours.operations import Convolution, Ints, Stretch
 from seqrobust.neighbours.plan import Step, changed_stretches, classes, steps_of
 from seqrobust.neighbours.recurrent import CELLS
 from seqrobust.neighbours.recurrent_heads import Pooled, RecurrentHeads, States
-from seqrobust.neighbours.tracing import Traced, operation
+from seqrobust.neighbours.tracing import Traced, arguments, operation
 
 Node = fx.Node
 
@@ -87,7 +87,7 @@ def layout_for(found: Recogniser, recurrent: RecurrentHeads, span: int) -> Layou
     )
 
 
-BUFFER = {"cpu": 4 << 20, "cuda": 256 << 20}
+BUFFER = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Bytes that the largest window of a chunk may take. On a CPU it should stay in the cache of a core."""
 
 MOST_ROWS = {"cpu": 512, "cuda": 16384}
@@ -152,8 +152,9 @@ def whole_macs(traced: Traced, node: Node) -> int:
     if name in ("conv1d", "convolution", "conv2d") and shape:
         return int(math.prod(shape[2:])) * max(weights)
     if name in ("linear", "addmm", "mm", "matmul") and shape:
-        return int(math.prod(shape[1:-1])) * max(weights)
-    if name in ("gru", "lstm"):
-        steps = traced.shapes[node.args[0]][1]  # type: ignore[index]
+        # Shapes are those of two records, wherever a module puts them.
+        return math.prod(shape[:-1]) * max(weights) // 2
+    if name in CELLS:
+        steps = traced.shapes[node.all_input_nodes[0]][1 if arguments(node)["batch_first"] else 0]
         return int(steps * sum(w for w in weights if w > max(weights) // 8))
     return 0

@@ -16,7 +16,7 @@ from torch import Tensor, fx
 from seqrobust.neighbours.layers import Local, Recogniser
 from seqrobust.neighbours.operations import AveragePool, Convolution, Ints, Offset, Stretch, Sum, hull, offset, whole
 
-DENSE = 0.8
+DENSE = 0.9
 """Share of a layer's columns above which all of them are taken."""
 
 Node = fx.Node

@@ -35,7 +35,7 @@ PATCHED_EDITS = 4
 ULPS = 500
 """Units in the last place by which the two may differ, and do not in networks of any depth that was tried."""
 
-CHECKED = 24
+CHECKED = 32
 """Candidates that are compared with plain batches before a network is trusted."""
 
 
@@ -190,20 +190,21 @@ class NeighbourScores:
         return parts.joined()
 
     def _answers(self, known: _Network, network: Incremental, reference: Reference, edits: Edits, size: int) -> Tensor:
+        if size and size not in known.checked and known.network is not None:
+            known.checked.add(size)
+            wrong = self._disagreement(network, reference, torch.unique(edits.record), size)
+            if wrong is not None and self._way == "incremental":
+                raise InternalError(wrong)
+            if wrong is not None:
+                self._say(f"neighbours are scored in plain batches: {wrong}")
+                known.network, known.reference = None, None
+        if known.network is None:
+            return self._in_plain_batches(reference.tokens, edits)
         self.counts["incremental"] += len(edits.record)
         self._predictor.forwards += len(edits.record)
         if size == 0:
             return reference.whole[network.found.traced.output][edits.record]
-        answers = network.logits(reference, edits, size)
-        if size not in known.checked:
-            known.checked.add(size)
-            if (wrong := self._disagreement(reference, edits, answers, size)) is not None:
-                if self._way == "incremental":
-                    raise InternalError(wrong)
-                self._say(f"neighbours are scored in plain batches: {wrong}")
-                known.network, known.reference = None, None
-                return self._in_plain_batches(reference.tokens, edits)
-        return answers
+        return network.logits(reference, edits, size)
 
     def _reference(
         self, known: _Network, network: Incremental, base: Tensor, rows: Tensor, sizes: set[int], *, keep: bool
@@ -269,14 +270,14 @@ class NeighbourScores:
         if notice not in self.notices:
             self.notices.append(notice)
 
-    def _disagreement(self, reference: Reference, edits: Edits, answers: Tensor, size: int) -> str | None:
-        """Compare a few candidates with plain batches; what is wrong where they differ by more than rounding."""
-        count = len(edits.record)
-        picked = torch.unique(torch.linspace(0, count - 1, min(count, CHECKED)).round().long()).to(answers.device)
+    def _disagreement(self, network: Incremental, reference: Reference, slots: Tensor, size: int) -> str | None:
+        """Compare edits from one end to the other with plain batches; what is wrong where they differ too much."""
+        edits = _spread_edits(reference.tokens, slots, size, self._predictor.alphabet.size)
         forwards = self._predictor.forwards
-        plain = self._predictor.logits(apply_edits(reference.tokens, edits.take(picked)))
+        plain = self._predictor.logits(apply_edits(reference.tokens, edits))
         self._predictor.forwards = forwards
-        error = (plain - answers[picked]).abs().max().item()
+        answers = network.logits(reference, edits, size)
+        error = (plain - answers).abs().max().item()
         allowed = ULPS * torch.finfo(answers.dtype).eps * max(1.0, plain.abs().max().item())
         if error <= allowed:
             return None
@@ -284,6 +285,17 @@ class NeighbourScores:
             f"those of edits within {size} letters differ from incremental ones by {error:.2g}, {allowed:.2g} allowed; "
             "please report the model's layers"
         )
+
+
+def _spread_edits(tokens: Tensor, slots: Tensor, size: int, letters: int) -> Edits:
+    """Edits of the first and the last of ``size`` letters, at places from one end of the records to the other."""
+    length = tokens.shape[1]
+    first = torch.linspace(0, max(length - size, 0), CHECKED).round().long().to(tokens.device)
+    record = slots[torch.arange(CHECKED, device=slots.device) % len(slots)]
+    position = torch.stack([first, (first + size - 1).clamp(max=length - 1)], 1)
+    old = tokens[record[:, None], position].long()
+    letter = (old + 1 + torch.arange(CHECKED, device=slots.device)[:, None] % (letters - 1)) % letters
+    return effective_edits(tokens, Edits(record, position, letter))
 
 
 class _Parts:

@@ -113,6 +113,12 @@ def _packet_name(node: fx.Node) -> str:
     return str(getattr(getattr(node.target, "overloadpacket", None), "__name__", ""))
 
 
+def _is_place(node: fx.Node) -> bool:
+    """Whether a node is where something stands, as max and sort give it beside the values."""
+    known = ("max", "min", "sort", "topk", "median", "kthvalue", "mode")
+    return operation(node) == "getitem" and node.args[1] == 1 and operation(node.all_input_nodes[0]) in known
+
+
 def _is_view(node: fx.Node) -> bool:
     schema = getattr(node.target, "_schema", None)
     alias = schema.returns[0].alias_info if schema is not None and schema.returns else None
@@ -155,8 +161,10 @@ def _graph(function: Callable[[Tensor], Tensor], batch: Tensor) -> fx.GraphModul
             warnings.simplefilter("ignore")
             graph = make_fx(function, tracing_mode="real", pre_dispatch=True)(batch)
     except Exception as error:  # whatever a stranger's module does
-        text = str(error).strip().splitlines()
-        raise CannotTraceError(text[0][:200] if text else type(error).__name__) from error
+        text = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if "get value out of a tracing tensor" in text:
+            text = "it branches on a computed value, or hands one to Python"
+        raise CannotTraceError(text[:200]) from error
     if modes := [node for node in graph.graph.nodes if "autocast" in str(node.target)]:
         raise CannotTraceError(f"it changes precision on the way ({modes[0].target})")
     graph.graph.eliminate_dead_code()
@@ -233,6 +241,10 @@ class _Comparison:
     def _operation(self, node: fx.Node, twin: fx.Node) -> None:
         if _in_place(_packet_name(node)) and node.all_input_nodes and _is_view(node.all_input_nodes[0]):
             raise CannotTraceError(f"{_packet_name(node)} writes into a part of a tensor")
+        if operation(node) in ("argmax", "argmin") or _is_place(node):
+            raise CannotTraceError(f"{operation(node)} decides between equals, which rounding makes unequal")
+        if operation(node) == "batch_norm" and arguments(node)["training"]:
+            raise CannotTraceError("a batch norm uses the statistics of the batch, so records depend on each other")
         self._keep(node, *(_called(n, v) for n, v in zip((node, twin), self.values, strict=True)))
         named = [
             self.owners[id(self.values[0][i])] for i in node.all_input_nodes if id(self.values[0][i]) in self.owners

@@ -556,7 +556,7 @@ for word, reduce, size in [
         lambda reduce=reduce, size=size: Net(
             lambda s, x: s.head(reduce(s.c(x).tanh())), c=conv(padding=2), head=nn.Linear(size, 3)
         ),
-        "works",
+        "plain" if word in ("argmax", "max with indices used") else "works",
     )
 for word, body in {
     "linear": lambda s, x: s.head(s.c(x).relu().flatten(1)),
@@ -1169,7 +1169,9 @@ case(
 )
 case(
     "jit",
-    lambda: torch.jit.trace(ends(conv(padding=2), norm(), nn.ReLU(), nn.MaxPool1d(2))(), torch.zeros(2, 4, LENGTH)),
+    lambda: torch.jit.trace(
+        ends(conv(padding=2), norm(), nn.ReLU(), nn.MaxPool1d(2))().eval(), torch.zeros(2, 4, LENGTH)
+    ),
     "any",
 )
 
