@@ -116,7 +116,9 @@ def _packet_name(node: fx.Node) -> str:
 def _is_place(node: fx.Node) -> bool:
     """Whether a node is where something stands, as max and sort give it beside the values."""
     known = ("max", "min", "sort", "topk", "median", "kthvalue", "mode")
-    return operation(node) == "getitem" and node.args[1] == 1 and operation(node.all_input_nodes[0]) in known
+    if operation(node) != "getitem" or operation(node.all_input_nodes[0]) not in known:
+        return False
+    return bool(node.args[1] == 1)
 
 
 def _is_view(node: fx.Node) -> bool:

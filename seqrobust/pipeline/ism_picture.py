@@ -133,7 +133,7 @@ def _draw_regions(axes: Axes, line: Line) -> None:
     for number, lane in enumerate(line.lanes):
         for bar in lane:
             place, width = (bar.start - 0.5, number + 0.08), max(bar.end - bar.start, 0.4)
-            axes.add_patch(Rectangle(place, width, 0.25, facecolor=CLEAN, linewidth=0))
+            axes.add_patch(Rectangle(place, width, 0.25, facecolor=CLEAN, edgecolor="white", linewidth=1))
             axes.text(bar.at - 0.5, number + 0.45, bar.name, va="top", fontsize=6, color=MUTED)
 
 
