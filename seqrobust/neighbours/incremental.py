@@ -47,6 +47,7 @@ class Incremental:
         module: the module behind, for the names of its layers.
         example: (1, L) tokens.
         alphabet_size: K.
+        memory: bytes that a chunk of candidates may take.
 
     Attributes:
         found: the graph and its local layers.
@@ -64,8 +65,10 @@ class Incremental:
         example: Tensor,
         *,
         alphabet_size: int,
+        memory: int = 1 << 30,
     ) -> None:
         self.encode = encode
+        self._memory = memory
         traced = trace(function, encode(example), module)
         self.found = Recogniser(traced)
         simplify(self.found)
@@ -80,7 +83,7 @@ class Incremental:
     def layout(self, span: int) -> Layout:
         """The work for edits of a span, found once."""
         if span not in self._layouts:
-            self._layouts[span] = layout_for(self.found, self._recurrent, span)
+            self._layouts[span] = layout_for(self.found, self._recurrent, span, self._memory)
         return self._layouts[span]
 
     def obstacle(self) -> str:

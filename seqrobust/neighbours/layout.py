@@ -57,8 +57,8 @@ class Layout:
         return {head.node for head in self.heads if head.needs_output}
 
 
-def layout_for(found: Recogniser, recurrent: RecurrentHeads, span: int) -> Layout:
-    """The layout for edits of a span."""
+def layout_for(found: Recogniser, recurrent: RecurrentHeads, span: int, memory: int) -> Layout:
+    """The layout for edits of a span, whose chunks stay within so many bytes."""
     traced = found.traced
     changed = changed_stretches(found, span)
     heads, tail = _heads_and_tail(found, recurrent, changed, span)
@@ -83,7 +83,7 @@ def layout_for(found: Recogniser, recurrent: RecurrentHeads, span: int) -> Layou
         cells=windows + whole + written,
         recurrent_macs=sum(whole_macs(traced, node) for node in tail if operation(node) in CELLS)
         + sum(h.macs([changed[s] for s in h.sources]) for h in heads if isinstance(h, (Pooled, States))),
-        rows=_rows(traced, steps, heads, tail),
+        rows=_rows(traced, steps, tail, memory),
     )
 
 
@@ -93,12 +93,13 @@ BUFFER = {"cpu": 8 << 20, "cuda": 256 << 20}
 MOST_ROWS = {"cpu": 512, "cuda": 16384}
 
 
-def _rows(traced: Traced, steps: list[Step], heads: list[Head], tail: list[Node]) -> int:
+def _rows(traced: Traced, steps: list[Step], tail: list[Node], memory: int) -> int:
     """Candidates in a chunk: as many as fit the buffer."""
     kind = traced.device.type
     widest = max(((step.wanted or step.changed).width * step.local.channels for step in steps), default=1)
     whole = max((int(math.prod(traced.shapes.get(node, (0,))[1:])) for node in tail), default=1)
-    rows = BUFFER.get(kind, BUFFER["cuda"]) // (4 * max(widest, whole, 1))
+    # Some sixteen windows of that size are alive at a time.
+    rows = min(BUFFER.get(kind, BUFFER["cuda"]), memory // 16) // (4 * max(widest, whole, 1))
     return max(min(rows, MOST_ROWS.get(kind, MOST_ROWS["cuda"])) // ROWS, 1) * ROWS
 
 

@@ -256,6 +256,7 @@ class NeighbourScores:
                 predictor.module,
                 torch.zeros(1, length, dtype=torch.uint8, device=predictor.device),
                 alphabet_size=predictor.alphabet.size,
+                memory=self._memory // 2,
             )
         except CannotTraceError as error:
             self._say(f"neighbours are scored in plain batches: the model cannot be traced ({error})")
