@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from seqrobust.attacks.search import AskGradient, AskScores, Search, View, gradient_of
+from seqrobust.attacks.search import Access, AskGradient, AskScores, Search, View, gradient_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class DiscretePGD:
     restarts: int = 0
     momentum: float = 1.0
     name: str = "discrete_pgd"
+    access: Access = "gradients"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""

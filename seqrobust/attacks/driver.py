@@ -19,10 +19,22 @@ from seqrobust.attacks.control import score_random
 from seqrobust.attacks.goals import BoundGoal, predictions
 from seqrobust.attacks.greedy import ROUNDING, best_candidates
 from seqrobust.attacks.problem import Problem, ShardRun
-from seqrobust.attacks.search import Answer, AskGradient, AskNeighbours, AskScores, Attack, Question, View
+from seqrobust.attacks.search import (
+    Answer,
+    AskDecisions,
+    AskGradient,
+    AskNeighbours,
+    AskScores,
+    AskSequences,
+    Attack,
+    Best,
+    Question,
+    View,
+)
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import InternalError
 from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
+from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
 
 
@@ -115,8 +127,9 @@ class _Shard:
     # One attack at one budget ------------------------------------------------------------------------------------
 
     def _standing(self) -> Tensor:
-        done = self.goal.reached(self.best_value) if self.goal.stops else torch.zeros_like(self.goal.attackable)
-        return self.goal.attackable & ~done
+        if self.problem.search_on or not self.goal.stops:
+            return self.goal.attackable
+        return self.goal.attackable & ~self.goal.reached(self.best_value)
 
     def _attack(self, attack: Attack, number: int, bound: BoundThreat, budget: str) -> None:
         rows = torch.nonzero(self._standing() & (bound.budget > 0)).flatten()
@@ -128,6 +141,7 @@ class _Shard:
         view = View(
             threat=bound.take(rows),
             start=self.warm_tokens[rows],
+            best=lambda: Best(self.best_tokens[rows], self.best_value[rows]),
             encode=self.predictor.encode,
             uniforms=lambda columns: streams.uniforms(columns, self.device),
         )
@@ -147,6 +161,8 @@ class _Shard:
     def _answer(self, question: Question, view: View, rows: Tensor, standing: Tensor, number: int) -> Answer:
         if isinstance(question, AskNeighbours):
             return self._answer_neighbours(question, rows, standing, number)
+        if isinstance(question, AskSequences | AskDecisions):
+            return self._answer_sequences(question, view, rows, standing, number)
         if isinstance(question, AskScores):
             tokens = question.tokens[standing]
             value = self.goal.objective(self.predictor.logits(tokens), rows[standing])
@@ -155,10 +171,26 @@ class _Shard:
             return Answer(_spread(value, standing, len(rows)))
         return self._answer_gradient(question, view, rows, standing, number)
 
+    def _answer_sequences(
+        self, question: AskSequences | AskDecisions, view: View, rows: Tensor, standing: Tensor, number: int
+    ) -> Answer:
+        asked = _asked(question.record, standing, len(rows))
+        record, tokens = question.record[asked], question.tokens[asked]
+        clean = view.threat.tokens
+        most = int((tokens != clean[record]).sum(1).max().item()) if len(asked) else 0
+        edits = differences(clean[record], tokens, most)._replace(record=record)
+        value = self.goal.objective(self.scores.logits(clean, edits), rows[record])
+        self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
+        member = view.threat.take(record).contains(tokens)
+        winner = best_candidates(record, value.masked_fill(~member, -torch.inf), len(rows))
+        found = torch.nonzero(winner >= 0).flatten()
+        self._keep(rows[found], tokens[winner[found]], value[winner[found]], number)
+        if isinstance(question, AskDecisions):
+            return Answer(_spread(self.goal.reached(value).float(), asked, len(question.record)))
+        return Answer(_spread(value, asked, len(question.record), fill=-torch.inf))
+
     def _answer_neighbours(self, question: AskNeighbours, rows: Tensor, standing: Tensor, number: int) -> Answer:
-        alive = torch.zeros(len(rows), dtype=torch.bool, device=self.device)
-        alive[standing] = True
-        asked = torch.nonzero(alive[question.edits.record]).flatten()
+        asked = _asked(question.edits.record, standing, len(rows))
         edits = question.edits.take(asked)
         logits = self.scores.logits(question.base, edits)
         value = self.goal.objective(logits, rows[edits.record])
@@ -233,6 +265,13 @@ class _Shard:
         everyone = torch.arange(len(self.sequences), device=self.device)
         columns = [self.goal.achieved(logits[:, i], everyone) for i in range(logits.shape[1])]
         return torch.stack(columns, dim=1) & self.goal.attackable[:, None]
+
+
+def _asked(record: Tensor, standing: Tensor, count: int) -> Tensor:
+    """Numbers of the candidates whose record still stands."""
+    alive = torch.zeros(count, dtype=torch.bool, device=record.device)
+    alive[standing] = True
+    return torch.nonzero(alive[record]).flatten()
 
 
 def _spread(values: Tensor, rows: Tensor, count: int, fill: float = 0.0) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqrobust.attacks.search import AskGradient, AskScores, Search, View, gradient_of
+from seqrobust.attacks.search import Access, AskGradient, AskScores, Search, View, gradient_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,7 @@ class FrankWolfe:
 
     steps: int = 20
     name: str = "frank_wolfe"
+    access: Access = "gradients"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""

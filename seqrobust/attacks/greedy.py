@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.search import AskGradient, AskNeighbours, Search, View, gradient_of
+from seqrobust.attacks.search import Access, AskGradient, AskNeighbours, Search, View, gradient_of
 from seqrobust.neighbours import Edits, apply_edits
 
 ROUNDING = 1e-6
@@ -26,6 +26,11 @@ class Greedy:
 
     top: int | None = 16
     name: str = "greedy"
+
+    @property
+    def access(self) -> Access:
+        """Gradients, unless every edit is scored."""
+        return "scores" if self.top is None else "gradients"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqrobust.attacks.search import AskGradient, AskScores, Search, View, gradient_of
+from seqrobust.attacks.search import Access, AskGradient, AskScores, Search, View, gradient_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +12,7 @@ class OneStep:
     """The k largest gains of one gradient, taken together (Goodfellow et al. 2015, in this threat's norm)."""
 
     name: str = "one_step"
+    access: Access = "gradients"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""

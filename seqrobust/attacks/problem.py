@@ -31,6 +31,7 @@ class Problem:
         goal: what the adversary wants.
         seed: of every random choice.
         control_draws: random sequences of the same size scored beside each record and budget.
+        search_on: go on after a goal is reached, to the sequence on which the model is most wrong.
     """
 
     predictor: Predictor
@@ -41,6 +42,7 @@ class Problem:
     goal: Goal
     seed: int = 0
     control_draws: int = 10
+    search_on: bool = False
 
     def shards(self) -> list[NDArray[np.int64]]:
         """Record numbers, shard by shard."""

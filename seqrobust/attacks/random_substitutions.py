@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqrobust.attacks.search import AskScores, Search, View
+from seqrobust.attacks.search import Access, AskScores, Search, View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,7 @@ class RandomSubstitutions:
 
     draws: int = 10
     name: str = "random"
+    access: Access = "scores"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""

@@ -1,15 +1,16 @@
 """What a search is: a generator that asks for scores and gradients and proposes edits, and never touches a model.
 
-A search handles all records it is given at once, as tensors whose first axis is the record. It yields one of three
-questions and receives the answer; the driver keeps the best sequence of every record, drops records that are done
-(their answers are then zeros, which a search need not notice), and counts what was asked.
+A search handles all records it is given at once, as tensors whose first axis is the record. It yields one of the
+questions below and receives the answer; the driver keeps the best sequence of every record, drops records that are done
+(their answers are then zeros, and minus infinity for neighbours, which a search need not notice), and counts what was
+asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from torch import Tensor
 
@@ -36,15 +37,41 @@ class AskNeighbours(NamedTuple):
     edits: Edits
 
 
+class AskSequences(NamedTuple):
+    """The objective at M sequences, any number of them per record: record (M,) int64, tokens (M, L)."""
+
+    record: Tensor
+    tokens: Tensor
+
+
+class AskDecisions(NamedTuple):
+    """Whether the goal is reached at M sequences, 1 or 0 and nothing more: record (M,) int64, tokens (M, L).
+
+    They may lie outside the threat: a search of labels alone begins far out and walks back. Only members are kept.
+    """
+
+    record: Tensor
+    tokens: Tensor
+
+
 class Answer(NamedTuple):
-    """Objective values (n,), or (M,) for neighbours; and gradients (n, K, L) where they were asked for."""
+    """Objective values (n,), or (M,) where M sequences were asked for; and gradients (n, K, L) where those were."""
 
     value: Tensor
     gradient: Tensor | None = None
 
 
-Question: TypeAlias = AskGradient | AskScores | AskNeighbours
+class Best(NamedTuple):
+    """The best members found so far: tokens (n, L), and the objective there (n,)."""
+
+    tokens: Tensor
+    value: Tensor
+
+
+Question: TypeAlias = AskGradient | AskScores | AskNeighbours | AskSequences | AskDecisions
 Search: TypeAlias = Generator[Question, Answer, None]
+Access: TypeAlias = Literal["labels", "scores", "gradients"]
+"""What an attack needs to see of the model."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,12 +81,14 @@ class View:
     Attributes:
         threat: their sets; ``threat.tokens`` are the clean sequences.
         start: (n, L) best members found so far at smaller budgets, the clean sequences at first.
+        best: the best members found so far, by any attack at this budget or a smaller one.
         encode: tokens (n, L) to the model's one-hot input (n, K, L).
         uniforms: given a number of columns, (n, columns) float64 in [0, 1) from each record's own stream.
     """
 
     threat: BoundThreat
     start: Tensor
+    best: Callable[[], Best]
     encode: Callable[[Tensor], Tensor]
     uniforms: Callable[[int], Tensor]
 
@@ -70,6 +99,10 @@ class Attack(Protocol):
     @property
     def name(self) -> str:
         """The name in tables and on the command line."""
+
+    @property
+    def access(self) -> Access:
+        """What it sees of the model."""
 
     def search(self, view: View) -> Search:
         """A search over those records."""
