@@ -33,7 +33,7 @@ from seqrobust.attacks.search import (
 )
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import InternalError
-from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
+from seqrobust.neighbours import NeighbourScores, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
 
@@ -190,16 +190,15 @@ class _Shard:
         return Answer(_spread(value, asked, len(question.record), fill=-torch.inf))
 
     def _answer_neighbours(self, question: AskNeighbours, rows: Tensor, standing: Tensor, number: int) -> Answer:
-        asked = _asked(question.edits.record, standing, len(rows))
-        edits = question.edits.take(asked)
-        logits = self.scores.logits(question.base, edits)
-        value = self.goal.objective(logits, rows[edits.record])
-        self.forwards.scatter_add_(0, rows[edits.record], torch.ones_like(edits.record))
-        winner = best_candidates(edits.record, value, len(rows))
+        owner = question.owner
+        record = question.edits.record if owner is None else owner[question.edits.record]
+        asked = _asked(record, standing, len(rows))
+        edits, record = question.edits.take(asked), record[asked]
+        value = self.goal.objective(self.scores.logits(question.base, edits), rows[record])
+        self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
+        winner = best_candidates(record, value, len(rows))
         found = torch.nonzero(winner >= 0).flatten()
-        chosen = edits.take(winner[found])
-        tokens = apply_edits(question.base, Edits(found, chosen.position, chosen.letter))
-        self._keep(rows[found], tokens, value[winner[found]], number)
+        self._keep(rows[found], apply_edits(question.base, edits.take(winner[found])), value[winner[found]], number)
         return Answer(_spread(value, asked, len(question.edits.record), fill=-torch.inf))
 
     def _answer_gradient(
@@ -207,19 +206,21 @@ class _Shard:
     ) -> Answer:
         if question.points is view.threat.tokens:
             return self._answer_clean(rows, standing)
-        discrete = question.points.dtype == torch.uint8
-        asked = rows[standing]
-        points = question.points[standing]
+        count = len(question.points)
+        record = torch.arange(count, device=self.device) if question.owner is None else question.owner
+        asked = _asked(record, standing, len(rows))
+        record, points = record[asked], question.points[asked]
+        discrete = points.dtype == torch.uint8
         encoded = self.predictor.encode(points) if discrete else points
-        lengths = self.predictor.lengths(view.threat.tokens[standing])
-        result = self.predictor.gradient(encoded, lengths, lambda logits, i: self.goal.objective(logits, asked[i]))
-        self.gradients[rows[standing]] += 1
+        lengths = self.predictor.lengths(view.threat.tokens[record])
+        owner = rows[record]
+        result = self.predictor.gradient(encoded, lengths, lambda logits, i: self.goal.objective(logits, owner[i]))
+        self.gradients.scatter_add_(0, owner, torch.ones_like(owner))
         if discrete:
-            self._keep(rows[standing], points, result.value, number)
-        return Answer(
-            _spread(result.value, standing, len(rows)),
-            _spread(result.gradient, standing, len(rows)),
-        )
+            winner = best_candidates(record, result.value, len(rows))
+            found = torch.nonzero(winner >= 0).flatten()
+            self._keep(rows[found], points[winner[found]], result.value[winner[found]], number)
+        return Answer(_spread(result.value, asked, count), _spread(result.gradient, asked, count))
 
     def _answer_clean(self, rows: Tensor, standing: Tensor) -> Answer:
         """The gradient at the clean sequences, which every attack and budget asks for, computed once per record."""

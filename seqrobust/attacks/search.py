@@ -19,9 +19,13 @@ from seqrobust.threats import BoundThreat
 
 
 class AskGradient(NamedTuple):
-    """The objective and its gradient at one point per record: tokens (n, L), or relaxed one-hot (n, K, L)."""
+    """The objective and its gradient at points: tokens (M, L), or relaxed one-hot (M, K, L).
+
+    ``owner`` (M,) int64 names the record of each point; None for one point per record, in their order.
+    """
 
     points: Tensor
+    owner: Tensor | None = None
 
 
 class AskScores(NamedTuple):
@@ -31,10 +35,14 @@ class AskScores(NamedTuple):
 
 
 class AskNeighbours(NamedTuple):
-    """The objective at M edited sequences of base tokens (n, L)."""
+    """The objective at M edited sequences of base tokens (B, L), whose rows ``edits.record`` numbers.
+
+    ``owner`` (B,) int64 names the record of each base; None for one base per record, in their order.
+    """
 
     base: Tensor
     edits: Edits
+    owner: Tensor | None = None
 
 
 class AskSequences(NamedTuple):
@@ -55,7 +63,7 @@ class AskDecisions(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Objective values (n,), or (M,) where M sequences were asked for; and gradients (n, K, L) where those were."""
+    """Objective values (n,), or (M,) where M sequences were asked for; and gradients of that many, where asked for."""
 
     value: Tensor
     gradient: Tensor | None = None
