@@ -1,34 +1,28 @@
 """Attacks: searches of a threat for a goal, run by one driver."""
 
+from seqrobust.attacks.beam import Beam
 from seqrobust.attacks.discrete_pgd import DiscretePGD
 from seqrobust.attacks.driver import run_shard
+from seqrobust.attacks.exchange import Exchange
+from seqrobust.attacks.exhaustive import Exhaustive
 from seqrobust.attacks.frank_wolfe import FrankWolfe
 from seqrobust.attacks.goals import Goal, Shift, Targeted, Untargeted, predictions, true_margin
 from seqrobust.attacks.greedy import Greedy
 from seqrobust.attacks.one_step import OneStep
+from seqrobust.attacks.presets import ATTACKS, DEFAULT_ATTACKS, PRESETS, attacks_named
 from seqrobust.attacks.problem import Problem, ShardRun
 from seqrobust.attacks.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.search import Attack
 
-_KNOWN: tuple[Attack, ...] = (
-    RandomSubstitutions(),
-    OneStep(),
-    DiscretePGD(),
-    FrankWolfe(),
-    Greedy(),
-    Greedy(name="greedy_all", top=None),
-)
-ATTACKS: dict[str, Attack] = {attack.name: attack for attack in _KNOWN}
-"""Every attack at its default settings, by the name the command line knows."""
-
-DEFAULT_ATTACKS = ("one_step", "discrete_pgd", "greedy", "frank_wolfe")
-"""Cheap to expensive; each sees only the records that still stand."""
-
 __all__ = [
     "ATTACKS",
     "DEFAULT_ATTACKS",
+    "PRESETS",
     "Attack",
+    "Beam",
     "DiscretePGD",
+    "Exchange",
+    "Exhaustive",
     "FrankWolfe",
     "Goal",
     "Greedy",
@@ -39,6 +33,7 @@ __all__ = [
     "Shift",
     "Targeted",
     "Untargeted",
+    "attacks_named",
     "predictions",
     "run_shard",
     "true_margin",

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from seqrobust.attacks.search import Access, AskGradient, AskScores, Search, View, gradient_of
+from seqrobust.attacks.search import Access, AskGradient, AskSequences, Search, View, gradient_of
+from seqrobust.attacks.ways import lanes_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,21 +23,28 @@ class DiscretePGD:
         steps: gradients per start.
         restarts: random starts after the first.
         momentum: share of the running sum kept at each step.
+        ways: ways to the goal (rival classes, say) that are climbed each by itself, those that lead at first.
     """
 
     steps: int = 10
     restarts: int = 0
+    ways: int = 4
     momentum: float = 1.0
     name: str = "discrete_pgd"
     access: Access = "gradients"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""
-        threat = view.threat
+        lanes = lanes_of(view, self.ways)
+        threat = view.threat.take(lanes.owner)
+        columns = threat.tokens.shape[1] + 1
         for start in range(self.restarts + 1):
-            tokens = threat.sample(view.uniforms(threat.tokens.shape[1] + 1), full=True) if start else threat.tokens
-            total = torch.zeros(threat.permitted.shape, device=threat.tokens.device)
+            tokens = threat.tokens
+            if start:
+                tokens = threat.sample(view.uniforms(columns)[lanes.owner], full=True)
+            total = torch.zeros(threat.permitted.shape, device=tokens.device)
             for _ in range(self.steps):
-                total = self.momentum * total + gradient_of((yield AskGradient(tokens)))
+                gradient = gradient_of((yield AskGradient(tokens, lanes.owner, lanes.way)))
+                total = self.momentum * total + gradient
                 tokens = threat.best_response(total).tokens
-            yield AskScores(tokens)
+            yield AskSequences(lanes.owner, tokens)

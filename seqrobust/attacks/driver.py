@@ -37,6 +37,9 @@ from seqrobust.neighbours import NeighbourScores, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
 
+_LOOKED_AT = 4096
+"""Sequences whose membership is looked at together."""
+
 
 def run_shard(
     problem: Problem,
@@ -141,6 +144,7 @@ class _Shard:
         view = View(
             threat=bound.take(rows),
             start=self.warm_tokens[rows],
+            ways=self.goal.ways(self.clean[rows], rows),
             best=lambda: Best(self.best_tokens[rows], self.best_value[rows]),
             encode=self.predictor.encode,
             uniforms=lambda columns: streams.uniforms(columns, self.device),
@@ -160,15 +164,17 @@ class _Shard:
 
     def _answer(self, question: Question, view: View, rows: Tensor, standing: Tensor, number: int) -> Answer:
         if isinstance(question, AskNeighbours):
-            return self._answer_neighbours(question, rows, standing, number)
+            return self._answer_neighbours(question, view, rows, standing, number)
         if isinstance(question, AskSequences | AskDecisions):
             return self._answer_sequences(question, view, rows, standing, number)
         if isinstance(question, AskScores):
             tokens = question.tokens[standing]
-            value = self.goal.objective(self.predictor.logits(tokens), rows[standing])
+            logits = self.predictor.logits(tokens)
+            value = self.goal.objective(logits, rows[standing])
             self.forwards[rows[standing]] += 1
-            self._keep(rows[standing], tokens, value, number)
-            return Answer(_spread(value, standing, len(rows)))
+            self._offer(view, rows, standing, value, lambda chosen: tokens[chosen], number)
+            ways = self.goal.ways(logits, rows[standing])
+            return Answer(_spread(value, standing, len(rows)), _spread(ways, standing, len(rows)))
         return self._answer_gradient(question, view, rows, standing, number)
 
     def _answer_sequences(
@@ -179,48 +185,60 @@ class _Shard:
         clean = view.threat.tokens
         most = int((tokens != clean[record]).sum(1).max().item()) if len(asked) else 0
         edits = differences(clean[record], tokens, most)._replace(record=record)
-        value = self.goal.objective(self.scores.logits(clean, edits), rows[record])
+        logits = self.scores.logits(clean, edits)
+        value = self.goal.objective(logits, rows[record])
         self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
-        member = view.threat.take(record).contains(tokens)
-        winner = best_candidates(record, value.masked_fill(~member, -torch.inf), len(rows))
-        found = torch.nonzero(winner >= 0).flatten()
-        self._keep(rows[found], tokens[winner[found]], value[winner[found]], number)
+        self._offer(view, rows, record, value, lambda chosen: tokens[chosen], number)
         if isinstance(question, AskDecisions):
-            return Answer(_spread(self.goal.reached(value).float(), asked, len(question.record)))
-        return Answer(_spread(value, asked, len(question.record), fill=-torch.inf))
+            reached = self.goal.reached(value).float()
+            return Answer(_spread(reached, asked, len(question.record)), reached.new_zeros(len(question.record), 0))
+        return self._scored(value, self.goal.ways(logits, rows[record]), asked, len(question.record))
 
-    def _answer_neighbours(self, question: AskNeighbours, rows: Tensor, standing: Tensor, number: int) -> Answer:
+    def _answer_neighbours(
+        self, question: AskNeighbours, view: View, rows: Tensor, standing: Tensor, number: int
+    ) -> Answer:
         owner = question.owner
         record = question.edits.record if owner is None else owner[question.edits.record]
         asked = _asked(record, standing, len(rows))
         edits, record = question.edits.take(asked), record[asked]
-        value = self.goal.objective(self.scores.logits(question.base, edits), rows[record])
+        logits = self.scores.logits(question.base, edits)
+        value = self.goal.objective(logits, rows[record])
         self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
-        winner = best_candidates(record, value, len(rows))
-        found = torch.nonzero(winner >= 0).flatten()
-        self._keep(rows[found], apply_edits(question.base, edits.take(winner[found])), value[winner[found]], number)
-        return Answer(_spread(value, asked, len(question.edits.record), fill=-torch.inf))
+        self._offer(view, rows, record, value, lambda chosen: apply_edits(question.base, edits.take(chosen)), number)
+        return self._scored(value, self.goal.ways(logits, rows[record]), asked, len(question.edits.record))
+
+    def _scored(self, value: Tensor, ways: Tensor, asked: Tensor, count: int) -> Answer:
+        return Answer(_spread(value, asked, count, fill=-torch.inf), _spread(ways, asked, count, fill=-torch.inf))
 
     def _answer_gradient(
         self, question: AskGradient, view: View, rows: Tensor, standing: Tensor, number: int
     ) -> Answer:
-        if question.points is view.threat.tokens:
+        if question.points is view.threat.tokens and question.way is None:
             return self._answer_clean(rows, standing)
         count = len(question.points)
         record = torch.arange(count, device=self.device) if question.owner is None else question.owner
         asked = _asked(record, standing, len(rows))
+        if not len(asked):
+            sizes = ((), view.ways.shape[1:], view.threat.permitted.shape[1:])
+            return Answer(*(torch.zeros(count, *size, device=self.device) for size in sizes))
         record, points = record[asked], question.points[asked]
         discrete = points.dtype == torch.uint8
         encoded = self.predictor.encode(points) if discrete else points
         lengths = self.predictor.lengths(view.threat.tokens[record])
         owner = rows[record]
-        result = self.predictor.gradient(encoded, lengths, lambda logits, i: self.goal.objective(logits, owner[i]))
+        way = None if question.way is None else question.way[asked]
+
+        def objective(logits: Tensor, i: Tensor) -> Tensor:
+            if way is None:
+                return self.goal.objective(logits, owner[i])
+            return self.goal.ways(logits, owner[i]).gather(1, way[i][:, None]).squeeze(1)
+
+        result = self.predictor.gradient(encoded, lengths, objective)
+        value, ways = self.goal.objective(result.logits, owner), self.goal.ways(result.logits, owner)
         self.gradients.scatter_add_(0, owner, torch.ones_like(owner))
         if discrete:
-            winner = best_candidates(record, result.value, len(rows))
-            found = torch.nonzero(winner >= 0).flatten()
-            self._keep(rows[found], points[winner[found]], result.value[winner[found]], number)
-        return Answer(_spread(result.value, asked, count), _spread(result.gradient, asked, count))
+            self._offer(view, rows, record, value, lambda chosen: points[chosen], number)
+        return Answer(*(_spread(part, asked, count) for part in (value, ways, result.gradient)))
 
     def _answer_clean(self, rows: Tensor, standing: Tensor) -> Answer:
         """The gradient at the clean sequences, which every attack and budget asks for, computed once per record."""
@@ -236,7 +254,31 @@ class _Shard:
             self._clean_gradient[missing] = result.gradient
             self.gradients[missing] += 1
             self._has_gradient[missing] = True
-        return Answer(self._clean_value[rows], self._clean_gradient[rows])
+        return Answer(self._clean_value[rows], self.goal.ways(self.clean[rows], rows), self._clean_gradient[rows])
+
+    def _offer(
+        self,
+        view: View,
+        rows: Tensor,
+        record: Tensor,
+        value: Tensor,
+        tokens: Callable[[Tensor], Tensor],
+        number: int,
+    ) -> None:
+        """Keep the best of M scored sequences of each record; ``tokens`` gives those of chosen numbers.
+
+        A search may look beyond its threat, but nothing from there is kept.
+        """
+        winner = best_candidates(record, value, len(rows))
+        found = torch.nonzero(winner >= 0).flatten()
+        best = tokens(winner[found])
+        if not bool(view.threat.take(found).contains(best).all()):
+            pieces = torch.split(torch.arange(len(record), device=self.device), _LOOKED_AT)
+            member = torch.cat([view.threat.take(record[piece]).contains(tokens(piece)) for piece in pieces])
+            winner = best_candidates(record, value.masked_fill(~member, -torch.inf), len(rows))
+            found = torch.nonzero(winner >= 0).flatten()
+            best = tokens(winner[found])
+        self._keep(rows[found], best, value[winner[found]], number)
 
     def _keep(self, rows: Tensor, tokens: Tensor, value: Tensor, number: int) -> None:
         # A gain within rounding is none: it would be paid for with edits that do nothing.

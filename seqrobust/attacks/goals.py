@@ -29,6 +29,13 @@ class BoundGoal(Protocol):
     def objective(self, logits: Tensor, rows: Tensor) -> Tensor:
         """(M,) values of (M, outputs) logits that belong to records ``rows`` (M,)."""
 
+    def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """(M, W) values of the ways to the goal (rival classes, say), whose largest is the objective.
+
+        Minus infinity for a way that a record has not. A search that climbs towards each rival by itself is not held
+        back where the nearest rival at first is not the one that can be reached (Croce & Hein 2020).
+        """
+
     def reached(self, objective: Tensor) -> Tensor:
         """(M,) bool from (M,) objective values: what a search goes by."""
 
@@ -91,6 +98,16 @@ class _Margin:
     def objective(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.sign * true_margin(self.task, logits, self.reference[rows])
 
+    def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
+        targets = self.reference[rows]
+        if self.sign > 0:
+            return self.objective(logits, rows)[:, None]
+        if self.task == "multilabel":
+            return logits * (1 - 2 * targets)
+        scores = class_logits(self.task, logits)
+        own = torch.nn.functional.one_hot(targets, scores.shape[1]).bool()
+        return (scores - scores[own][:, None]).masked_fill(own, -torch.inf)
+
     def reached(self, objective: Tensor) -> Tensor:
         return objective > 0
 
@@ -110,6 +127,9 @@ class _OneLabel:
 
     def objective(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.sign[rows] * logits[:, self.label]
+
+    def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return self.objective(logits, rows)[:, None]
 
     def reached(self, objective: Tensor) -> Tensor:
         return objective > 0
@@ -131,6 +151,9 @@ class _Shift:
 
     def objective(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.sign * (logits[:, self.output] - self.clean[rows])
+
+    def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return self.objective(logits, rows)[:, None]
 
     def reached(self, objective: Tensor) -> Tensor:
         return objective >= self.delta

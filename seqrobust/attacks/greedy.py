@@ -63,9 +63,16 @@ def ranked_edits(gradient: Tensor, tokens: Tensor, moves: Tensor, top: int) -> E
 
     Ties go to the earlier position, then the earlier letter.
     """
+    now = gradient.gather(1, tokens.long().clamp(max=moves.shape[1] - 1)[:, None])
+    return top_edits(gradient - now, moves, top)
+
+
+def top_edits(estimate: Tensor, moves: Tensor, top: int | None) -> Edits:
+    """As :func:`ranked_edits`, from an (n, K, L) ``estimate`` of each edit's gain; all edits where ``top`` is None."""
+    if top is None:
+        return all_edits(moves)
     letters = moves.shape[1]
-    now = gradient.gather(1, tokens.long().clamp(max=letters - 1)[:, None])
-    gain = (gradient - now).masked_fill(~moves, -torch.inf).transpose(1, 2).flatten(1)
+    gain = estimate.masked_fill(~moves, -torch.inf).transpose(1, 2).flatten(1)
     ordered, order = gain.sort(dim=1, descending=True, stable=True)
     ordered, order = ordered[:, :top], order[:, :top]
     record, rank = torch.nonzero(ordered > -torch.inf, as_tuple=True)

@@ -21,11 +21,13 @@ from seqrobust.threats import BoundThreat
 class AskGradient(NamedTuple):
     """The objective and its gradient at points: tokens (M, L), or relaxed one-hot (M, K, L).
 
-    ``owner`` (M,) int64 names the record of each point; None for one point per record, in their order.
+    ``owner`` (M,) int64 names the record of each point; None for one point per record, in their order. ``way`` (M,)
+    int64 asks for the gradient of one way to the goal (a rival class, say) rather than of the objective.
     """
 
     points: Tensor
     owner: Tensor | None = None
+    way: Tensor | None = None
 
 
 class AskScores(NamedTuple):
@@ -63,14 +65,21 @@ class AskDecisions(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Objective values (n,), or (M,) where M sequences were asked for; and gradients of that many, where asked for."""
+    """What came of a question about M sequences, or n where there was one per record.
+
+    Attributes:
+        value: (M,) objectives; 1 or 0 for decisions.
+        ways: (M, W) values of every way to the goal, whose largest is the objective; empty for decisions.
+        gradient: (M, K, L) where it was asked for.
+    """
 
     value: Tensor
+    ways: Tensor
     gradient: Tensor | None = None
 
 
 class Best(NamedTuple):
-    """The best members found so far: tokens (n, L), and the objective there (n,)."""
+    """The best members found so far: tokens (n, L) and the objective there (n,)."""
 
     tokens: Tensor
     value: Tensor
@@ -90,6 +99,7 @@ class View:
         threat: their sets; ``threat.tokens`` are the clean sequences.
         start: (n, L) best members found so far at smaller budgets, the clean sequences at first.
         best: the best members found so far, by any attack at this budget or a smaller one.
+        ways: (n, W) values of the ways to the goal at the clean sequences; see :class:`Answer`.
         encode: tokens (n, L) to the model's one-hot input (n, K, L).
         uniforms: given a number of columns, (n, columns) float64 in [0, 1) from each record's own stream.
     """
@@ -97,6 +107,7 @@ class View:
     threat: BoundThreat
     start: Tensor
     best: Callable[[], Best]
+    ways: Tensor
     encode: Callable[[Tensor], Tensor]
     uniforms: Callable[[int], Tensor]
 

@@ -51,15 +51,15 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
 
     Raises InputError for a model, file, threat or goal that cannot be used, before anything is written.
     """
-    predictor, sequences, targets = _prepared(call, progress)
-    settings = _resolved_names(call.settings, sequences)
+    predictor, sequences, targets = prepared(call, progress)
+    settings = resolved_names(call.settings, sequences)
     problem = attack_problem(predictor, sequences, targets, settings, seed=call.seed)
     folder = RunFolder(
         call.out,
         command=call.command,
         config=asdict(call) | {"settings": asdict(settings)},
         inputs=[*call.model.files, *call.data.files, *letter_tables(settings.allow)],
-        fingerprint=_fingerprint(call, settings),
+        fingerprint=fingerprint(call, settings),
         resume=call.resume,
         overwrite=call.overwrite,
     )
@@ -89,7 +89,11 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
     return outcome
 
 
-def _prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, SequenceSet, Targets | None]:
+def prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, SequenceSet, Targets | None]:
+    """The model, tried on the records; the records; and their targets, None where they have none.
+
+    Raises InputError for a model or file that cannot be used.
+    """
     inputs = open_inputs(
         call.model, call.data, progress, device=call.device, batch_size=call.batch_size, deed="attacked"
     )
@@ -109,7 +113,7 @@ def _targets(predictor: Predictor, sequences: SequenceSet, progress: Progress) -
     return encode_targets(sequences.targets, predictor.task, predictor.labels)
 
 
-def _resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackSettings:
+def resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackSettings:
     """Region names split at commas, unless a name holds them itself."""
     known = set(sequences.regions.names)
     return AttackSettings(
@@ -121,5 +125,6 @@ def _resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackS
     )
 
 
-def _fingerprint(call: AttackCommand, settings: AttackSettings) -> dict[str, Any]:
+def fingerprint(call: AttackCommand, settings: AttackSettings) -> dict[str, Any]:
+    """What of a call decides its results."""
     return {**input_fingerprint(call.model, call.data), "seed": call.seed, **settings_fingerprint(settings)}

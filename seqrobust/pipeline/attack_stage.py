@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,14 @@ import torch
 
 from seqrobust.analysis import attack_metrics, results_table
 from seqrobust.attacks import (
-    ATTACKS,
     DEFAULT_ATTACKS,
+    Attack,
     Goal,
     Problem,
     Shift,
     Targeted,
     Untargeted,
+    attacks_named,
     predictions,
     run_shard,
 )
@@ -44,7 +45,7 @@ class AttackSettings:
         budget: ``3``, ``1..5``, ``1,2,8`` or ``2%``.
         protect, only: region names; see :class:`~seqrobust.threats.SubstitutionThreat`.
         allow: rule for permitted letters.
-        attacks: names, tried in this order on the records that still stand.
+        attacks: names of attacks or presets, tried in this order on the records that still stand.
         goal: ``auto`` is ``untargeted``, or ``up`` for regression.
         target_label: the class (or, for multilabel, the label) a targeted attack wants.
         delta: the shift that counts as success; by default one standard deviation of the targets.
@@ -66,10 +67,7 @@ class AttackSettings:
     random_draws: int = 10
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.attacks if name not in ATTACKS]
-        if unknown or not self.attacks:
-            found = ", ".join(unknown) or "none"
-            raise ConfigError("unknown attack", expected=", ".join(ATTACKS), found=found, where="attacks")
+        attacks_named(self.attacks)
         if self.delta is not None and not self.delta > 0:
             raise ConfigError("a shift is positive; its direction is the goal", found=str(self.delta), where="delta")
         if self.random_draws < 1:
@@ -203,7 +201,9 @@ def run_attack(
     """
     predictor = problem.predictor
     scores = NeighbourScores(predictor, memory=memory)
-    results = _run_shards(problem, settings, folder, progress, scores)
+    attacks = attacks_named(settings.attacks)
+    progress.start("attack", len(problem.sequences))
+    results = run_shards(problem, attacks, lambda shard: folder.parts / f"part-{shard:05d}.parquet", progress, scores)
     for notice in scores.notices:
         progress.say(notice)
     predictor.notices += scores.notices
@@ -211,7 +211,7 @@ def run_attack(
         "task": predictor.task,
         "goal": problem.goal.describe(predictor.labels or ()),
         "threat": problem.threat.describe(),
-        "attacks": list(settings.attacks),
+        "attacks": [attack.name for attack in attacks_named(settings.attacks)],
         "random_draws": settings.random_draws,
         **attack_metrics(results, predictor.task, labelled=problem.targets is not None),
     }
@@ -222,23 +222,36 @@ def run_attack(
     return AttackOutcome(results=results, metrics=metrics, sequences=problem.sequences)
 
 
-def _run_shards(
-    problem: Problem, settings: AttackSettings, folder: RunFolder, progress: Progress, scores: NeighbourScores
+def run_shards(
+    problem: Problem,
+    attacks: Sequence[Attack],
+    part_of: Callable[[int], Path],
+    progress: Progress,
+    scores: NeighbourScores,
+    *,
+    before: int = 0,
 ) -> pd.DataFrame:
-    attacks = [ATTACKS[name] for name in settings.attacks]
-    shards = problem.shards()
-    progress.start("attack", len(problem.sequences))
+    """The results of those attacks, shard by shard; a shard whose file is there already is read instead.
+
+    Args:
+        problem: what is attacked.
+        attacks: tried in this order at each budget.
+        part_of: the file of a shard.
+        progress: a stage has been started; told of records done, ``before`` those of this call.
+        scores: answers for neighbours.
+    """
     tables = []
     with problem.predictor.attached():
-        for number, records in enumerate(shards):
-            part = folder.parts / f"part-{number:05d}.parquet"
+        for number, records in enumerate(problem.shards()):
+            part = part_of(number)
             if not part.exists():
-                advance = partial(_advance, progress, int(records[0]), len(records))
+                advance = partial(_advance, progress, before + int(records[0]), len(records))
                 run = run_shard(problem, attacks, records, advance, scores=scores.renewed())
                 with replacing(part) as temporary:
-                    results_table(problem, records, run, settings.attacks).to_parquet(temporary, index=False)
+                    table = results_table(problem, records, run, [attack.name for attack in attacks])
+                    table.to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
-            progress.advance(int(records[-1]) + 1)
+            progress.advance(before + int(records[-1]) + 1)
     return pd.concat(tables, ignore_index=True)
 
 

@@ -1,0 +1,76 @@
+"""The attacks by name, and presets: cascades from cheap to dear, of which each sees only the records that still stand.
+
+What is in them was chosen by measurement; see ``benchmarks/attack_frontier.md``. Three things decided. Gradients are
+cheap and mostly right, so they go first. Each rival class is climbed towards by itself, for the nearest at first is
+often not the one that can be reached. And where the gradient ranks edits wrongly, nothing but exact scores of all
+single edits helps; those are cheap as neighbour scores, but not as cheap as a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqrobust.attacks.beam import Beam
+from seqrobust.attacks.discrete_pgd import DiscretePGD
+from seqrobust.attacks.exchange import Exchange
+from seqrobust.attacks.exhaustive import Exhaustive
+from seqrobust.attacks.frank_wolfe import FrankWolfe
+from seqrobust.attacks.greedy import Greedy
+from seqrobust.attacks.one_step import OneStep
+from seqrobust.attacks.random_substitutions import RandomSubstitutions
+from seqrobust.attacks.search import Attack
+from seqrobust.errors import ConfigError
+
+_EXCHANGE = Exchange()
+_SCAN = Exchange(name="exchange_scan", scan=True, top=16)
+_KICKS = Exchange(name="exchange_kicks", top=16, kicks=20)
+_BEAM_ALL = Beam(name="beam_all", top=None)
+_EXCHANGE_ALL = Exchange(name="exchange_all", top=None, kicks=3)
+_QUICK = (OneStep(), DiscretePGD(name="discrete_pgd_5", steps=5))
+_STANDARD = (*_QUICK, _EXCHANGE, _SCAN)
+
+PRESETS: dict[str, tuple[Attack, ...]] = {
+    "auto": _STANDARD,
+    "quick": _QUICK,
+    "standard": _STANDARD,
+    "thorough": (*_STANDARD, _KICKS, _BEAM_ALL, _EXCHANGE_ALL, Exhaustive()),
+}
+"""Cascades by name."""
+
+_SINGLE: tuple[Attack, ...] = (
+    RandomSubstitutions(),
+    OneStep(),
+    DiscretePGD(),
+    FrankWolfe(),
+    Greedy(),
+    Greedy(name="greedy_all", top=None),
+    Beam(),
+    _BEAM_ALL,
+    _EXCHANGE,
+    _SCAN,
+    _KICKS,
+    _EXCHANGE_ALL,
+    Exhaustive(),
+)
+ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_QUICK)}
+"""Every attack at its default settings, by the name the command line knows."""
+
+DEFAULT_ATTACKS = ("auto",)
+"""What is run where nothing is said."""
+
+
+def attacks_named(names: Sequence[str]) -> tuple[Attack, ...]:
+    """The attacks of those names, presets written out, none twice.
+
+    Raises ConfigError for a name that is neither an attack nor a preset, or where there is none.
+    """
+    unknown = [name for name in names if name not in ATTACKS and name not in PRESETS]
+    if unknown or not names:
+        raise ConfigError(
+            "unknown attack",
+            expected=f"a preset ({', '.join(PRESETS)}) or any of {', '.join(ATTACKS)}",
+            found=", ".join(unknown) or "none",
+            where="attacks",
+        )
+    found = [attack for name in names for attack in PRESETS.get(name) or (ATTACKS[name],)]
+    return tuple({attack.name: attack for attack in found}.values())
