@@ -11,7 +11,9 @@ from seqrobust import __version__
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.attack import attack
+from seqrobust_cli.compare import compare
 from seqrobust_cli.data import app as data_app
+from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
 from seqrobust_cli.ism import ism
 from seqrobust_cli.run import run
@@ -28,6 +30,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(train)
 app.command()(attack)
+app.command()(evaluate)
+app.command()(compare)
 app.command()(ism)
 app.command()(init)
 data_app.command()(simulate)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from seqrobust.pipeline.model_stage import ModelSource
     from seqrobust.sequences import Task
     from seqrobust.sequences.readers import Columns
 
@@ -42,6 +43,67 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start anew in a fo
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, such as training.epochs=5."),
+]
+
+_THREAT, _GOAL, _MODEL, _DATA = "Threat", "Goal and search", "Model", "Data"
+
+Data = Annotated[
+    Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=_DATA)
+]
+BudgetOption = Annotated[
+    str, typer.Option("--budget", help="Substitutions: 3, 1..5, or 2% of the editable.", rich_help_panel=_THREAT)
+]
+Protect = Annotated[
+    list[str] | None,
+    typer.Option("--protect", metavar="NAME[,NAME]", help="Regions that may not change.", rich_help_panel=_THREAT),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME[,NAME]", help="Regions that alone may change.", rich_help_panel=_THREAT),
+]
+PatternOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pattern",
+        metavar="NAME=PATTERN",
+        help="Make a region of every match, such as zinc=H-E-x(2)-H.",
+        rich_help_panel=_THREAT,
+    ),
+]
+Allow = Annotated[
+    str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
+]
+GoalOption = Annotated[
+    str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=_GOAL)
+]
+TargetLabel = Annotated[
+    str | None, typer.Option("--target-label", help="The class a targeted attack wants.", rich_help_panel=_GOAL)
+]
+Delta = Annotated[
+    float | None, typer.Option("--delta", help="Shift of a regression that counts as success.", rich_help_panel=_GOAL)
+]
+OutputName = Annotated[
+    str | None, typer.Option("--output", help="Which regression value is shifted.", rich_help_panel=_GOAL)
+]
+RandomDraws = Annotated[
+    int, typer.Option("--random-draws", min=1, help="Random controls per budget.", rich_help_panel=_GOAL)
+]
+Labels = Annotated[
+    str | None, typer.Option("--labels", metavar="NAME,...", help="Names of the outputs.", rich_help_panel=_MODEL)
+]
+Outputs = Annotated[str, typer.Option("--outputs", help="auto, logits or probabilities.", rich_help_panel=_MODEL)]
+UnknownOption = Annotated[
+    str | None, typer.Option("--unknown", help="Unknown letters as zeros or uniform.", rich_help_panel=_MODEL)
+]
+InputLength = Annotated[
+    int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
+]
+Split = Annotated[str | None, typer.Option("--split", help="Use only this split of the file.", rich_help_panel=_DATA)]
+MaxLength = Annotated[
+    int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=_DATA)
+]
+MaxRecords = Annotated[
+    int | None, typer.Option("--max-records", min=1, help="A random sample of records.", rich_help_panel=_DATA)
 ]
 
 
@@ -102,3 +164,35 @@ def patterns_of(options: list[str]) -> dict[str, str]:
 
 def names_of(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def named_models(models: list[str], weights: list[str], said: dict[str, Any]) -> tuple[tuple[str, ModelSource], ...]:
+    """Models from ``NAME=MODEL``; one without a name is called after its factory, its file, or the file's folder.
+
+    Args:
+        models: checkpoints and factories.
+        weights: ``NAME=FILE`` for factories.
+        said: what else the user says about all of them.
+
+    Raises ConfigError for weights of no model.
+    """
+    from seqrobust.errors import ConfigError
+    from seqrobust.pipeline.model_stage import ModelSource
+
+    files = {name: Path(file) for name, _, file in (text.partition("=") for text in weights)}
+    found = []
+    for text in models:
+        name, _, model = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+        called = name or _called(model)
+        found.append((called, ModelSource(model=model, weights=files.pop(called, None), **said)))
+    if files:
+        names = ", ".join(name for name, _ in found)
+        raise ConfigError("weights for no model", expected=names, found=", ".join(files), where="--weights")
+    return tuple(found)
+
+
+def _called(model: str) -> str:
+    path = Path(model)
+    if not path.exists() and ":" in model:
+        return model.rpartition(":")[2]
+    return path.parent.name if path.name == "model.ckpt" and path.parent.name else path.stem

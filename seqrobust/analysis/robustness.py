@@ -38,7 +38,7 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     elif task != "regression":
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
     elif labelled:
-        head |= {f"clean_{name}": value for name, value in _fit(first["target"], first["clean_prediction"]).items()}
+        head |= {f"clean_{name}": value for name, value in fit(first["target"], first["clean_prediction"]).items()}
     budgets = [_budget(key, rows, task, labelled=labelled) for key, rows in groups]
     return head | {"budgets": budgets}
 
@@ -63,7 +63,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}
         entry["random_mean_shift"] = float((attacked["random_score"] - attacked["clean_score"]).mean())
         entry["mean_edits"] = float(attacked["n_edits"].mean())
-        return entry | (_fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
+        return entry | (fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
     # Of several labels the attacked one alone has to be right at first, and a wrong answer may by chance be put right.
     right = (rows["clean_prediction"] == rows["target"]) & (rows["adversarial_prediction"] == rows["target"])
     robust = right & ~rows["success"].fillna(value=False).astype(bool)
@@ -80,7 +80,7 @@ def _mean_interval(values: pd.Series) -> list[float] | None:
     return [float(values.mean()) - half, float(values.mean()) + half]
 
 
-def _fit(target: pd.Series, prediction: pd.Series) -> dict[str, float | None]:
+def fit(target: pd.Series, prediction: pd.Series) -> dict[str, float | None]:
     """Mean squared error, share of variance explained, and Spearman's rank correlation."""
     truth, guess = target.to_numpy(np.float64), prediction.to_numpy(np.float64)
     error, spread = float(((truth - guess) ** 2).mean()), float(truth.var())

@@ -15,7 +15,9 @@ from seqrobust.errors import ConfigError
 
 Run = Callable[..., int]
 
-COMMANDS = ["run", "train", "attack", "ism", "init", "data describe", "data check", "data simulate"]
+COMMANDS = [
+    "run", "train", "attack", "evaluate", "compare", "ism", "init", "data describe", "data check", "data simulate",
+]  # fmt: skip
 
 
 def command(path: str) -> click.Command:

@@ -46,6 +46,7 @@ def render_report(report: ReportInput) -> str:
         tiles=tiles(report.attack) if report.attack else [],
         curve=_curve(report),
         budgets=budget_table(report.attack) if report.attack and budgets_of(report.attack) else None,
+        sections=report.sections,
         examples=examples(report),
         where=where_pictures(report),
         training=training_section(report),

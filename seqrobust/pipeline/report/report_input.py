@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqrobust.pipeline.report.sections import Section
 from seqrobust.sequences import SequenceSet, Task
 
 
@@ -31,6 +32,7 @@ class ReportInput:
         protect, only: names (or patterns) of regions the adversary may not, or may only, touch.
         letter_rule: which switches of letters were allowed, as the user gave it.
         manifest: ``manifest.json`` of the run; ``command``, ``config`` and ``started`` are shown on their own.
+        sections: what a command has to say beside all that, shown after the budget curve.
     """
 
     title: str
@@ -47,3 +49,4 @@ class ReportInput:
     only: tuple[str, ...] = ()
     letter_rule: str = "any"
     manifest: Mapping[str, Any] | None = None
+    sections: tuple[Section, ...] = ()

@@ -1,0 +1,156 @@
+"""What an evaluation may be quoted for, and what not, with the reason.
+
+An attack that succeeds proves something; one that fails proves nothing by itself. So the worst case found is always an
+upper bound of robustness, and anything beyond that has to be earned: by enough records, several attacks of different
+kinds, a control, gradients that are not masked, and effort beyond which nothing more is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from seqrobust.attacks import ATTACKS
+from seqrobust.attacks.search import Access
+
+Standing: TypeAlias = Literal["supported", "refused"]
+
+FEWEST_RECORDS = 100
+"""Attacked records below which no share is called an estimate of robustness: its interval is 20 points wide."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One method of an evaluation: its name, its attacks' names, and the most that any of them sees of the model."""
+
+    name: str
+    attacks: tuple[str, ...]
+    access: Access
+
+    @property
+    def by_gradients(self) -> bool:
+        """Whether it goes by gradients alone, and so is blind where they are.
+
+        An attack that scores every single edit first (``scan``) sees what gradients hide, though it uses those too.
+        """
+        known = [ATTACKS[name] for name in self.attacks]
+        blind = all(attack.access == "gradients" and not getattr(attack, "scan", False) for attack in known)
+        return blind and self.access == "gradients"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it draws at random and searches for nothing."""
+        return self.attacks == ("random",)
+
+
+def claims(
+    metrics: Mapping[str, Any], methods: Sequence[Method], *, probabilities: bool, confined: bool
+) -> list[dict[str, Any]]:
+    """Claims, each ``{claim, standing, reasons}``.
+
+    Args:
+        metrics: of an evaluation, with ``masking``.
+        methods: those that ran.
+        probabilities: whether the model's outputs had to be turned back to logits.
+        confined: whether regions were protected, or alone open to edits.
+    """
+    doubts = _doubts(metrics, methods, probabilities=probabilities)
+    last = metrics["budgets"][-1]
+    made = [_upper_bound(metrics, last), _fewest(metrics)]
+    made.append(_claim(f"that bound at {last['budget']} is near the truth, as far as attacks can tell", doubts))
+    made.append(_against_chance(last))
+    if metrics.get("commonest_class"):
+        made.append(_more_than_constant(metrics))
+    free = "nothing was protected, and letters that make the label true may have been edited: report a run with "
+    free += "--protect or --only beside this one"
+    made.append(_claim("outside the protected regions, edits should leave the true label", [] if confined else [free]))
+    made.append(
+        _claim("no adversary can do better (a guarantee)", ["an attack cannot show that: use seqrobust certify"])
+    )
+    return made
+
+
+def _claim(text: str, reasons: Sequence[str]) -> dict[str, Any]:
+    standing: Standing = "refused" if reasons else "supported"
+    return {"claim": text, "standing": standing, "reasons": list(reasons)}
+
+
+def _upper_bound(metrics: Mapping[str, Any], last: Mapping[str, Any]) -> dict[str, Any]:
+    if not metrics["n"]:
+        return _claim("an upper bound of robust accuracy", ["there is no record"])
+    if last.get("robust_accuracy") is None:
+        rate = last["attack_success_rate"]
+        text = f"the shift asked for is reached on at least {rate:.1%} of these records within {last['budget']}"
+        return _claim(text, [])
+    low, high = last["robust_accuracy_ci"]
+    what = "robust accuracy" if metrics.get("clean_accuracy") is not None else "the share of predictions kept"
+    text = f"{what} at {last['budget']} is at most {last['robust_accuracy']:.1%} on these records"
+    return _claim(text + f" (95 % interval {low:.1%} to {high:.1%}, n = {metrics['n']})", [])
+
+
+def _fewest(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    edits = metrics["minimal_edits"]
+    if edits["median"] is not None:
+        many = f"{edits['median']} substitution" + ("" if edits["median"] == 1 else "s")
+        return _claim(f"half of the attacked records need at most {many}", _few(metrics))
+    reasons = [f"{edits['censored']} of {edits['n']} attacked records were not broken within the largest budget"]
+    return _claim("a median number of substitutions that break a record", reasons)
+
+
+def _few(metrics: Mapping[str, Any]) -> list[str]:
+    n = int(metrics.get("attacked") or 0)
+    return [f"too few records: {n} attacked, {FEWEST_RECORDS} wanted"] if n < FEWEST_RECORDS else []
+
+
+def _more_than_constant(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """A model that always says the same cannot be attacked, and is of no use."""
+    share, low = metrics["commonest_class"]["share"], metrics["clean_accuracy_ci"][0]
+    reason = f"that alone is right on {share:.1%} of these records, and the model's accuracy is not clearly higher"
+    text = f"the model does more than answer {metrics['commonest_class']['label']} to everything"
+    return _claim(text, [] if low > share else [reason])
+
+
+def _against_chance(last: Mapping[str, Any]) -> dict[str, Any]:
+    text = f"directed edits do more than as many random ones at {last['budget']}"
+    if ways := [(sign, last[way]) for way, sign in (("up", 1), ("down", -1)) if way in last]:
+        farther = [
+            row["mean_shift_ci"] is not None
+            and min(sign * end for end in row["mean_shift_ci"]) > sign * row["random_mean_shift"]
+            for sign, row in ways
+        ]
+        return _claim(text, [] if all(farther) else ["the mean shift is not clearly larger than a random one"])
+    found, drawn = last.get("attack_success_rate_ci"), last.get("random_success_rate_ci")
+    if not found or not drawn:
+        return _claim(text, ["nothing was attacked, or no random control was drawn"])
+    return _claim(text, [] if found[0] > drawn[1] else ["the intervals of the two success rates overlap"])
+
+
+def _doubts(metrics: Mapping[str, Any], methods: Sequence[Method], *, probabilities: bool) -> list[str]:
+    """Why a high robust accuracy should not be believed."""
+    reasons = _few(metrics)
+    searching = [method for method in methods if not method.is_random]
+    blind = [method for method in searching if method.access != "gradients"]
+    seeing = [method for method in searching if method.access == "gradients" and method.attacks != ("one_step",)]
+    if len(searching) < 2:
+        reasons.append("only one attack was tried: " + (searching[0].name if searching else "random edits"))
+    if not seeing:
+        reasons.append("no attack that follows gradients for more than one step ran")
+    if not blind:
+        reasons.append("no black-box attack ran, so gradients that mislead would go unnoticed")
+    if metrics["budgets"][-1].get("random_success_rate") is None:
+        reasons.append("there is no random control")
+    masking = metrics["masking"]
+    if masking["verdict"] != "none":
+        signs = [item["check"] for item in masking["evidence"] if item["verdict"] != "none"]
+        reasons.append(f"gradients are {_verb(masking['verdict'])}: {', '.join(signs)}")
+    effort = next((item for item in masking["evidence"] if item["check"] == "convergence"), None)
+    if effort is None or not effort["values"].get("converged"):
+        reasons.append("it was not shown that more steps or restarts find no more")
+    if probabilities:
+        reasons.append("the model gives probabilities instead of logits, which rounding may hide behind")
+    return reasons
+
+
+def _verb(verdict: str) -> str:
+    return "masked" if verdict == "masked" else "suspected of being masked"

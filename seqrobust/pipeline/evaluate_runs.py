@@ -1,0 +1,154 @@
+"""The runs of an evaluation: every method alone on all records, each finished shard kept in the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.analysis.claims import Method
+from seqrobust.attacks import Problem, attacks_named
+from seqrobust.errors import ModelError
+from seqrobust.models.predictor import Predictor
+from seqrobust.neighbours import NeighbourScores
+from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
+from seqrobust.pipeline.evaluate_settings import EvaluateSettings
+from seqrobust.pipeline.evaluate_transfer import Surrogate, transfer_shards
+from seqrobust.pipeline.progress import Progress
+from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.threats import switch_costs
+
+RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"
+"""Finished shards of an evaluation, and no file of the user's own."""
+
+
+def evaluation_problems(
+    predictor: Predictor, sequences: SequenceSet, targets: Targets | None, settings: AttackSettings, *, seed: int
+) -> dict[str, Problem]:
+    """The problem by direction: a regression goes ``up`` and ``down`` unless the goal says which; else there is one,
+    without a name. Raises InputError as :func:`~seqrobust.pipeline.attack_stage.attack_problem` does.
+    """
+    if predictor.task != "regression":
+        return {"": attack_problem(predictor, sequences, targets, settings, seed=seed)}
+    if settings.goal != "auto":
+        return {settings.goal: attack_problem(predictor, sequences, targets, settings, seed=seed)}
+    up, down = (replace(settings, goal="up"), replace(settings, goal="down"))
+    return {
+        "up": attack_problem(predictor, sequences, targets, up, seed=seed),
+        "down": attack_problem(predictor, sequences, targets, down, seed=seed),
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MethodRuns:
+    """What is run, and where it is kept.
+
+    Attributes:
+        problems: by direction.
+        settings: name the methods.
+        surrogates: other models whose sequences are shown to this one, each a method of its own.
+        folder: keeps finished shards.
+        progress: hears of them.
+        scores: answers for neighbours.
+    """
+
+    problems: Mapping[str, Problem]
+    settings: EvaluateSettings
+    folder: RunFolder
+    progress: Progress
+    scores: NeighbourScores
+    surrogates: tuple[Surrogate, ...] = ()
+
+    @property
+    def methods(self) -> list[Method]:
+        """All that are tried."""
+        return [*self.settings.chosen, *(surrogate.method for surrogate in self.surrogates)]
+
+    def table(self) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Rows of all methods (see :class:`~seqrobust.analysis.evaluation.Grid`), and why those that failed did.
+
+        A method whose model gives it no gradient fails; raises that ModelError if no method is left.
+        """
+        methods = self.methods
+        count = len(next(iter(self.problems.values())).sequences)
+        self.progress.start("evaluate", count * len(self.problems) * (len(methods) + 1))
+        tables, number = [], 0
+        failed: dict[str, str] = {}
+        for direction, problem in self.problems.items():
+            # A run of no attack holds the random control, which is the same beside every method.
+            control = self._run(problem, (), number)
+            for method in methods:
+                number += 1
+                try:
+                    found = self._method(problem, direction, method, number)
+                except ModelError as error:
+                    failed[method.name] = _excuse(method, error, last=len(failed) + 1 == len(methods))
+                    self.progress.say(f"{method.name} is left out: {failed[method.name]}")
+                    continue
+                tables.append(_labelled(found, control, method.name, direction))
+            number += 1
+        table = pd.concat(tables, ignore_index=True)
+        table = table[~table["method"].isin(list(failed))].reset_index(drop=True)
+        return table.assign(spent=_spent(table, problem)), failed
+
+    def _method(self, problem: Problem, direction: str, method: Method, number: int) -> pd.DataFrame:
+        surrogate = next((one for one in self.surrogates if one.method.name == method.name), None)
+        if surrogate is None:
+            return self._run(replace(problem, control_draws=0), method.attacks, number)
+        return transfer_shards(
+            problem,
+            surrogate.problems[direction],
+            method.name,
+            partial(self._part, number),
+            self.progress,
+            before=number * len(problem.sequences),
+        )
+
+    def _run(self, problem: Problem, attacks: tuple[str, ...], number: int) -> pd.DataFrame:
+        return run_shards(
+            problem,
+            attacks_named(attacks) if attacks else (),
+            partial(self._part, number),
+            self.progress,
+            self.scores,
+            before=number * len(problem.sequences),
+        )
+
+    def _part(self, number: int, shard: int) -> Path:
+        return self.folder.parts / f"run-{number:02d}-{shard:05d}.parquet"
+
+
+def _excuse(method: Method, error: ModelError, *, last: bool) -> str:
+    """Why a method failed, in a line; the error itself goes on if that is no matter of gradients."""
+    if method.access != "gradients" or last or "gradient" not in error.problem:
+        raise error
+    return error.problem + (f" ({error.found})" if error.found else "")
+
+
+def _labelled(found: pd.DataFrame, control: pd.DataFrame, method: str, direction: str) -> pd.DataFrame:
+    shared = {name: control[name] for name in ("random_success", "random_score") if name in control}
+    labelled: pd.DataFrame = found.assign(**shared, method=method, direction=direction)
+    return labelled
+
+
+def _spent(table: pd.DataFrame, problem: Problem) -> pd.Series | float:
+    """What each row's edits cost, in the budget's units; NaN where those are units of a record's own."""
+    alphabet = problem.sequences.alphabet
+    costs = switch_costs(problem.threat.letters, alphabet)
+    paid = costs[np.isfinite(costs) & (costs > 0)]
+    if (paid == 1).all():
+        return table["n_edits"].astype(float)
+    if problem.budgets[0].percent:
+        return float("nan")
+    return table["edits"].map(partial(_cost, costs=costs, alphabet=alphabet)).astype(float)
+
+
+def _cost(edits: str, *, costs: np.ndarray, alphabet: Alphabet) -> float:
+    pairs = [(edit[0], edit[-1]) for edit in edits.split(";") if edit]
+    return float(sum(costs[alphabet.letters.index(old), alphabet.letters.index(new)] for old, new in pairs))

@@ -1,0 +1,100 @@
+"""Transfer as a method of an evaluation: sequences found by gradients of another model, shown to this one.
+
+It sees nothing of the model but its answers, so where it does better than attacks that see everything, those are blind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqrobust.analysis import results_table
+from seqrobust.analysis.claims import Method
+from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
+from seqrobust.files import replacing
+from seqrobust.pipeline.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Surrogate:
+    """Another model that sequences are taken from: its name, and the same records and goals as its problems."""
+
+    name: str
+    problems: dict[str, Problem]
+
+    @property
+    def method(self) -> Method:
+        """As a method of the evaluation."""
+        names = tuple(attack.name for attack in attacks_named(DEFAULT_ATTACKS))
+        return Method(name=f"transfer:{self.name}", attacks=names, access="labels")
+
+
+def transfer_shards(
+    problem: Problem,
+    surrogate: Problem,
+    name: str,
+    part_of: Callable[[int], Path],
+    progress: Progress,
+    *,
+    before: int,
+) -> pd.DataFrame:
+    """The results of showing every record's sequences found against the surrogate, as of an attack of that name.
+
+    Args:
+        problem: the model that is evaluated.
+        surrogate: another model, the same records. It is attacked beyond its goal, for what fools it with a large lead
+            fools others the more often.
+        name: of the method.
+        part_of: the file of a shard; one that is there is read instead.
+        progress: a stage has been started; told of records done, ``before`` those of this call.
+    """
+    problem, surrogate = replace(problem, control_draws=0), replace(surrogate, control_draws=0, search_on=True)
+    attacks = attacks_named(DEFAULT_ATTACKS)
+    tables = []
+    for number, records in enumerate(problem.shards()):
+        part = part_of(number)
+        if not part.exists():
+            with surrogate.predictor.attached():
+                offered = run_shard(surrogate, attacks, records).tokens
+            with problem.predictor.attached():
+                run = shown(problem, records, offered.to(problem.predictor.device))
+            with replacing(part) as temporary:
+                results_table(problem, records, run, [name]).to_parquet(temporary, index=False)
+        tables.append(pd.read_parquet(part))
+        progress.advance(before + int(records[-1]) + 1)
+    return pd.concat(tables, ignore_index=True)
+
+
+def shown(problem: Problem, records: NDArray[np.int64], offered: Tensor) -> ShardRun:
+    """What the model makes of (n, B, L) tokens offered for those records; a better one at a smaller budget is kept.
+
+    The predictor must be attached.
+    """
+    run = run_shard(problem, (), records)
+    goal = problem.goal.bind(problem.predictor.task, run.clean, run.targets)
+    everyone = torch.arange(len(run.clean), device=run.clean.device)
+    tokens, logits = run.tokens.clone(), run.logits.clone()
+    best_tokens, best = tokens[:, 0].clone(), run.clean.clone()
+    for level in range(tokens.shape[1]):
+        found = problem.predictor.logits(offered[:, level])
+        better = goal.objective(found, everyone) > goal.objective(best, everyone)
+        better &= goal.attackable
+        best_tokens[better], best[better] = offered[better, level], found[better]
+        tokens[:, level], logits[:, level] = best_tokens, best
+    reached = torch.stack([goal.achieved(logits[:, level], everyone) for level in range(tokens.shape[1])], 1)
+    asked = 1 + torch.arange(1, tokens.shape[1] + 1, device=run.forwards.device)
+    return replace(
+        run,
+        tokens=tokens,
+        logits=logits,
+        reached=reached & goal.attackable[:, None],
+        attack=(tokens != run.tokens).any(2).long() - 1,
+        forwards=asked.expand_as(run.forwards).clone(),
+    )
