@@ -200,12 +200,23 @@ class _Shard:
         owner = question.owner
         record = question.edits.record if owner is None else owner[question.edits.record]
         asked = _asked(record, standing, len(rows))
+        if view.threat.constraint is not None:
+            asked = asked[self._allowed(question, view, record, asked)]
         edits, record = question.edits.take(asked), record[asked]
         logits = self.scores.logits(question.base, edits)
         value = self.goal.objective(logits, rows[record])
         self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
         self._offer(view, rows, record, value, lambda chosen: apply_edits(question.base, edits.take(chosen)), number)
         return self._scored(value, self.goal.ways(logits, rows[record]), asked, len(question.edits.record))
+
+    def _allowed(self, question: AskNeighbours, view: View, record: Tensor, asked: Tensor) -> Tensor:
+        """(M,) bool: candidates that the constraint allows; the others are not worth a forward pass."""
+        return torch.cat(
+            [
+                view.threat.allows(apply_edits(question.base, question.edits.take(piece)), record[piece])
+                for piece in torch.split(asked, _LOOKED_AT)
+            ]
+        )
 
     def _scored(self, value: Tensor, ways: Tensor, asked: Tensor, count: int) -> Answer:
         return Answer(_spread(value, asked, count, fill=-torch.inf), _spread(ways, asked, count, fill=-torch.inf))

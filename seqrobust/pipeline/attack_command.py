@@ -12,7 +12,7 @@ from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
     attack_problem,
-    letter_tables,
+    rule_files,
     run_attack,
     settings_fingerprint,
 )
@@ -58,7 +58,7 @@ def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
         call.out,
         command=call.command,
         config=asdict(call) | {"settings": asdict(settings)},
-        inputs=[*call.model.files, *call.data.files, *letter_tables(settings.allow)],
+        inputs=[*call.model.files, *call.data.files, *rule_files(settings.allow, settings.constraints)],
         fingerprint=fingerprint(call, settings),
         resume=call.resume,
         overwrite=call.overwrite,

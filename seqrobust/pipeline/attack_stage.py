@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from seqrobust.alphabet import Alphabet
 from seqrobust.analysis import attack_metrics, results_table
 from seqrobust.attacks import (
     DEFAULT_ATTACKS,
@@ -33,6 +35,7 @@ from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
+from seqrobust.threats.constraints import parse_constraint
 
 GoalName = Literal["auto", "untargeted", "targeted", "up", "down"]
 
@@ -45,6 +48,7 @@ class AttackSettings:
         budget: ``3``, ``1..5``, ``1,2,8`` or ``2%``.
         protect, only: region names; see :class:`~seqrobust.threats.SubstitutionThreat`.
         allow: rule for permitted letters.
+        constraints: texts as in :mod:`seqrobust.threats.constraints.parsing`, such as ``gc:+-0.05``.
         attacks: names of attacks or presets, tried in this order on the records that still stand.
         goal: ``auto`` is ``untargeted``, or ``up`` for regression.
         target_label: the class (or, for multilabel, the label) a targeted attack wants.
@@ -58,6 +62,7 @@ class AttackSettings:
     protect: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     allow: str = "any"
+    constraints: tuple[str, ...] = ()
     attacks: tuple[str, ...] = DEFAULT_ATTACKS
     goal: GoalName = "auto"
     target_label: str | None = None
@@ -83,9 +88,20 @@ class AttackSettings:
         """Ascending."""
         return parse_budgets(self.budget)
 
-    def threat(self) -> SubstitutionThreat:
-        """The threat at the largest budget."""
-        return SubstitutionThreat(budget=self.budgets[-1], protect=self.protect, only=self.only, letters=self.allow)
+    def threat(self, alphabet: Alphabet | None = None) -> SubstitutionThreat:
+        """The threat at the largest budget; constraints are read over the alphabet, and left out without one.
+
+        Raises ThreatError for a constraint that cannot be read.
+        """
+        return SubstitutionThreat(
+            budget=self.budgets[-1],
+            protect=self.protect,
+            only=self.only,
+            letters=self.allow,
+            constraints=()
+            if alphabet is None
+            else tuple(parse_constraint(text, alphabet) for text in self.constraints),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,7 +125,8 @@ def attack_problem(
         sequences = sequences.take(chosen)
         targets = None if targets is None else targets.take(chosen)
     first = np.arange(min(len(sequences), 8))
-    settings.threat().bind(sequences.take(first))
+    threat = settings.threat(sequences.alphabet)
+    threat.bind(sequences.take(first))
     goal = goal_of(settings, predictor, sequences, targets)
     logits = _clean(predictor, sequences.take(first))
     truth = predictions(predictor.task, logits) if targets is None else torch.tensor(targets.values[first])
@@ -118,7 +135,7 @@ def attack_problem(
         predictor=predictor,
         sequences=sequences,
         targets=targets,
-        threat=settings.threat(),
+        threat=threat,
         budgets=settings.budgets,
         goal=goal,
         seed=seed,
@@ -272,9 +289,10 @@ def write_results(path: Path, results: pd.DataFrame) -> None:
             )
 
 
-def letter_tables(rule: str) -> list[Path]:
-    """The file that a letter rule names, if it names one."""
-    return [path] if (path := Path(rule)).is_file() else []
+def rule_files(allow: str, constraints: tuple[str, ...] = ()) -> list[Path]:
+    """Files that a letter rule and constraints name."""
+    pieces = [allow, *(piece for text in constraints for piece in re.split("[:;#@]", text))]
+    return [path for piece in pieces if (path := Path(piece.strip())).is_file()]
 
 
 def settings_fingerprint(settings: AttackSettings) -> dict[str, Any]:

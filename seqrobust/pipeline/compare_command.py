@@ -13,7 +13,7 @@ from seqrobust.attacks import Problem
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.files import replacing
 from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepared, resolved_names
-from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, attack_problem, letter_tables, run_attack
+from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, attack_problem, rule_files, run_attack
 from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.report import ReportInput, save_picture, write_report
@@ -152,7 +152,7 @@ def _folder(call: AttackCommand, ready: Sequence[_Prepared]) -> RunFolder:
         inputs=[
             *(file for model in models for file in model.files),
             *call.data.files,
-            *letter_tables(call.settings.allow),
+            *rule_files(call.settings.allow, call.settings.constraints),
         ],
         fingerprint={one.name: json.dumps(plain(mark)) for one, mark in zip(ready, marks, strict=True)},
         resume=call.resume,
@@ -166,7 +166,7 @@ def _attacked(one: _Prepared, progress: Progress) -> AttackOutcome:
         call.out,
         command=call.command,
         config=asdict(call) | {"settings": asdict(settings)},
-        inputs=[*call.model.files, *call.data.files, *letter_tables(settings.allow)],
+        inputs=[*call.model.files, *call.data.files, *rule_files(settings.allow, settings.constraints)],
         fingerprint=fingerprint(call, settings),
         resume=call.resume,
         overwrite=call.overwrite,

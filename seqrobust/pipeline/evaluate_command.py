@@ -10,7 +10,7 @@ from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem
 from seqrobust.errors import ConfigError
 from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepared, resolved_names
-from seqrobust.pipeline.attack_stage import AttackSettings, letter_tables
+from seqrobust.pipeline.attack_stage import AttackSettings, rule_files
 from seqrobust.pipeline.data_stage import data_summary
 from seqrobust.pipeline.evaluate_runs import evaluation_problems
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
@@ -74,7 +74,7 @@ def evaluate_command(call: EvaluateCommand, progress: Progress) -> EvaluateOutco
             *(file for _, source in call.transfer_from for file in source.files),
             *call.attack.model.files,
             *call.attack.data.files,
-            *letter_tables(attack.allow),
+            *rule_files(attack.allow, attack.constraints),
         ],
         fingerprint={**decides, "methods": chosen, "probe_records": call.probe_records, "transfer_from": others},
         resume=call.attack.resume,

@@ -18,7 +18,7 @@ from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
     attack_problem,
-    letter_tables,
+    rule_files,
     run_attack,
     settings_fingerprint,
 )
@@ -162,7 +162,7 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
         path,
         command=call.command,
         config=config.model_dump(mode="json"),
-        inputs=[*config.data.files, *_letter_tables(config)],
+        inputs=[*config.data.files, *_named_files(config)],
         fingerprint=decides,
         resume=call.resume or (nested and inside and not call.overwrite),
         overwrite=call.overwrite,
@@ -171,11 +171,11 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
     )
 
 
-def _letter_tables(config: RunConfig) -> list[Path]:
+def _named_files(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
-        *(letter_tables(against.allow) if against is not None else []),
-        *(letter_tables(config.attack.allow) if config.attack is not None else []),
+        *(rule_files(against.allow) if against is not None else []),
+        *(rule_files(config.attack.allow, config.attack.constraints) if config.attack is not None else []),
     ]
 
 

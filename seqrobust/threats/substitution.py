@@ -30,6 +30,8 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.budget import Budget
+from seqrobust.threats.constraints.base import BoundConstraint, Constraint
+from seqrobust.threats.constraints.conjunction import AllOf
 from seqrobust.threats.counting import draw, log_counts
 from seqrobust.threats.knapsack import best_edits
 from seqrobust.threats.letters import switch_costs
@@ -41,6 +43,10 @@ EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE = range(5)
 _TABLE_CELLS = 1 << 23
 """Cells of a table of counts that are held at once: 64 MiB."""
 
+_TRIED_PER_EDIT = 16
+"""Edits that are tried for each one of the budget where a constraint refuses the best ones together."""
+_STRETCH = 7919.0
+"""Makes several random numbers of one."""
 _REASONS = {
     UNKNOWN: "the clean letter is unknown",
     PADDING: "it lies behind the end of the sequence",
@@ -72,12 +78,14 @@ class SubstitutionThreat:
         protect: names of regions that may not change.
         only: names of regions outside which nothing may change; empty for everywhere.
         letters: rule for permitted letters and costs, see :func:`seqrobust.threats.letters.switch_costs`.
+        constraints: what an edited sequence must still look like; see :mod:`seqrobust.threats.constraints`.
     """
 
     budget: Budget
     protect: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     letters: str = "any"
+    constraints: tuple[Constraint, ...] = ()
 
     def blocked(self, sequences: SequenceSet) -> NDArray[np.uint8]:
         """(N, L) why each position may not change, :data:`EDITABLE` where it may.
@@ -121,7 +129,7 @@ class SubstitutionThreat:
             # More than the dearest switch everywhere cannot be spent; the bound keeps the knapsack's tables small.
             spendable = editable * int(units.max())
             budget = np.minimum(np.floor(self.budget.amounts(editable) / unit + 1e-9).astype(np.int64), spendable)
-        return bind(
+        bound = bind(
             torch.tensor(sequences.tokens).to(device),
             torch.from_numpy(blocked == EDITABLE).to(device),
             torch.from_numpy(np.isfinite(costs)).to(device),
@@ -130,6 +138,9 @@ class SubstitutionThreat:
             unit=1.0 if unit is None else unit,
             blocked=torch.from_numpy(blocked).to(device),
         )
+        if not self.constraints:
+            return bound
+        return replace(bound, constraint=AllOf(parts=self.constraints).bind(sequences, device))
 
     def describe(self) -> str:
         """In words, as a sentence's part."""
@@ -142,6 +153,7 @@ class SubstitutionThreat:
             words.append(f"outside {', '.join(self.protect)}")
         if self.letters != "any":
             words.append(f"letters by the rule {self.letters}")
+        words += [constraint.describe() for constraint in self.constraints]
         return ", ".join(words)
 
 
@@ -208,6 +220,8 @@ class BoundThreat:
             where every switch costs one.
         unit: what one unit stands for.
         blocked: (N, L) uint8 why a position may not change.
+        constraint: what members must still look like; None for anything. The hull and the count of members are those
+            of the set without it.
     """
 
     tokens: Tensor
@@ -217,6 +231,7 @@ class BoundThreat:
     costs: Tensor | None
     unit: float
     blocked: Tensor
+    constraint: BoundConstraint | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -238,6 +253,7 @@ class BoundThreat:
             budget=self.budget[records],
             costs=None if self.costs is None else self.costs[records],
             blocked=self.blocked[records],
+            constraint=None if self.constraint is None else self.constraint.take(records),
         )
 
     def with_budget(self, budget: Tensor) -> BoundThreat:
@@ -263,8 +279,16 @@ class BoundThreat:
             gradient: (N, K, L).
 
         Ties go to the earliest position, so that the answer depends on the gradient alone. Exact also for unequal
-        costs, where it takes time in proportion to the budget.
+        costs, where it takes time in proportion to the budget. Under a constraint that refuses the maximiser, edits are
+        put in one by one, the largest gain first, as long as the constraint allows it: a member, not the largest.
         """
+        response = self._maximiser(gradient)
+        if self.constraint is None or not len(self):
+            return response
+        return self._allowed(response, gradient)
+
+    def _maximiser(self, gradient: Tensor) -> Response:
+        """The closed form, whatever the constraint."""
         value = (gradient * self.clean).sum((1, 2))
         if self.costs is not None:
             now = (gradient * self.clean).sum(1, keepdim=True)
@@ -278,6 +302,32 @@ class BoundThreat:
         switched = torch.zeros_like(taken).scatter_(1, order, taken)
         tokens = torch.where(switched, letter.to(torch.uint8), self.tokens)
         return Response(tokens, value + (ordered * taken).sum(1))
+
+    def _allowed(self, response: Response, gradient: Tensor) -> Response:
+        """The response where the constraint allows it, elsewhere what can be put together edit by edit."""
+        refused = torch.nonzero(
+            ~self.allows(response.tokens, torch.arange(len(self), device=gradient.device))
+        ).flatten()
+        if not len(refused):
+            return response
+        some, slope = self.take(refused), gradient[refused]
+        gain = slope - (slope * some.clean).sum(1, keepdim=True)
+        letters = gain.shape[1]
+        gain = gain.masked_fill(~some.permitted | some.clean, -torch.inf).transpose(1, 2).flatten(1)
+        tried = _TRIED_PER_EDIT * int(some.budget.max().item())
+        ordered, order = (part[:, :tried] for part in gain.sort(dim=1, descending=True, stable=True))
+        tokens, rows = some.tokens.clone(), torch.arange(len(some), device=gradient.device)
+        for rank in range(ordered.shape[1]):
+            position, letter = order[:, rank] // letters, order[:, rank] % letters
+            candidate = tokens.clone()
+            candidate[rows, position] = letter.to(torch.uint8)
+            taken = (ordered[:, rank] > 0) & (tokens == some.tokens)[rows, position] & some.contains(candidate)
+            tokens[taken] = candidate[taken]
+        everything, value = response.tokens.clone(), response.value.clone()
+        everything[refused] = tokens
+        one_hot = tokens.long()[:, None] == torch.arange(letters, device=tokens.device)[None, :, None]
+        value[refused] = (slope * one_hot).sum((1, 2)).to(value.dtype)
+        return Response(everything, value)
 
     # The set -----------------------------------------------------------------------------------------------------
 
@@ -295,7 +345,10 @@ class BoundThreat:
         return (price * changed).sum(1)
 
     def moves(self, tokens: Tensor) -> Tensor:
-        """(N, K, L) bool: letters that may be put at a column of (N, L) member tokens without leaving the set."""
+        """(N, K, L) bool: letters that may be put at a column of (N, L) member tokens without leaving the set.
+
+        Constraints are not asked here but for each candidate by itself; see :meth:`allows`.
+        """
         prices = self.prices
         letters = tokens.long().clamp(max=prices.shape[1] - 1)
         now = prices.gather(1, letters[:, None])
@@ -309,7 +362,16 @@ class BoundThreat:
         is_letter = tokens < self.permitted.shape[1]
         letters = tokens.long().clamp(max=self.permitted.shape[1] - 1)
         allowed = self.permitted.gather(1, letters[:, None]).squeeze(1) & is_letter
-        return (allowed | ~changed).all(1) & (self.spent(tokens) <= self.budget)
+        inside = (allowed | ~changed).all(1) & (self.spent(tokens) <= self.budget)
+        if self.constraint is None:
+            return inside
+        return inside & self.allows(tokens, torch.arange(len(self), device=tokens.device))
+
+    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+        """(M,) bool: whether the constraint allows (M, L) tokens that are edits of ``records`` (M,)."""
+        if self.constraint is None:
+            return torch.ones(len(tokens), dtype=torch.bool, device=tokens.device)
+        return self.constraint.allows(tokens, records)
 
     def explain(self, tokens: Tensor, alphabet: Alphabet) -> list[str | None]:
         """Why each of (N, L) tokens is outside the set; None for a member."""
@@ -326,6 +388,8 @@ class BoundThreat:
             if int(tokens[column]) >= alphabet.size or not self.permitted[row, int(tokens[column]), column]:
                 return f"{edit}: the switch from {old} to {new} is not permitted"
         spent = int(self.take(torch.tensor([row], device=tokens.device)).spent(tokens[None]))
+        if spent <= int(self.budget[row]) and self.constraint is not None:
+            return str(self.constraint.reason(tokens, row))
         return f"it costs {spent * self.unit:g}, the budget is {int(self.budget[row]) * self.unit:g}"
 
     def log_size(self) -> Tensor:
@@ -343,8 +407,21 @@ class BoundThreat:
             full: draw among the members that spend the whole budget, rather than among all members.
 
         Returns:
-            (N, L) uint8 tokens.
+            (N, L) uint8 tokens. Of a draw that a constraint refuses, as many edits as it allows, in random order, with
+            others in place of those that it does not: random members, but not uniform ones.
         """
+        drawn = self._drawn(uniforms, full=full)
+        if self.constraint is None or not len(self):
+            return drawn
+        # Each letter gets a random gain, those of the draw the largest.
+        letters = self.permitted.shape[1]
+        stretch = torch.arange(1, letters + 1, device=uniforms.device)[None, :, None] * _STRETCH
+        gain = (uniforms[:, None, :-1] * stretch) % 1 + 1e-9
+        gain = gain + (drawn.long()[:, None] == torch.arange(letters, device=drawn.device)[None, :, None])
+        return self._allowed(Response(drawn, torch.zeros_like(gain[:, 0, 0])), gain.masked_fill(self.clean, 0)).tokens
+
+    def _drawn(self, uniforms: Tensor, *, full: bool) -> Tensor:
+        """Uniform draws, whatever the constraint."""
         spend = self.budget if full else -1 - self.budget
         parts = [draw(self.prices[i], self.tokens[i], uniforms[i], spend[i]) for i in self._pieces()]
         return torch.cat(parts) if parts else self.tokens.clone()
