@@ -10,7 +10,10 @@ import typer
 from seqrobust_cli.options import (
     AlphabetName,
     Annotation,
+    AverageStrands,
+    Backward,
     BatchSize,
+    ConstraintOption,
     Device,
     Format,
     Genome,
@@ -19,8 +22,10 @@ from seqrobust_cli.options import (
     Memory,
     Out,
     Overwrite,
+    Preprocess,
     RegionsColumn,
     Resume,
+    Samples,
     Seed,
     SequenceColumn,
     SplitColumn,
@@ -71,9 +76,15 @@ def attack(
     allow: Annotated[
         str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
     ] = "any",
+    constraint: ConstraintOption = None,
     attacks: Annotated[
         str | None,
-        typer.Option("--attack", metavar="NAME[,NAME]", help="Searches, tried in order.", rich_help_panel=_GOAL),
+        typer.Option(
+            "--attack",
+            metavar="NAME[,NAME]",
+            help="quick, standard (the default), thorough, or searches in order.",
+            rich_help_panel=_GOAL,
+        ),
     ] = None,
     goal: Annotated[
         str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=_GOAL)
@@ -108,6 +119,10 @@ def attack(
     input_length: Annotated[
         int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
     ] = None,
+    samples: Samples = 10,
+    average_strands: AverageStrands = False,
+    preprocess: Preprocess = None,
+    backward: Backward = None,
     format: Format = None,
     id_column: IdColumn = None,
     sequence_column: SequenceColumn = None,
@@ -156,6 +171,11 @@ def attack(
             unknown=choice("--unknown", unknown, ("zeros", "uniform")),
             input_length=input_length,
             outputs=choice("--outputs", outputs, ("auto", "logits", "probabilities")),
+            samples=samples,
+            seed=seed,
+            average_strands=average_strands,
+            preprocess=preprocess,
+            backward=backward,
         ),
         data=DataSource(
             path=data,
@@ -173,6 +193,7 @@ def attack(
             protect=tuple(protect or ()),
             only=tuple(only or ()),
             allow=allow,
+            constraints=tuple(constraint or ()),
             goal=choice("--goal", goal, ("auto", "untargeted", "targeted", "up", "down")),
             target_label=target_label,
             delta=delta,

@@ -11,6 +11,8 @@ import typer
 from seqrobust_cli.options import (
     AlphabetName,
     Annotation,
+    AverageStrands,
+    Backward,
     BatchSize,
     Device,
     Format,
@@ -20,8 +22,10 @@ from seqrobust_cli.options import (
     Memory,
     Out,
     Overwrite,
+    Preprocess,
     RegionsColumn,
     Resume,
+    Samples,
     SequenceColumn,
     SplitColumn,
     TargetColumn,
@@ -98,6 +102,10 @@ def ism(
     input_length: Annotated[
         int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
     ] = None,
+    samples: Samples = 10,
+    average_strands: AverageStrands = False,
+    preprocess: Preprocess = None,
+    backward: Backward = None,
     format: Format = None,
     id_column: IdColumn = None,
     sequence_column: SequenceColumn = None,
@@ -142,6 +150,10 @@ def ism(
             unknown=choice("--unknown", unknown, ("zeros", "uniform")),
             input_length=input_length,
             outputs=choice("--outputs", outputs, ("auto", "logits", "probabilities")),
+            samples=samples,
+            average_strands=average_strands,
+            preprocess=preprocess,
+            backward=backward,
         ),
         data=DataSource(
             path=data,

@@ -73,6 +73,15 @@ PatternOption = Annotated[
 Allow = Annotated[
     str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
 ]
+ConstraintOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--constraint",
+        metavar="KIND:RULE",
+        help="Edited sequences keep to gc:+-0.05, homopolymer:5, no-gain:TATAAT ...",
+        rich_help_panel=_THREAT,
+    ),
+]
 GoalOption = Annotated[
     str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=_GOAL)
 ]
@@ -97,6 +106,29 @@ UnknownOption = Annotated[
 ]
 InputLength = Annotated[
     int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
+]
+Samples = Annotated[
+    int,
+    typer.Option("--samples", min=1, help="Draws averaged over, should the model be random.", rich_help_panel=_MODEL),
+]
+AverageStrands = Annotated[
+    bool,
+    typer.Option(
+        "--average-strands", help="Mean logits of each record and its reverse complement.", rich_help_panel=_MODEL
+    ),
+]
+Preprocess = Annotated[
+    str | None,
+    typer.Option("--preprocess", metavar="FILE.PY:FUNCTION", help="A step before the model.", rich_help_panel=_MODEL),
+]
+Backward = Annotated[
+    str | None,
+    typer.Option(
+        "--backward",
+        metavar="FILE.PY:FUNCTION",
+        help="Its derivative stands for that step's (BPDA); else the identity's.",
+        rich_help_panel=_MODEL,
+    ),
 ]
 Split = Annotated[str | None, typer.Option("--split", help="Use only this split of the file.", rich_help_panel=_DATA)]
 MaxLength = Annotated[

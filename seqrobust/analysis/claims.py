@@ -65,9 +65,7 @@ def claims(
     free = "nothing was protected, and letters that make the label true may have been edited: report a run with "
     free += "--protect or --only beside this one"
     made.append(_claim("outside the protected regions, edits should leave the true label", [] if confined else [free]))
-    made.append(
-        _claim("no adversary can do better (a guarantee)", ["an attack cannot show that: use seqrobust certify"])
-    )
+    made.append(_claim("no adversary can do better (a guarantee)", ["an attack cannot show that; a certificate can"]))
     return made
 
 

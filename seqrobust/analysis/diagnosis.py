@@ -91,7 +91,7 @@ def from_model(
         return []
     sample = probes.Sample(problem, rows)
     asked = probes.repeated(sample)
-    evidence = [masking.randomness(asked.spread, asked.size, asked.lead, asked.flips)]
+    evidence = [masking.randomness(asked.spread, asked.size, asked.lead, asked.flips, draws=problem.predictor.draws)]
     if problem.predictor.task != "regression":
         evidence.append(masking.saturation(asked.lead, probabilities=problem.predictor.scale == "probabilities"))
     reachable = probes.broken_by_writing_over(sample)

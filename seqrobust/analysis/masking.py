@@ -227,7 +227,7 @@ def saturation(lead: Floats, *, probabilities: bool) -> Evidence:
     return Evidence(check="saturated_outputs", verdict=verdict, n=n, values=values, explanation=said + ".")
 
 
-def randomness(spread: Floats, size: Floats, lead: Floats, flips: Bools) -> Evidence:
+def randomness(spread: Floats, size: Floats, lead: Floats, flips: Bools, *, draws: int = 1) -> Evidence:
     """Does the model say the same of one input twice?
 
     Args:
@@ -235,6 +235,7 @@ def randomness(spread: Floats, size: Floats, lead: Floats, flips: Bools) -> Evid
         size: (n,) largest output.
         lead: (n,) by which the prediction leads; for regression the spread of predictions over records.
         flips: (n,) whether the prediction itself differed.
+        draws: of a random model whose mean is evaluated and attacked; 1 for any other.
 
     Against noise, attacks have to average over it (Athalye et al. 2018); these do not, and a model that looks robust to
     them may not be.
@@ -250,7 +251,10 @@ def randomness(spread: Floats, size: Floats, lead: Floats, flips: Bools) -> Evid
     said += f" {int(flips.sum())}"
     if verdict != "none":
         said += ": it is random, and attacks that do not average over its noise make it look robust"
+    if draws > 1:
+        said += f" (the model is random; evaluated and attacked is its mean over {draws} draws)"
     values = {
+        "draws": draws,
         "noisy": float(noisy.mean()) if n else None,
         "flips": float(flips.mean()) if n else None,
         "median_noise_to_lead": relative,

@@ -33,12 +33,14 @@ from seqrobust.attacks.search import (
 )
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import InternalError
-from seqrobust.neighbours import NeighbourScores, apply_edits
+from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
 
 _LOOKED_AT = 4096
 """Sequences whose membership is looked at together."""
+_REMEMBERED = 1 << 26
+"""Outputs of single edits of a shard's clean sequences that are kept: 256 MiB."""
 
 
 def run_shard(
@@ -84,10 +86,11 @@ class _Shard:
         self.warm_tokens = self.best_tokens
         self.best_value = self.goal.objective(self.clean, everyone)
         self.best_attack = torch.full((count,), -1, device=self.device)
-        self.forwards = torch.ones(count, dtype=torch.int64, device=self.device)
+        self.forwards = torch.full((count,), self.predictor.draws, device=self.device)
         self.gradients = torch.zeros(count, dtype=torch.int64, device=self.device)
         self._clean_gradient = torch.zeros(self.bounds[0].permitted.shape, device=self.device)
         self._clean_value = self.best_value.clone()
+        self._singles: Tensor | None = None
         self._has_gradient = torch.zeros(count, dtype=torch.bool, device=self.device)
 
     def _bound(self, budget: Budget) -> BoundThreat:
@@ -171,7 +174,7 @@ class _Shard:
             tokens = question.tokens[standing]
             logits = self.predictor.logits(tokens)
             value = self.goal.objective(logits, rows[standing])
-            self.forwards[rows[standing]] += 1
+            self.forwards[rows[standing]] += self.predictor.draws
             self._offer(view, rows, standing, value, lambda chosen: tokens[chosen], number)
             ways = self.goal.ways(logits, rows[standing])
             return Answer(_spread(value, standing, len(rows)), _spread(ways, standing, len(rows)))
@@ -187,7 +190,7 @@ class _Shard:
         edits = differences(clean[record], tokens, most)._replace(record=record)
         logits = self.scores.logits(clean, edits)
         value = self.goal.objective(logits, rows[record])
-        self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
+        self.forwards.scatter_add_(0, rows[record], torch.full_like(record, self.predictor.draws))
         self._offer(view, rows, record, value, lambda chosen: tokens[chosen], number)
         if isinstance(question, AskDecisions):
             reached = self.goal.reached(value).float()
@@ -203,11 +206,29 @@ class _Shard:
         if view.threat.constraint is not None:
             asked = asked[self._allowed(question, view, record, asked)]
         edits, record = question.edits.take(asked), record[asked]
-        logits = self.scores.logits(question.base, edits)
+        if question.base is view.threat.tokens and edits.position.shape[1] == 1:
+            logits = self._around_clean(rows[record], edits, question.base)
+        else:
+            logits = self.scores.logits(question.base, edits)
+            self.forwards.scatter_add_(0, rows[record], torch.full_like(record, self.predictor.draws))
         value = self.goal.objective(logits, rows[record])
-        self.forwards.scatter_add_(0, rows[record], torch.ones_like(record))
         self._offer(view, rows, record, value, lambda chosen: apply_edits(question.base, edits.take(chosen)), number)
         return self._scored(value, self.goal.ways(logits, rows[record]), asked, len(question.edits.record))
+
+    def _around_clean(self, rows: Tensor, edits: Edits, base: Tensor) -> Tensor:
+        """(M, outputs) of single edits of the clean sequences, scored once for all attacks and budgets."""
+        position, letter = edits.position[:, 0], edits.letter[:, 0]
+        if self._singles is None:
+            shape = self.bounds[0].permitted.shape
+            if shape.numel() * self.clean.shape[1] > _REMEMBERED:
+                self.forwards.scatter_add_(0, rows, torch.full_like(rows, self.predictor.draws))
+                return self.scores.logits(base, edits)
+            self._singles = torch.full((*shape, self.clean.shape[1]), torch.nan, device=self.device)
+        new = torch.nonzero(self._singles[rows, letter, position, 0].isnan()).flatten()
+        if len(new):
+            self._singles[rows[new], letter[new], position[new]] = self.scores.logits(base, edits.take(new))
+            self.forwards.scatter_add_(0, rows[new], torch.full_like(new, self.predictor.draws))
+        return self._singles[rows, letter, position]
 
     def _allowed(self, question: AskNeighbours, view: View, record: Tensor, asked: Tensor) -> Tensor:
         """(M,) bool: candidates that the constraint allows; the others are not worth a forward pass."""
@@ -246,7 +267,7 @@ class _Shard:
 
         result = self.predictor.gradient(encoded, lengths, objective)
         value, ways = self.goal.objective(result.logits, owner), self.goal.ways(result.logits, owner)
-        self.gradients.scatter_add_(0, owner, torch.ones_like(owner))
+        self.gradients.scatter_add_(0, owner, torch.full_like(owner, self.predictor.draws))
         if discrete:
             self._offer(view, rows, record, value, lambda chosen: points[chosen], number)
         return Answer(*(_spread(part, asked, count) for part in (value, ways, result.gradient)))
@@ -263,7 +284,7 @@ class _Shard:
                 lambda logits, i: self.goal.objective(logits, missing[i]),
             )
             self._clean_gradient[missing] = result.gradient
-            self.gradients[missing] += 1
+            self.gradients[missing] += self.predictor.draws
             self._has_gradient[missing] = True
         return Answer(self._clean_value[rows], self.goal.ways(self.clean[rows], rows), self._clean_gradient[rows])
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import ROUNDING, all_edits, best_candidates, top_edits
+from seqrobust.attacks.greedy import ROUNDING, best_candidates, top_edits
 from seqrobust.attacks.search import (
     Access,
     Answer,
@@ -44,6 +44,7 @@ class Exchange:
             gradient and ends where no single trade helps at all.
         scan: score every single edit of the clean sequence first and fill the budget edit by edit with what was seen in
             mind, instead of the start by gradients: dearer, and not misled where gradients are.
+        most: edits that such a scan scores per record, those of largest first-order gain where there are more.
         steps: gradients of the start; 0 fills the budget edit by edit without having seen anything.
         sweeps: rounds end after so many trades per edit of the budget.
         kicks: times that half of the edits are taken back at random and the search goes on from there.
@@ -53,6 +54,7 @@ class Exchange:
 
     top: int | None = 4
     scan: bool = False
+    most: int = 10_000
     steps: int = 5
     sweeps: int = 5
     kicks: int = 0
@@ -63,14 +65,14 @@ class Exchange:
     @property
     def access(self) -> Access:
         """Gradients, unless every edit is scored."""
-        return "scores" if self.top is None and (self.scan or not self.steps) else "gradients"
+        return "scores" if self.top is None and not self.steps and not self.scan else "gradients"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""
         lanes = lanes_of(view, self.ways)
         state = _State(view, lanes)
         if self.scan:
-            yield from state.look_round(view.threat, gradients=self.top is not None)
+            yield from state.look_round(view.threat, self.most)
         elif self.steps:
             yield from state.climb(self.steps)
         state = state.take(leading(lanes, state.ahead if self.scan else state.value, self.kept))
@@ -127,22 +129,30 @@ class _State:
             self._move(torch.arange(len(owner), device=point.device), point, _of(answer, way))
             point = self.threat.best_response(total).tokens
 
-    def look_round(self, threat: BoundThreat, *, gradients: bool) -> Generator[Question, Answer, None]:
-        """Score every single edit of the clean sequences of the records' threat, once for all of a record's lanes."""
+    def look_round(self, threat: BoundThreat, most: int) -> Generator[Question, Answer, None]:
+        """Score the single edits of the clean sequences of the records' threat, once for all of a record's lanes.
+
+        Of records with more than ``most`` of them, those of largest first-order gain along any of the lanes.
+        """
         owner, way = self.lanes
-        edits = all_edits(threat.moves(threat.tokens))
+        gain = _relative(gradient_of((yield AskGradient(self.tokens, owner, way))), self.tokens)
+        leading_gain = torch.full(threat.permitted.shape, -torch.inf, device=gain.device)
+        leading_gain = leading_gain.scatter_reduce(0, owner[:, None, None].expand_as(gain), gain, "amax")
+        edits = top_edits(leading_gain, threat.moves(threat.tokens), most)
         answer = yield AskNeighbours(threat.tokens, edits)
-        self.ahead = self.value.clone()
+        exact = torch.full_like(self._surprise, torch.nan)
         for lane_way in torch.unique(way).tolist():
             lanes = torch.nonzero(way == lane_way).flatten()
             lane = torch.full((len(threat),), -1, device=way.device).index_put((owner[lanes],), lanes)[edits.record]
             known = (lane >= 0) & (answer.ways[:, lane_way] > -torch.inf)
-            scores, lane = answer.ways[known, lane_way], lane[known]
-            self.ahead = self.ahead.scatter_reduce(0, lane, scores, "amax")
-            self._surprise[lane, edits.letter[known, 0], edits.position[known, 0]] = scores - self.value[lane]
-        if gradients:
-            gradient = gradient_of((yield AskGradient(self.tokens, owner, way)))
-            self._calibrate(_relative(gradient, self.tokens))
+            lane, scores = lane[known], answer.ways[known, lane_way]
+            exact[lane, edits.letter[known, 0], edits.position[known, 0]] = scores - self.value[lane]
+        known = ~exact.isnan()
+        exact = exact.nan_to_num(0.0)
+        self.ahead = self.value + exact.flatten(1).amax(1).clamp(min=0)
+        self._products += (exact * gain * known).sum((1, 2))
+        self._squares += (gain * gain * known).sum((1, 2))
+        self._surprise = torch.where(known, exact - self._ratio()[:, None, None] * gain, 0.0)
 
     def kick(self, uniforms: Tensor) -> Generator[Question, Answer, None]:
         """Take back half of the edits of each lane's best sequence, at random."""
@@ -230,14 +240,6 @@ class _State:
         self._surprise[record, letter, position] = gained - self._ratio()[record] * expected
         self._products.index_add_(0, record, gained * expected)
         self._squares.index_add_(0, record, expected * expected)
-
-    def _calibrate(self, gain: Tensor) -> None:
-        """Set exact gains of all single edits, which stand in ``_surprise``, against (M, K, L) first-order ones."""
-        exact = self._surprise
-        known = exact != 0
-        self._products += (exact * gain * known).sum((1, 2))
-        self._squares += (gain * gain * known).sum((1, 2))
-        self._surprise = torch.where(known, exact - self._ratio()[:, None, None] * gain, 0.0)
 
     def _move(self, rows: Tensor, tokens: Tensor, value: Tensor) -> None:
         """Move lanes to where the model is more wrong; elsewhere they stay."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
 from seqrobust.models.user_code import (
@@ -37,21 +38,58 @@ def load_module(reference: str, weights: Path | None = None) -> nn.Module:
     Raises ModelError that says what could not be found, what the user's code raised and where, or which weights do not
     fit.
     """
-    place, _, name = reference.rpartition(":")
-    is_file = place.endswith(".py")
-    if not name or not (is_file or all(part.isidentifier() for part in place.split("."))):
-        raise ModelError(
-            "a model cannot be found by this name",
-            expected="a checkpoint file, package.module:factory, or file.py:factory",
-            found=repr(reference),
-        )
+    problem, expected = (
+        "a model cannot be found by this name",
+        "a checkpoint file, package.module:factory, or file.py:factory",
+    )
+    place, name = _place(reference, problem, expected)
     # The factory is called inside, for it may import as well.
-    with importable(Path(place).resolve().parent) if is_file else working_folder_importable():
-        code = code_from_file(Path(place)) if is_file else code_from_package(place)
-        module = _made(_named(code, name, place), reference)
+    with _importing(place):
+        module = _made(_named(_code(place), name, place), reference)
     if weights is not None:
         _fill(module, weights)
     return module
+
+
+def load_function(reference: str, where: str) -> Callable[[Tensor], Tensor]:
+    """A function from the user's own code, such as a step of preprocessing.
+
+    Args:
+        reference: ``package.module:name`` or ``path/file.py:name`` of a function from tensor to tensor, or of a module
+            that is there already. It is run as far as reading it goes; only name code that you trust.
+        where: the option that named it, for messages.
+
+    Raises ModelError that says what could not be found, or what the user's code raised.
+    """
+    problem, expected = "a function cannot be found by this name", "package.module:function or file.py:function"
+    place, name = _place(reference, problem, f"{where} {expected}")
+    with _importing(place):
+        found = _named(_code(place), name, place)
+    if not callable(found) or isinstance(found, type):
+        raise ModelError(
+            "the name is no function",
+            expected="a function from one-hot (N, letters, positions) to a tensor",
+            found=f"a {'class' if isinstance(found, type) else type(found).__name__}",
+            where=f"{where} {reference}",
+        )
+    function: Callable[[Tensor], Tensor] = found
+    return function
+
+
+def _place(reference: str, problem: str, expected: str) -> tuple[str, str]:
+    """File or package, and the name in it."""
+    place, _, name = reference.rpartition(":")
+    if not name or not (place.endswith(".py") or all(part.isidentifier() for part in place.split("."))):
+        raise ModelError(problem, expected=expected, found=repr(reference))
+    return place, name
+
+
+def _importing(place: str) -> AbstractContextManager[None]:
+    return importable(Path(place).resolve().parent) if place.endswith(".py") else working_folder_importable()
+
+
+def _code(place: str) -> ModuleType:
+    return code_from_file(Path(place)) if place.endswith(".py") else code_from_package(place)
 
 
 def _named(code: ModuleType, name: str, place: str) -> Any:

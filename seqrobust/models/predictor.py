@@ -6,32 +6,24 @@ logits (N, outputs). The module is given back in the mode and on the device it c
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
-from seqrobust.models.outputs import OutputScale, as_logits, detect_scale, outputs_matrix
+from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
+from seqrobust.models.expectation import can_stand_alone, differ, each_alone, sample_seed, seeded
+from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
+from seqrobust.models.outputs import OutputScale, as_logits, detect_scale
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
 
-ROWS = 16
-"""Every batch is filled up to a multiple of so many rows. CPU kernels for matrix products take other code paths, and
-round otherwise, for the rows left over (and for eight rows, in convolutions of width one); filled up, a record's
-outputs are the same bits whatever stands beside it, for layers of usual width."""
-
-
-class Gradient(NamedTuple):
-    """Outputs (M, outputs), an objective (M,) and its gradient (M, K, L) with respect to the one-hot input."""
-
-    logits: Tensor
-    value: Tensor
-    gradient: Tensor
+__all__ = ["ROWS", "Gradient", "Predictor", "resolve_device"]
 
 
 def resolve_device(name: str) -> torch.device:
@@ -44,13 +36,6 @@ def resolve_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise ModelError("the device cannot be used", found=f"{name}: {str(error).splitlines()[0]}") from None
     return device
-
-
-def _takes_lengths(module: nn.Module) -> bool:
-    try:
-        return "lengths" in inspect.signature(module.forward).parameters
-    except ValueError:  # a compiled module, such as one of TorchScript, has no signature
-        return False
 
 
 class Predictor:
@@ -68,11 +53,18 @@ class Predictor:
         batch_size: records per forward pass, rounded up to a multiple of :data:`ROWS`; None for as many as suit the
             device. It changes speed and memory, not results.
         scale: whether outputs are logits or probabilities; ``auto`` finds out at the first check.
+        samples: draws of a module that the first check finds to be random; logits and gradients are their means, and
+            the same input gets the same answer. None for one fresh draw at each question. Nothing to other modules.
+        seed: of those draws.
+        average_strands: give the mean of the logits of a record and of its reverse complement (DNA and RNA).
+        preprocess: a step before the module, from one-hot (M, K, L) of records without padding to (M, K', L'); see
+            :class:`~seqrobust.models.wrappers.StraightThrough` for one without a derivative.
 
     Attributes:
-        forwards: sequences scored without a gradient so far.
-        gradients: sequences scored with their gradient so far.
+        forwards: sequences scored without a gradient so far, once per draw.
+        gradients: sequences scored with their gradient so far, once per draw.
         notices: what was noticed about the module and should be said.
+        stochastic: whether the module answers one input differently. Known once checked.
     """
 
     def __init__(
@@ -87,9 +79,15 @@ class Predictor:
         device: str = "auto",
         batch_size: int | None = None,
         scale: OutputScale | Literal["auto"] = "auto",
+        samples: int | None = None,
+        seed: int = 0,
+        average_strands: bool = False,
+        preprocess: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
             raise ModelError("a batch holds at least one record", found=f"batch size {batch_size}")
+        if samples is not None and samples < 1:
+            raise ModelError("a mean is over at least one sample", found=f"{samples} samples")
         self.module = module
         self.alphabet = alphabet
         self.task: Task = task
@@ -97,15 +95,31 @@ class Predictor:
         self.unknown: Unknown = unknown
         self.input_length = input_length
         self.device = resolve_device(device)
-        self.scale: OutputScale | Literal["auto"] = "logits" if task == "regression" else scale
         self.forwards = 0
         self.gradients = 0
         self.notices: list[str] = []
-        self._takes_lengths = _takes_lengths(module)
+        self.samples, self.seed = samples, seed
+        self.stochastic = False
+        self.average_strands = average_strands
+        self._alone = False
+        self._bare = BareModel(
+            module=module,
+            alphabet=alphabet,
+            task=task,
+            scale="logits" if task == "regression" else scale,
+            input_length=input_length,
+            average_strands=average_strands,
+            preprocess=preprocess,
+        )
         self._recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
         # On a CPU a convolution's batch should stay in the cache; a recurrence has little work a step, and wants rows.
         suits = 64 if self.device.type == "cpu" and not self._recurrent else 256
         self.batch_size = -(-(batch_size or suits) // ROWS) * ROWS
+
+    @property
+    def scale(self) -> OutputScale | Literal["auto"]:
+        """Whether the module's outputs are logits or probabilities. Known once checked."""
+        return self._bare.scale
 
     @property
     def outputs(self) -> int:
@@ -114,23 +128,30 @@ class Predictor:
             raise ModelError("the number of outputs is not known yet", fix="call check() with a few sequences first")
         return 1 if self.task == "binary" else len(self.labels)
 
+    @property
+    def draws(self) -> int:
+        """Evaluations of the module that an answer is the mean of."""
+        return self.samples if self.stochastic and self.samples is not None else 1
+
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Within it the module is on the device, in evaluation mode, its parameters frozen; after it, as before."""
-        modes = {part: part.training for part in self.module.modules()}
-        frozen = {weight: weight.requires_grad for weight in self.module.parameters()}
-        home = next((weight.device for weight in [*frozen, *self.module.buffers()]), self.device)
-        self.module.to(self.device).eval()
-        for weight in self.module.parameters():
+        step = self._bare.preprocess
+        whole = nn.ModuleList([self.module, *([step] if isinstance(step, nn.Module) else [])])
+        modes = {part: part.training for part in whole.modules()}
+        frozen = {weight: weight.requires_grad for weight in whole.parameters()}
+        home = next((weight.device for weight in [*frozen, *whole.buffers()]), self.device)
+        whole.to(self.device).eval()
+        for weight in whole.parameters():
             weight.requires_grad_(False)
         try:
             yield
         finally:
             for part, mode in modes.items():
                 part.training = mode
-            for weight, needed in zip(self.module.parameters(), frozen.values(), strict=True):
+            for weight, needed in zip(whole.parameters(), frozen.values(), strict=True):
                 weight.requires_grad_(needed)
-            self.module.to(home)
+            whole.to(home)
 
     def encode(self, tokens: Tensor) -> Tensor:
         """One-hot (M, K, L) of (M, L) tokens, on the tokens' device."""
@@ -141,14 +162,16 @@ class Predictor:
         return (tokens != self.alphabet.padding).sum(1)
 
     def check(self, tokens: Tensor) -> None:
-        """Try the module on (M, L) tokens: shape, finiteness, logits or probabilities, number of labels.
+        """Try the module on (M, L) tokens: shape, finiteness, logits or probabilities, number of labels; whether it is
+        random, and whether a gradient reaches its input. Torch's generators are left as they were.
 
         Raises ModelError for a module that fails, or returns what its task does not allow.
         """
         tokens = tokens.to(self.device)
-        with self.attached(), torch.no_grad():
+        encoded, lengths = self.encode(tokens), self.lengths(tokens)
+        with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
             try:
-                raw = self._call(self.encode(tokens), self.lengths(tokens))
+                matrix = self._bare.outputs(encoded, lengths)
             except ModelError:
                 raise
             except Exception as error:  # a stranger's code may raise anything
@@ -158,12 +181,43 @@ class Predictor:
                     found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
                     fix="check alphabet, orientation (letters before positions) and input length (--input-length)",
                 ) from error
-            matrix = outputs_matrix(raw, len(tokens), self.task)
-            self.check_finite(matrix)
-            if self.scale == "auto":
-                self.scale, notice = detect_scale(matrix, self.task, self.module)
-                self.notices += [notice] if notice else []
-            self._check_labels(as_logits(matrix, self.task, self.scale).shape[1])
+            if self._bare.scale == "auto":
+                self._bare.scale, notice = detect_scale(matrix, self.task, self.module)
+                self._say(notice)
+            self._check_labels(as_logits(matrix, self.task, self._bare.scale).shape[1])
+            self._check_randomness(encoded[:ROWS], lengths[:ROWS])
+            with self._differentiable():
+                blind = blindness(self._bare.logits, encoded, lengths)
+            self._say(blind)
+
+    def _say(self, notice: str | None) -> None:
+        if notice and notice not in self.notices:
+            self.notices.append(notice)
+
+    def _check_randomness(self, encoded: Tensor, lengths: Tensor) -> None:
+        first, other, again = (self._seeded(encoded, lengths, sample) for sample in (0, 1, 0))
+        self.stochastic = differ(first, other) or differ(first, again)
+        if not self.stochastic:
+            return
+        if self.samples is None:
+            self._say(
+                "the model is random: asked again, it gives another answer. Every score is a single draw, and searches "
+                "keep lucky ones; average over draws (--samples 10)"
+            )
+            return
+        rows = lengths.argsort(descending=True)[:2]
+        some = encoded[rows, :, : int(lengths[rows].min())]
+        alone = self._bare.function(1, some.shape[2])
+        self._alone = can_stand_alone(alone, some, self.device, sample_seed(self.seed, 0))
+        self._say(
+            f"the model is random: its logits and gradients are means over {self.samples} draws (--samples), "
+            + ("the same for all sequences" if self._alone else "which depend on a sequence's place in its batch")
+        )
+        if differ(first, again):
+            self._say(
+                "the model's random numbers are not torch's own, or it remembers what it was asked: the same sequence "
+                "may get another answer when asked again"
+            )
 
     def _check_labels(self, outputs: int) -> None:
         if self.labels is None:
@@ -181,8 +235,8 @@ class Predictor:
         if not len(tokens):
             return torch.zeros(0, self.outputs, device=self.device)
         with torch.no_grad():
-            parts = [self._logits(self.encode(part), self.lengths(part)) for part, _ in self._batches(tokens)]
-        self.forwards += len(tokens)
+            parts = [self._mean(self.encode(part), self.lengths(part)) for part, _ in self._batches(tokens)]
+        self.forwards += len(tokens) * self.draws
         return torch.cat(parts)[: len(tokens)]
 
     def gradient(self, points: Tensor, lengths: Tensor, objective: Callable[[Tensor, Tensor], Tensor]) -> Gradient:
@@ -197,21 +251,15 @@ class Predictor:
         """
         logits, values, gradients = [], [], []
         for part, rows in self._batches(points):
-            inputs = part.clone().requires_grad_(True)
+            size = lengths.to(self.device)[rows]
+            draws = [partial(self._draw, lengths=size, sample=sample) for sample in range(self.draws)]
+            inputs, goal = part.clone().requires_grad_(True), partial(_at, objective, rows)
             with torch.enable_grad(), self._differentiable():
-                output = self._logits(inputs, lengths.to(self.device)[rows])
-                value = objective(output, rows)
-                if not value.requires_grad:
-                    raise ModelError(
-                        "the model passes no gradient to its input",
-                        found="an arg-max, a rounding, detach() or no_grad() inside",
-                        fix="compute on the one-hot input itself (an embedding is a matrix product with it)",
-                    )
-                (gradient,) = torch.autograd.grad(value.sum(), inputs)
-            logits.append(output.detach())
-            values.append(value.detach())
-            gradients.append(gradient)
-        self.gradients += len(points)
+                found = of_one(draws[0], inputs, goal) if len(draws) == 1 else of_mean(draws, inputs, goal)
+            logits.append(found.logits.detach())
+            values.append(found.value.detach())
+            gradients.append(found.gradient)
+        self.gradients += len(points) * self.draws
         joined = Gradient(*(torch.cat(parts)[: len(points)] for parts in (logits, values, gradients)))
         if not bool(joined.gradient.isfinite().all()):
             row = int(torch.nonzero(~joined.gradient.isfinite())[0, 0])
@@ -232,66 +280,47 @@ class Predictor:
             return torch.backends.cudnn.flags(enabled=False)
         return nullcontext()
 
-    def _logits(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        matrix = outputs_matrix(self._call(encoded, lengths), len(encoded), self.task)
-        self.check_finite(matrix)
-        return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
+    def _mean(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """Logits (M, outputs), averaged over the draws of a random module."""
+        draws = [self._draw(encoded, lengths, sample) for sample in range(self.draws)]
+        return torch.stack(draws).mean(0) if len(draws) > 1 else draws[0]
+
+    def _draw(self, encoded: Tensor, lengths: Tensor, sample: int) -> Tensor:
+        """Logits of one draw: of a random module, unless fresh ones are wanted, the same whenever it is asked for."""
+        if self.samples is None or not self.stochastic:
+            return self._bare.logits(encoded, lengths)
+        if not self._alone:
+            return self._seeded(encoded, lengths, sample)
+
+        def drawn(part: Tensor) -> Tensor:
+            with seeded(self.device, sample_seed(self.seed, sample)):
+                return each_alone(self._bare.function(1, part.shape[2]), part)
+
+        logits = by_length(drawn, encoded, lengths)
+        check_finite(logits)
+        return logits
+
+    def _seeded(self, encoded: Tensor, lengths: Tensor, sample: int) -> Tensor:
+        with seeded(self.device, sample_seed(self.seed, sample)):
+            return self._bare.logits(encoded, lengths)
 
     def function(self, rows: int, length: int) -> Callable[[Tensor], Tensor]:
-        """The bare function from one-hot (rows, K, length) of records without padding to logits (rows, outputs)."""
-        lengths = torch.full((rows,), length, device=self.device)
+        """The bare function from one-hot (rows, K, length) of records without padding to logits (rows, outputs).
 
-        def logits(encoded: Tensor) -> Tensor:
-            if self.input_length is not None and self.input_length != length:
-                raw: object = self._call_fixed(encoded, lengths, self.input_length)
-            else:
-                raw = self.module(encoded, lengths=None) if self._takes_lengths else self.module(encoded)
-            matrix = outputs_matrix(raw, len(encoded), self.task)
-            return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
+        That of a random module raises ModelError when called: there is no function of the input alone.
+        """
+        if not self.stochastic:
+            return self._bare.function(rows, length)
 
-        return logits
+        def random(encoded: Tensor) -> Tensor:
+            raise ModelError("its outputs are random")
+
+        return random
 
     def check_finite(self, outputs: Tensor) -> None:
         """Raise ModelError where an output is not finite."""
-        if not bool(outputs.isfinite().all()):
-            row = int(torch.nonzero(~outputs.isfinite())[0, 0])
-            raise ModelError(
-                "the model returned a value that is not finite",
-                found=f"{outputs[row].tolist()} in row {row + 1} of a batch",
-                fix="check the weights and how the model treats unknown letters (all-zero columns)",
-            )
+        check_finite(outputs)
 
-    def _call(self, encoded: Tensor, lengths: Tensor) -> object:
-        """The module's raw output; records of different lengths one length at a time where it cannot be told them."""
-        width = encoded.shape[2]
-        if self.input_length is not None:
-            return self._call_fixed(encoded, lengths, self.input_length)
-        full = bool((lengths == width).all())
-        if self._takes_lengths:
-            return self.module(encoded, lengths=None if full else lengths)
-        if full:
-            return self.module(encoded)
-        return self._call_by_length(encoded, lengths)
 
-    def _call_fixed(self, encoded: Tensor, lengths: Tensor, size: int) -> object:
-        if encoded.shape[2] > size and (longest := int(lengths.max())) > size:
-            raise ModelError(
-                "a record is longer than the model's input",
-                expected=f"at most {size}",
-                found=str(longest),
-                fix="cut the records (data.max_length) or drop the long ones",
-            )
-        if encoded.shape[2] == size and self._takes_lengths and bool((lengths == size).all()):
-            return self.module(encoded, lengths=None)
-        encoded = nn.functional.pad(encoded, (0, size - encoded.shape[2]))
-        return self.module(encoded, lengths=lengths) if self._takes_lengths else self.module(encoded)
-
-    def _call_by_length(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        order, parts = [], []
-        for length in sorted(set(lengths.tolist())):
-            rows = torch.nonzero(lengths == length).flatten()
-            filled = torch.cat([rows, rows[-1:].expand(-len(rows) % ROWS)])
-            raw = self.module(encoded[filled, :, :length])
-            parts.append(outputs_matrix(raw, len(filled), self.task)[: len(rows)])
-            order.append(rows)
-        return torch.cat(parts)[torch.cat(order).argsort()]
+def _at(objective: Callable[[Tensor, Tensor], Tensor], rows: Tensor, logits: Tensor) -> Tensor:
+    return objective(logits, rows)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from seqrobust.alphabet import Alphabet, alphabet_named
 from seqrobust.errors import ModelError
-from seqrobust.models import ModelCard, load_checkpoint, load_module
+from seqrobust.models import ModelCard, StraightThrough, load_checkpoint, load_function, load_module
+from seqrobust.models.expectation import SAMPLES
 from seqrobust.models.outputs import OutputScale
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
@@ -26,6 +27,11 @@ class ModelSource:
         unknown: how unknown letters are encoded.
         input_length: fixed input size records are padded to.
         outputs: whether a factory's module gives logits or probabilities.
+        samples: draws that the answers of a random model are means of; None for one fresh draw at each question.
+        seed: of those draws.
+        average_strands: whether to average over a record and its reverse complement.
+        preprocess: ``package.module:function`` or ``file.py:function`` of a step before the model.
+        backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
     """
 
     model: str
@@ -36,6 +42,11 @@ class ModelSource:
     unknown: Unknown | None = None
     input_length: int | None = None
     outputs: OutputScale | Literal["auto"] = "auto"
+    samples: int | None = SAMPLES
+    seed: int = 0
+    average_strands: bool = False
+    preprocess: str | None = None
+    backward: str | None = None
 
     @property
     def is_reference(self) -> bool:
@@ -46,7 +57,8 @@ class ModelSource:
     def files(self) -> list[Path]:
         """Files that are read, as far as they are known by name."""
         named = [Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model), self.weights]
-        return [path for path in named if path is not None and path.is_file()]
+        steps = [Path(text.rpartition(":")[0]) for text in (self.preprocess, self.backward) if text]
+        return list(dict.fromkeys(path for path in [*named, *steps] if path is not None and path.is_file()))
 
     @property
     def known_alphabet(self) -> Alphabet | None:
@@ -98,7 +110,9 @@ def open_predictor(
         device=device,
         batch_size=batch_size,
         scale="logits",
+        **_around(source),
     )
+    _say_step(source, predictor)
     return predictor, card
 
 
@@ -111,7 +125,7 @@ def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str,
             expected="binary, classification, multilabel or regression" if source.task is None else "DNA, RNA, PROTEIN",
             where=source.model,
         )
-    return Predictor(
+    predictor = Predictor(
         load_module(source.model, source.weights),
         alphabet=alphabet,
         task=source.task,
@@ -121,4 +135,35 @@ def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str,
         device=device,
         batch_size=batch_size,
         scale=source.outputs,
+        **_around(source),
     )
+    _say_step(source, predictor)
+    return predictor
+
+
+def _around(source: ModelSource) -> dict[str, Any]:
+    """What stands around the module."""
+    if source.backward is not None and source.preprocess is None:
+        raise ModelError(
+            "a backward pass is given for no preprocessing",
+            found=f"--backward {source.backward}",
+            fix="name the step it stands for: --preprocess file.py:function",
+        )
+    step = None
+    if source.preprocess is not None:
+        substitute = None if source.backward is None else load_function(source.backward, "--backward")
+        step = StraightThrough(load_function(source.preprocess, "--preprocess"), substitute)
+    return {
+        "samples": source.samples,
+        "seed": source.seed,
+        "average_strands": source.average_strands,
+        "preprocess": step,
+    }
+
+
+def _say_step(source: ModelSource, predictor: Predictor) -> None:
+    if source.preprocess is not None:
+        substitute = f"derivative of {source.backward}" if source.backward else "identity's"
+        predictor.notices.append(
+            f"gradients pass {source.preprocess} by the {substitute} (BPDA, Athalye et al. 2018); scores are its own"
+        )

@@ -220,6 +220,15 @@ def test_nothing_outside_the_threat_is_kept_and_labels_are_all_that_decisions_te
     assert run.forwards[run.attackable, 0].tolist() == [3] * int(run.attackable.sum())
 
 
+def test_single_edits_of_the_clean_sequence_are_scored_once() -> None:
+    problem = small_problem("cnn", 1, 2)
+    run = attacked(problem, Exhaustive(), Exhaustive(name="again"))
+    for row in torch.nonzero(run.attackable).flatten().tolist():
+        letters = sum(letter != "N" for letter in problem.sequences.texts[row])
+        singles, pairs = 3 * letters, 9 * letters * (letters - 1) // 2
+        assert run.forwards[row].tolist() == [1 + singles, 1 + singles + 2 * pairs]
+
+
 def test_an_exhausted_limit_is_passed_over() -> None:
     run = attacked(small_problem("linear", 2), Exhaustive(limit=3 * LENGTH))
     assert (run.attack == -1).all()

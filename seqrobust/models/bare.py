@@ -1,0 +1,171 @@
+"""A module as a function from one-hot to logits, with all that stands around it: preprocessing, lengths, strands.
+
+Of batches, devices, gradients and counts it knows nothing.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.errors import ModelError
+from seqrobust.models.outputs import OutputScale, as_logits, outputs_matrix
+from seqrobust.models.wrappers import reverse_complement
+from seqrobust.sequences.targets import Task
+
+Function: TypeAlias = Callable[[Tensor], Tensor]
+
+ROWS = 16
+"""Every batch is filled up to a multiple of so many rows. CPU kernels for matrix products take other code paths, and
+round otherwise, for the rows left over (and for eight rows, in convolutions of width one); filled up, a record's
+outputs are the same bits whatever stands beside it, for layers of usual width."""
+
+
+@dataclass(kw_only=True, eq=False)
+class BareModel:
+    """See :class:`~seqrobust.models.predictor.Predictor` for what its attributes mean."""
+
+    module: nn.Module
+    alphabet: Alphabet
+    task: Task
+    scale: OutputScale | Literal["auto"]
+    input_length: int | None
+    average_strands: bool
+    preprocess: Function | None
+
+    def __post_init__(self) -> None:
+        if self.average_strands and not self.alphabet.complement:
+            raise ModelError(
+                f"{self.alphabet.name} has no other strand",
+                fix="average strands (--average-strands) of DNA or RNA only",
+            )
+        self._takes_lengths = _takes_lengths(self.module)
+
+    def logits(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(M, outputs) of (M, K, L) input; the mean of both strands if so asked. Raises ModelError where not finite."""
+        own = self._strand(encoded, lengths)
+        if not self.average_strands:
+            return own
+        return (own + self._strand(reverse_complement(encoded, lengths, self.alphabet), lengths)) / 2
+
+    def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(M, T) of the module itself, for one strand, on its own scale. Raises ModelError where not finite."""
+        matrix = outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
+        check_finite(matrix)
+        return matrix
+
+    def function(self, rows: int, length: int) -> Function:
+        """From one-hot (rows, K, length) of records without padding to logits (rows, outputs), for tracing."""
+
+        def strand(encoded: Tensor) -> Tensor:
+            encoded = encoded if self.preprocess is None else self._preprocessed(encoded)
+            size = encoded.shape[2]
+            if self.input_length is not None and self.input_length != size:
+                lengths = torch.full((rows,), size, device=encoded.device)
+                raw: object = self._call_fixed(encoded, lengths, self.input_length)
+            else:
+                raw = self.module(encoded, lengths=None) if self._takes_lengths else self.module(encoded)
+            return self._as_logits(outputs_matrix(raw, len(encoded), self.task))
+
+        def both(encoded: Tensor) -> Tensor:
+            return (strand(encoded) + strand(reverse_complement(encoded, None, self.alphabet))) / 2
+
+        return both if self.average_strands else strand
+
+    def _strand(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        return self._as_logits(self.outputs(encoded, lengths))
+
+    def _as_logits(self, matrix: Tensor) -> Tensor:
+        return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
+
+    # Preprocessing ---------------------------------------------------------------------------------------------------
+
+    def _prepared(self, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the preprocessing makes of each record, zeros behind its end, and the lengths it has then."""
+        if self.preprocess is None:
+            return encoded, lengths
+        sizes, parts, order = torch.empty_like(lengths), [], []
+        for rows, length in _lengths_apart(lengths):
+            parts.append(self._preprocessed(encoded[rows, :, :length]))
+            sizes[rows] = parts[-1].shape[2]
+            order.append(rows)
+        widest = max(part.shape[2] for part in parts)
+        joined = torch.cat([nn.functional.pad(part, (0, widest - part.shape[2])) for part in parts])
+        return joined[torch.cat(order).argsort()], sizes
+
+    def _preprocessed(self, encoded: Tensor) -> Tensor:
+        """The step's result for records without padding. Raises ModelError where it is not one matrix per record."""
+        assert self.preprocess is not None
+        made: object = self.preprocess(encoded)
+        if not isinstance(made, Tensor) or made.ndim != 3 or len(made) != len(encoded):
+            found = str(tuple(made.shape)) if isinstance(made, Tensor) else type(made).__name__
+            expected = f"a tensor of shape ({len(encoded)}, letters, positions)"
+            raise ModelError("the preprocessing returns something else", expected=expected, found=found)
+        return made
+
+    # The module ------------------------------------------------------------------------------------------------------
+
+    def _call(self, encoded: Tensor, lengths: Tensor) -> object:
+        """The module's raw output; records of different lengths one length at a time where it cannot be told them."""
+        width = encoded.shape[2]
+        if self.input_length is not None:
+            return self._call_fixed(encoded, lengths, self.input_length)
+        full = bool((lengths == width).all())
+        if self._takes_lengths:
+            return self.module(encoded, lengths=None if full else lengths)
+        if full:
+            return self.module(encoded)
+        return by_length(lambda part: outputs_matrix(self.module(part), len(part), self.task), encoded, lengths)
+
+    def _call_fixed(self, encoded: Tensor, lengths: Tensor, size: int) -> object:
+        if encoded.shape[2] > size and (longest := int(lengths.max())) > size:
+            raise ModelError(
+                "a record is longer than the model's input",
+                expected=f"at most {size}",
+                found=str(longest),
+                fix="cut the records (data.max_length) or drop the long ones",
+            )
+        if encoded.shape[2] == size and self._takes_lengths and bool((lengths == size).all()):
+            return self.module(encoded, lengths=None)
+        encoded = nn.functional.pad(encoded, (0, size - encoded.shape[2]))
+        return self.module(encoded, lengths=lengths) if self._takes_lengths else self.module(encoded)
+
+
+def by_length(function: Function, encoded: Tensor, lengths: Tensor) -> Tensor:
+    """(M, outputs) of a function of records without padding, which sees one length at a time, rows filled up."""
+    order, parts = [], []
+    for rows, length in _lengths_apart(lengths):
+        filled = torch.cat([rows, rows[-1:].expand(-len(rows) % ROWS)])
+        parts.append(function(encoded[filled, :, :length])[: len(rows)])
+        order.append(rows)
+    return torch.cat(parts)[torch.cat(order).argsort()]
+
+
+def check_finite(outputs: Tensor) -> None:
+    """Raise ModelError where an output is not finite."""
+    if not bool(outputs.isfinite().all()):
+        row = int(torch.nonzero(~outputs.isfinite())[0, 0])
+        raise ModelError(
+            "the model returned a value that is not finite",
+            found=f"{outputs[row].tolist()} in row {row + 1} of a batch",
+            fix="check the weights and how the model treats unknown letters (all-zero columns)",
+        )
+
+
+def _lengths_apart(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Rows of each length among (M,) lengths, and that length."""
+    for length in sorted(set(lengths.tolist())):
+        yield torch.nonzero(lengths == length).flatten(), length
+
+
+def _takes_lengths(module: nn.Module) -> bool:
+    try:
+        return "lengths" in inspect.signature(module.forward).parameters
+    except ValueError:  # a compiled module, such as one of TorchScript, has no signature
+        return False

@@ -1,0 +1,75 @@
+"""Expectation over a model's own randomness: the same draws for every sequence, and torch's generators left alone.
+
+A module with dropout that stays on, or with noise layers, says something else each time it is asked. What it says on
+average is a function that can be attacked (expectation over transformation: Athalye et al. 2018). Each sample has a
+seed of its own, from which torch's generators start anew for every sequence, as if that stood alone in its batch: so
+all sequences meet the same draws (common random numbers), and differences between them are due to their letters.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SAME = 1e-4
+"""Share of the largest output by which two answers may differ and still count as the same."""
+
+SAMPLES = 10
+"""Draws that are averaged over where nobody says how many."""
+
+
+def sample_seed(seed: int, sample: int) -> int:
+    """The seed of one sample of a run, below 2 ** 63."""
+    words = np.random.SeedSequence([seed, sample]).generate_state(2, np.uint32)
+    return (int(words[0]) << 31) ^ int(words[1])
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Within it torch's generators for CPU and device start from the seed; after it, they are where they were."""
+    on_gpu = device.type == "cuda"
+    index = (torch.cuda.current_device() if device.index is None else device.index) if on_gpu else 0
+    with torch.random.fork_rng(devices=[index] if on_gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if on_gpu:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield
+
+
+def differ(one: Tensor, other: Tensor) -> bool:
+    """Whether two answers to the same question differ by more than rounding may do on any device."""
+    if not one.numel():
+        return False
+    size = torch.maximum(one.abs().max(), other.abs().max())
+    return bool((one - other).abs().max() > SAME * size)
+
+
+def each_alone(function: Callable[[Tensor], Tensor], encoded: Tensor) -> Tensor:
+    """(N, outputs) of a function of batches, each of the N records as if it were the whole batch.
+
+    Random numbers are drawn as for one record, and are the same for all. Raises whatever torch says of an operation it
+    cannot do so for, such as a recurrent layer.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")
+        out: Tensor = torch.func.vmap(lambda row: function(row[None])[0], randomness="same")(encoded)
+    return out
+
+
+def can_stand_alone(function: Callable[[Tensor], Tensor], encoded: Tensor, device: torch.device, seed: int) -> bool:
+    """Whether :func:`each_alone` works for a function, and gives what records by themselves give, on a few records."""
+    try:
+        with seeded(device, seed):
+            together = each_alone(function, encoded)
+    except Exception:  # whatever torch or a stranger's module raises
+        return False
+    for row, record in zip(together, encoded, strict=True):
+        with seeded(device, seed):
+            if differ(row, function(record[None])[0]):
+                return False
+    return True

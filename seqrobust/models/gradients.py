@@ -1,0 +1,115 @@
+"""Gradients of a stranger's module, and what to say where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqrobust.errors import ModelError
+from seqrobust.models.wrappers import BPDA
+
+_AT_ONCE = 4
+"""Records whose gradient is tried together."""
+
+
+class Gradient(NamedTuple):
+    """Outputs (M, outputs), an objective (M,) and its gradient (M, K, L) with respect to the one-hot input."""
+
+    logits: Tensor
+    value: Tensor
+    gradient: Tensor
+
+
+def of_one(function: Callable[[Tensor], Tensor], inputs: Tensor, objective: Callable[[Tensor], Tensor]) -> Gradient:
+    """The objective of a function's logits, and its gradient at inputs that require it."""
+    with told():
+        logits = function(inputs)
+    value = objective(logits)
+    with told():
+        return Gradient(logits, value, slope(value.sum(), inputs))
+
+
+def of_mean(
+    draws: Sequence[Callable[[Tensor], Tensor]], inputs: Tensor, objective: Callable[[Tensor], Tensor]
+) -> Gradient:
+    """The objective of the mean of several functions' logits, and its gradient.
+
+    The objective's slope at the mean is pulled back through each function in turn, so that memory holds one of them.
+    """
+    with torch.no_grad():
+        logits = torch.stack([draw(inputs.detach()) for draw in draws]).mean(0)
+    logits.requires_grad_(True)
+    value = objective(logits)
+    outer = slope(value.sum(), logits)
+    total = torch.zeros_like(inputs)
+    for draw in draws:
+        with told():
+            total += slope((draw(inputs) * outer).sum(), inputs)
+    return Gradient(logits, value, total / len(draws))
+
+
+def slope(value: Tensor, inputs: Tensor) -> Tensor:
+    """Gradient of a number. Raises ModelError where it does not depend on the inputs in a way torch can follow."""
+    if not value.requires_grad:
+        raise ModelError(
+            "the model passes no gradient to its input",
+            found="an arg-max, a rounding, detach() or no_grad() inside",
+            fix=f"compute on the one-hot input itself (an embedding is a matrix product with it), or {BPDA}",
+        )
+    (found,) = torch.autograd.grad(value, inputs)
+    return found
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What a stranger's module raises when a gradient is wanted, such as for leaving torch, told as a ModelError."""
+    try:
+        yield
+    except (ModelError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise ModelError(
+            "the model fails when its gradient is taken",
+            found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            fix=BPDA,
+        ) from error
+
+
+def _pieces(encoded: Tensor, lengths: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    for start in range(0, len(encoded), _AT_ONCE):
+        yield encoded[start : start + _AT_ONCE], lengths[start : start + _AT_ONCE]
+
+
+def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, lengths: Tensor) -> str | None:
+    """What to say of a function whose gradient at its input is zero or cannot be had.
+
+    Args:
+        function: from one-hot input (m, K, L) and its lengths (m,) to logits.
+        encoded, lengths: records to try.
+
+    Returns:
+        None where there is a gradient for any record.
+    """
+    for part, size in _pieces(encoded, lengths):
+        points = part.clone().requires_grad_(True)
+        try:
+            with torch.enable_grad(), told():
+                logits = function(points, size)
+                weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
+                found = slope((logits * weights).sum(), points)
+        except ModelError as error:
+            return f"{error.problem} ({error.found}), so gradients cannot guide an attack: {BPDA}"
+        except torch.OutOfMemoryError:  # who asks for gradients will hear of it
+            return None
+        if bool(found.any()):
+            return None
+    if not len(encoded):
+        return None
+    return (
+        "the gradient at the model's input is exactly zero for every record tried, so it cannot guide an attack; if "
+        f"there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are saturated, give logits"
+    )
