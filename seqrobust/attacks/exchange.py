@@ -81,7 +81,9 @@ class Exchange:
             if kick:
                 uniforms = view.uniforms(view.threat.tokens.shape[1])
                 yield from state.kick(uniforms[state.lanes.owner])
-            for _ in range(self.sweeps * largest + largest):
+            for number in range((self.sweeps + 1) * largest):
+                # Each record by its own budget: what becomes of it must not hang on the others of its shard.
+                state.active &= number < (self.sweeps + 1) * state.threat.budget
                 if not bool(state.active.any()):
                     break
                 yield from state.round(self.top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +193,27 @@ def test_members_keep_to_constraints(preset: str) -> None:
             runs = [len(list(group)) for letter, group in itertools.groupby(after) if letter != "N"]
             clean = [len(list(group)) for letter, group in itertools.groupby(before) if letter != "N"]
             assert max(runs) <= max(2, *clean)
+
+
+def test_searches_spend_unequal_costs_to_the_last_unit(tmp_path: Path) -> None:
+    """Against the best of all members, each written out and priced by hand."""
+    table = tmp_path / "costs.tsv"
+    prices = {pair: 1 if set(pair) in ({"A", "G"}, {"C", "T"}) else 2 for pair in itertools.permutations("ACGT", 2)}
+    rows = [[letter, *(str(prices.get((letter, other), 0)) for other in "ACGT")] for letter in "ACGT"]
+    table.write_text("\n".join("\t".join(row) for row in [["", *"ACGT"], *rows]) + "\n")
+    problem = small_problem("cnn", 3, n=6, threat=SubstitutionThreat(budget=Budget(1), letters=str(table)))
+    run = attacked(problem, *PRESETS["standard"], Beam(width=40, top=None))
+    for row in torch.nonzero(run.attackable).flatten().tolist():
+        text = problem.sequences.texts[row]
+        words = [
+            word
+            for word in members(text, 3)
+            if sum(prices.get((a, b), 0) for a, b in zip(text, word, strict=True)) <= 3
+        ]
+        tokens = torch.tensor(SequenceSet.from_texts(words, DNA).tokens)
+        logits = problem.predictor.module.eval()(problem.predictor.encode(tokens)).detach()
+        lead = -true_margin("classification", logits, run.targets[row].expand(len(words)))
+        assert found(run, 0)[row] == pytest.approx(lead.max().item(), abs=1e-4)
 
 
 class Outside:
