@@ -8,29 +8,47 @@ from typing import Annotated, Any
 import typer
 
 from seqrobust_cli.options import (
+    Allow,
     AlphabetName,
     Annotation,
     AverageStrands,
     Backward,
     BatchSize,
+    BudgetOption,
     ConstraintOption,
+    Data,
+    Delta,
     Device,
     Format,
     Genome,
+    GoalOption,
     GroupColumn,
     IdColumn,
+    InputLength,
+    Labels,
+    MaxLength,
+    MaxRecords,
     Memory,
+    Only,
     Out,
+    OutputName,
+    Outputs,
     Overwrite,
+    PatternOption,
     Preprocess,
+    Protect,
+    RandomDraws,
     RegionsColumn,
     Resume,
     Samples,
     Seed,
     SequenceColumn,
+    Split,
     SplitColumn,
     TargetColumn,
+    TargetLabel,
     TaskName,
+    UnknownOption,
     WhereOption,
     checked_task,
     choice,
@@ -40,7 +58,7 @@ from seqrobust_cli.options import (
     patterns_of,
 )
 
-_THREAT, _GOAL, _MODEL, _DATA, _RUN = "Threat", "Goal and search", "Model", "Data", "Run"
+_GOAL, _MODEL, _RUN = "Goal and search", "Model", "Run"
 
 
 def attack(
@@ -50,32 +68,12 @@ def attack(
             "--model", help="A checkpoint, or package.module:factory or file.py:factory.", rich_help_panel=_MODEL
         ),
     ],
-    data: Annotated[
-        Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=_DATA)
-    ],
-    budget: Annotated[
-        str, typer.Option("--budget", help="Substitutions: 3, 1..5, or 2% of the editable.", rich_help_panel=_THREAT)
-    ] = "1..5",
-    protect: Annotated[
-        list[str] | None,
-        typer.Option("--protect", metavar="NAME[,NAME]", help="Regions that may not change.", rich_help_panel=_THREAT),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="NAME[,NAME]", help="Regions that alone may change.", rich_help_panel=_THREAT),
-    ] = None,
-    pattern: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--pattern",
-            metavar="NAME=PATTERN",
-            help="Make a region of every match, such as zinc=H-E-x(2)-H.",
-            rich_help_panel=_THREAT,
-        ),
-    ] = None,
-    allow: Annotated[
-        str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
-    ] = "any",
+    data: Data,
+    budget: BudgetOption = "1..5",
+    protect: Protect = None,
+    only: Only = None,
+    pattern: PatternOption = None,
+    allow: Allow = "any",
     constraint: ConstraintOption = None,
     attacks: Annotated[
         str | None,
@@ -86,39 +84,20 @@ def attack(
             rich_help_panel=_GOAL,
         ),
     ] = None,
-    goal: Annotated[
-        str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=_GOAL)
-    ] = "auto",
-    target_label: Annotated[
-        str | None, typer.Option("--target-label", help="The class a targeted attack wants.", rich_help_panel=_GOAL)
-    ] = None,
-    delta: Annotated[
-        float | None,
-        typer.Option("--delta", help="Shift of a regression that counts as success.", rich_help_panel=_GOAL),
-    ] = None,
-    output: Annotated[
-        str | None, typer.Option("--output", help="Which regression value is shifted.", rich_help_panel=_GOAL)
-    ] = None,
-    random_draws: Annotated[
-        int, typer.Option("--random-draws", min=1, help="Random controls per budget.", rich_help_panel=_GOAL)
-    ] = 10,
+    goal: GoalOption = "auto",
+    target_label: TargetLabel = None,
+    delta: Delta = None,
+    output: OutputName = None,
+    random_draws: RandomDraws = 10,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Weights for a factory's module.", rich_help_panel=_MODEL)
     ] = None,
     task: TaskName = None,
     alphabet: AlphabetName = None,
-    labels: Annotated[
-        str | None, typer.Option("--labels", metavar="NAME,...", help="Names of the outputs.", rich_help_panel=_MODEL)
-    ] = None,
-    outputs: Annotated[
-        str, typer.Option("--outputs", help="auto, logits or probabilities.", rich_help_panel=_MODEL)
-    ] = "auto",
-    unknown: Annotated[
-        str | None, typer.Option("--unknown", help="Unknown letters as zeros or uniform.", rich_help_panel=_MODEL)
-    ] = None,
-    input_length: Annotated[
-        int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
-    ] = None,
+    labels: Labels = None,
+    outputs: Outputs = "auto",
+    unknown: UnknownOption = None,
+    input_length: InputLength = None,
     samples: Samples = 10,
     average_strands: AverageStrands = False,
     preprocess: Preprocess = None,
@@ -133,15 +112,9 @@ def attack(
     genome: Genome = None,
     annotation: Annotation = None,
     where: WhereOption = None,
-    split: Annotated[
-        str | None, typer.Option("--split", help="Attack only this split of the file.", rich_help_panel=_DATA)
-    ] = None,
-    max_length: Annotated[
-        int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=_DATA)
-    ] = None,
-    max_records: Annotated[
-        int | None, typer.Option("--max-records", min=1, help="A random sample of records.", rich_help_panel=_DATA)
-    ] = None,
+    split: Split = None,
+    max_length: MaxLength = None,
+    max_records: MaxRecords = None,
     seed: Seed = 0,
     device: Device = "auto",
     batch_size: BatchSize = None,

@@ -137,6 +137,8 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "unreadable region": (with_file("a.tsv", "id\tlabel\tsequence\tregions\na\tEI\tACGT\tcore=2\n"), ["core=2"]),
     "unknown region name": (with_options("--protect", "cor"), ["'cor'", "core"]),
     "protect and only the same": (with_options("--protect", "core", "--only", "core"), ["core"]),
+    "a constraint that cannot be read": (with_options("--constraint", "gc:half"), ["gc:0.3-0.7", "half"]),
+    "an unknown constraint": (with_options("--constraint", "entropy:2"), ["unknown kind of constraint", "no-site"]),
     "unknown attack": (with_options("--attack", "magic"), ["magic", "greedy"]),
     "unreadable budget": (with_options("--budget", "few"), ["'few'"]),
     "descending budget": (with_options("--budget", "5..1"), ["1..5"]),
