@@ -10,14 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqrobust.attacks.annealing import Annealing
 from seqrobust.attacks.beam import Beam
+from seqrobust.attacks.block_search import BlockSearch
+from seqrobust.attacks.decision_based import DecisionBased
 from seqrobust.attacks.discrete_pgd import DiscretePGD
 from seqrobust.attacks.exchange import Exchange
 from seqrobust.attacks.exhaustive import Exhaustive
 from seqrobust.attacks.frank_wolfe import FrankWolfe
+from seqrobust.attacks.genetic import Genetic
 from seqrobust.attacks.greedy import Greedy
+from seqrobust.attacks.gumbel import GumbelSoftmax
 from seqrobust.attacks.one_step import OneStep
 from seqrobust.attacks.random_substitutions import RandomSubstitutions
+from seqrobust.attacks.relaxed_pgd import RelaxedPGD
 from seqrobust.attacks.search import Attack
 from seqrobust.errors import ConfigError
 
@@ -51,6 +57,12 @@ _SINGLE: tuple[Attack, ...] = (
     _KICKS,
     _EXCHANGE_ALL,
     Exhaustive(),
+    RelaxedPGD(),
+    GumbelSoftmax(),
+    BlockSearch(),
+    Genetic(),
+    Annealing(),
+    DecisionBased(),
 )
 ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_QUICK)}
 """Every attack at its default settings, by the name the command line knows."""

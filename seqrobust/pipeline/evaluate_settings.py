@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqrobust.analysis.claims import Method
-from seqrobust.attacks import ATTACKS, PRESETS, attacks_named
+from seqrobust.attacks import attacks_named
 from seqrobust.attacks.search import Access
 from seqrobust.errors import ConfigError
 from seqrobust.pipeline.attack_stage import AttackSettings
@@ -19,12 +19,10 @@ PREFERRED = (
     "auto",
     "greedy_all",
     "block_search",
-    "genetic",
-    "annealing",
     "decision_based",
     "random",
 )
-"""Methods of an evaluation that names none, as far as they exist: some that go by gradients, the cascade that is the
+"""Methods of an evaluation that names none: some that go by gradients, the cascade that is the
 default of an attack, black boxes, and chance."""
 
 _SEES: tuple[Access, ...] = ("labels", "scores", "gradients")
@@ -32,7 +30,7 @@ _SEES: tuple[Access, ...] = ("labels", "scores", "gradients")
 
 def default_methods() -> tuple[str, ...]:
     """Names of the methods tried where none is named."""
-    return tuple(name for name in PREFERRED if name in ATTACKS or name in PRESETS)
+    return PREFERRED
 
 
 def method_named(text: str) -> Method:
