@@ -114,7 +114,7 @@ class Predictor:
         self._recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
         # On a CPU a convolution's batch should stay in the cache; a recurrence has little work a step, and wants rows.
         suits = 64 if self.device.type == "cpu" and not self._recurrent else 256
-        self.batch_size = -(-(batch_size or suits) // ROWS) * ROWS
+        self.batch_size = batch_size or suits
 
     @property
     def scale(self) -> OutputScale | Literal["auto"]:
@@ -127,6 +127,15 @@ class Predictor:
         if self.labels is None:
             raise ModelError("the number of outputs is not known yet", fix="call check() with a few sequences first")
         return 1 if self.task == "binary" else len(self.labels)
+
+    @property
+    def batch_size(self) -> int:
+        """Records per forward pass, a multiple of :data:`ROWS`; what is set is rounded up to one."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, records: int) -> None:
+        self._batch_size = -(-records // ROWS) * ROWS
 
     @property
     def draws(self) -> int:

@@ -473,6 +473,14 @@ def test_a_device_that_is_not_there(name: str) -> None:
     assert resolve_device("auto").type in ("cpu", "cuda")
 
 
+def test_a_batch_size_set_later_is_rounded_too() -> None:
+    predictor, rows = wrap(made("convolution")), tokens(40, ragged=True)
+    with predictor.attached():
+        whole = predictor.logits(rows)
+        predictor.batch_size = 7
+        torch.testing.assert_close(predictor.logits(rows), whole, rtol=0, atol=1e-6)
+
+
 def test_a_batch_holds_something() -> None:
     with pytest.raises(ModelError, match="at least one record"):
         wrap(made("convolution"), batch_size=0)
