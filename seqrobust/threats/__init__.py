@@ -2,7 +2,8 @@
 
 from seqrobust.threats.budget import Budget, parse_budgets
 from seqrobust.threats.letters import switch_costs
-from seqrobust.threats.substitution import BoundThreat, Response, SubstitutionThreat, bind, edits_as_text
+from seqrobust.threats.stated import SubstitutionThreat
+from seqrobust.threats.substitution import BoundThreat, Response, bind, edits_as_text
 
 __all__ = [
     "BoundThreat",
