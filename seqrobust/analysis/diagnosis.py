@@ -13,9 +13,8 @@ from seqrobust.analysis import masking, probes
 from seqrobust.analysis.claims import Method
 from seqrobust.analysis.evaluation import Grid
 from seqrobust.analysis.masking import Evidence
-from seqrobust.attacks import Problem
+from seqrobust.attacks import Problem, Scores
 from seqrobust.errors import ModelError
-from seqrobust.neighbours import NeighbourScores
 
 FARTHER = 1.25
 """In a regression, a shift so many times another is the larger one. What scores every single edit is a tenth ahead
@@ -71,7 +70,7 @@ def from_model(
     problem: Problem,
     table: pd.DataFrame,
     methods: Sequence[Method],
-    scores: NeighbourScores,
+    scores: Scores,
     *,
     records: int,
     progress: Callable[[float], None],

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
-from seqrobust.attacks import Attack, DiscretePGD, FrankWolfe, OneStep, Problem, Shift, predictions, run_shard
+from seqrobust.attacks import Attack, DiscretePGD, FrankWolfe, OneStep, Problem, Scores, Shift, predictions, run_shard
 from seqrobust.attacks.goals import BoundGoal, class_logits
 from seqrobust.attacks.streams import RecordStreams
-from seqrobust.neighbours import Edits, NeighbourScores
+from seqrobust.neighbours import Edits
 from seqrobust.threats import BoundThreat, Budget
 
 Rows = NDArray[np.int64]
@@ -113,7 +113,7 @@ class Slopes:
     correlation: NDArray[np.float64]
 
 
-def slopes(sample: Sample, scores: NeighbourScores) -> Slopes:
+def slopes(sample: Sample, scores: Scores) -> Slopes:
     """Compare the gradient at the clean sequence with exact scores of a random sample of single edits.
 
     Raises ModelError where the model gives no gradient, or one that is not finite.

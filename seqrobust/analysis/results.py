@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrobust.attacks import Problem, ShardRun, Shift, predictions, true_margin
+from seqrobust.sequences import SequenceSet
 from seqrobust.threats import edits_as_text
+from seqrobust.threats.coding import CodedSet, Written
 
 COLUMNS = (
     "id",
@@ -51,12 +53,8 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
     levels = len(problem.budgets)
     labels = problem.predictor.labels or ()
-    texts = [sequences.texts_with(run.tokens[:, level].cpu().numpy()) for level in range(levels)]
-    edits = [
-        edits_as_text(before, texts[level][row])
-        for row, before in enumerate(sequences.texts)
-        for level in range(levels)
-    ]
+    by_level = [_written(sequences, run.tokens[:, level].cpu().numpy()) for level in range(levels)]
+    written = [by_level[level][row] for row in range(len(sequences)) for level in range(levels)]
     clean = _answers(problem, run.clean, run.targets, labels, output)
     found = _answers(problem, run.logits.flatten(0, 1), run.targets.repeat_interleave(levels, dim=0), labels, output)
     random_success = run.control_reached.float().mean(2).masked_fill(~run.attackable[:, None], torch.nan)
@@ -69,9 +67,9 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         "adversarial_prediction": found[0],
         "adversarial_score": found[1],
         "success": _nullable(run),
-        "n_edits": np.array([text.count(";") + 1 if text else 0 for text in edits], np.int64),
-        "edits": edits,
-        "adversarial_sequence": [texts[level][row] for row in range(len(sequences)) for level in range(levels)],
+        "n_edits": np.array([one.size for one in written], np.int64),
+        "edits": [one.edits for one in written],
+        "adversarial_sequence": [one.text for one in written],
         "attack": [attacks[number] if number >= 0 else None for number in run.attack.flatten().tolist()],
         "forwards": run.forwards.flatten().cpu().numpy(),
         "gradients": run.gradients.flatten().cpu().numpy(),
@@ -84,6 +82,17 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
+
+
+def _written(sequences: SequenceSet, tokens: NDArray[np.uint8]) -> list[Written]:
+    """Edited (n, L) tokens as text."""
+    if isinstance(sequences, CodedSet):
+        return sequences.written(tokens)
+    texts = sequences.texts_with(tokens)
+    edits = [edits_as_text(before, after) for before, after in zip(sequences.texts, texts, strict=True)]
+    return [
+        Written(text, names, names.count(";") + 1 if names else 0) for text, names in zip(texts, edits, strict=True)
+    ]
 
 
 def _spendable(problem: Problem, run: ShardRun) -> NDArray[np.int64]:

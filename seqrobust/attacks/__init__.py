@@ -3,6 +3,7 @@
 from seqrobust.attacks.annealing import Annealing
 from seqrobust.attacks.beam import Beam
 from seqrobust.attacks.block_search import BlockSearch
+from seqrobust.attacks.coded import Scores, coded, scores_for
 from seqrobust.attacks.decision_based import DecisionBased
 from seqrobust.attacks.discrete_pgd import DiscretePGD
 from seqrobust.attacks.driver import run_shard
@@ -41,12 +42,15 @@ __all__ = [
     "Problem",
     "RandomSubstitutions",
     "RelaxedPGD",
+    "Scores",
     "ShardRun",
     "Shift",
     "Targeted",
     "Untargeted",
     "attacks_named",
+    "coded",
     "predictions",
     "run_shard",
+    "scores_for",
     "true_margin",
 ]

@@ -37,7 +37,7 @@ def score_random(
         streams = RecordStreams(problem.seed, names, f"control {problem.budgets[level]}")
         members = bound.take(rows)
         for draw in range(draws):
-            uniforms = streams.uniforms(sequences.width + 1, predictor.device)
+            uniforms = streams.uniforms(bound.tokens.shape[1] + 1, predictor.device)
             logits = predictor.logits(members.sample(uniforms, full=True))
             value[rows, level, draw] = goal.objective(logits, rows)
             reached[rows, level, draw] = goal.achieved(logits, rows)

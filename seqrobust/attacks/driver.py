@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqrobust.attacks.coded import Scores, scores_for
 from seqrobust.attacks.control import score_random
 from seqrobust.attacks.goals import BoundGoal, predictions
 from seqrobust.attacks.greedy import ROUNDING, best_candidates
@@ -33,7 +34,7 @@ from seqrobust.attacks.search import (
 )
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import InternalError
-from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
+from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
 
@@ -49,7 +50,7 @@ def run_shard(
     records: NDArray[np.int64],
     progress: Callable[[float], None] = lambda _: None,
     *,
-    scores: NeighbourScores | None = None,
+    scores: Scores | None = None,
 ) -> ShardRun:
     """Attack some records. The predictor must be attached.
 
@@ -62,13 +63,13 @@ def run_shard(
 
     Raises InternalError should a search ever leave the threat, ModelError where the model fails on a record.
     """
-    return _Shard(problem, records, scores or NeighbourScores(problem.predictor)).run(attacks, progress)
+    return _Shard(problem, records, scores or scores_for(problem.predictor)).run(attacks, progress)
 
 
 class _Shard:
     """State of one shard: the best of every record so far, and what it cost."""
 
-    def __init__(self, problem: Problem, records: NDArray[np.int64], scores: NeighbourScores) -> None:
+    def __init__(self, problem: Problem, records: NDArray[np.int64], scores: Scores) -> None:
         self.problem = problem
         self.scores = scores
         self.predictor = problem.predictor

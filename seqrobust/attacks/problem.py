@@ -32,6 +32,7 @@ class Problem:
         seed: of every random choice.
         control_draws: random sequences of the same size scored beside each record and budget.
         search_on: go on after a goal is reached, to the sequence on which the model is most wrong.
+        source: the problem about sequences that this one about columns stands for; see :mod:`seqrobust.attacks.coded`.
     """
 
     predictor: Predictor
@@ -43,6 +44,12 @@ class Problem:
     seed: int = 0
     control_draws: int = 10
     search_on: bool = False
+    source: Problem | None = None
+
+    @property
+    def plain(self) -> Problem:
+        """The problem whose predictor and records are of sequences."""
+        return self.source or self
 
     def shards(self) -> list[NDArray[np.int64]]:
         """Record numbers, shard by shard."""

@@ -20,21 +20,24 @@ from seqrobust.attacks import (
     Attack,
     Goal,
     Problem,
+    Scores,
     Shift,
     Targeted,
     Untargeted,
     attacks_named,
+    coded,
     predictions,
     run_shard,
+    scores_for,
 )
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
-from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
+from seqrobust.threats.coding import parse_moves
 from seqrobust.threats.constraints import parse_constraint
 
 GoalName = Literal["auto", "untargeted", "targeted", "up", "down"]
@@ -48,6 +51,7 @@ class AttackSettings:
         budget: ``3``, ``1..5``, ``1,2,8`` or ``2%``.
         protect, only: region names; see :class:`~seqrobust.threats.SubstitutionThreat`.
         allow: rule for permitted letters.
+        moves: what one edit is; see :func:`~seqrobust.threats.coding.parse_moves`.
         constraints: texts as in :mod:`seqrobust.threats.constraints.parsing`, such as ``gc:+-0.05``.
         attacks: names of attacks or presets, tried in this order on the records that still stand.
         goal: ``auto`` is ``untargeted``, or ``up`` for regression.
@@ -62,6 +66,7 @@ class AttackSettings:
     protect: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     allow: str = "any"
+    moves: str = "substitutions"
     constraints: tuple[str, ...] = ()
     attacks: tuple[str, ...] = DEFAULT_ATTACKS
     goal: GoalName = "auto"
@@ -126,12 +131,11 @@ def attack_problem(
         targets = None if targets is None else targets.take(chosen)
     first = np.arange(min(len(sequences), 8))
     threat = settings.threat(sequences.alphabet)
-    threat.bind(sequences.take(first))
     goal = goal_of(settings, predictor, sequences, targets)
     logits = _clean(predictor, sequences.take(first))
     truth = predictions(predictor.task, logits) if targets is None else torch.tensor(targets.values[first])
     goal.bind(predictor.task, logits, truth)
-    return Problem(
+    problem = Problem(
         predictor=predictor,
         sequences=sequences,
         targets=targets,
@@ -141,6 +145,10 @@ def attack_problem(
         seed=seed,
         control_draws=settings.random_draws,
     )
+    if (coding := parse_moves(settings.moves, sequences.alphabet)) is not None:
+        problem = coded(problem, coding)
+    problem.threat.bind(problem.sequences.take(first))
+    return problem
 
 
 def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceSet, targets: Targets | None) -> Goal:
@@ -217,7 +225,7 @@ def run_attack(
     takes; see :class:`~seqrobust.neighbours.NeighbourScores`.
     """
     predictor = problem.predictor
-    scores = NeighbourScores(predictor, memory=memory)
+    scores = scores_for(predictor, memory=memory)
     attacks = attacks_named(settings.attacks)
     progress.start("attack", len(problem.sequences))
     results = run_shards(problem, attacks, lambda shard: folder.parts / f"part-{shard:05d}.parquet", progress, scores)
@@ -228,6 +236,7 @@ def run_attack(
         "task": predictor.task,
         "goal": problem.goal.describe(predictor.labels or ()),
         "threat": problem.threat.describe(),
+        "moves": settings.moves,
         "attacks": [attack.name for attack in attacks_named(settings.attacks)],
         "random_draws": settings.random_draws,
         **attack_metrics(results, predictor.task, labelled=problem.targets is not None),
@@ -236,7 +245,7 @@ def run_attack(
         metrics["delta"] = problem.goal.delta
     write_results(folder.path, results)
     folder.write_json("metrics.json", metrics)
-    return AttackOutcome(results=results, metrics=metrics, sequences=problem.sequences)
+    return AttackOutcome(results=results, metrics=metrics, sequences=problem.plain.sequences)
 
 
 def run_shards(
@@ -244,7 +253,7 @@ def run_shards(
     attacks: Sequence[Attack],
     part_of: Callable[[int], Path],
     progress: Progress,
-    scores: NeighbourScores,
+    scores: Scores,
     *,
     before: int = 0,
 ) -> pd.DataFrame:

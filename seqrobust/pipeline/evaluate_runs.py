@@ -12,17 +12,15 @@ import pandas as pd
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.analysis.claims import Method
-from seqrobust.attacks import Problem, attacks_named
+from seqrobust.attacks import Problem, Scores, attacks_named
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
-from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
 from seqrobust.pipeline.evaluate_transfer import Surrogate, transfer_shards
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
-from seqrobust.threats import switch_costs
 
 RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"
 """Finished shards of an evaluation, and no file of the user's own."""
@@ -62,7 +60,7 @@ class MethodRuns:
     settings: EvaluateSettings
     folder: RunFolder
     progress: Progress
-    scores: NeighbourScores
+    scores: Scores
     surrogates: tuple[Surrogate, ...] = ()
 
     @property
@@ -140,7 +138,7 @@ def _labelled(found: pd.DataFrame, control: pd.DataFrame, method: str, direction
 def _spent(table: pd.DataFrame, problem: Problem) -> pd.Series | float:
     """What each row's edits cost, in the budget's units; NaN where those are units of a record's own."""
     alphabet = problem.sequences.alphabet
-    costs = switch_costs(problem.threat.letters, alphabet)
+    costs = problem.threat.costs(alphabet)
     paid = costs[np.isfinite(costs) & (costs > 0)]
     if (paid == 1).all():
         return table["n_edits"].astype(float)

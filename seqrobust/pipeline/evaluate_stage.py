@@ -13,18 +13,18 @@ from seqrobust.analysis.claims import Method, claims
 from seqrobust.analysis.diagnosis import from_model, from_results
 from seqrobust.analysis.evaluation import evaluation_metrics, worst_case
 from seqrobust.analysis.masking import NO_GRADIENT, Evidence, diagnosis, no_gradient
-from seqrobust.attacks import Problem, Shift
+from seqrobust.attacks import Problem, Shift, scores_for
 from seqrobust.files import replacing, write_text
-from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.attack_stage import write_results
 from seqrobust.pipeline.evaluate_runs import RUN_PARTS, MethodRuns
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
+from seqrobust.pipeline.evaluate_surrogates import SURROGATE_FILES, described
 from seqrobust.pipeline.evaluate_transfer import Surrogate
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.sequences import SequenceSet
 
-LEFTOVERS = (RUN_PARTS, "parts/probes.json")
+LEFTOVERS = (RUN_PARTS, "parts/probes.json", *SURROGATE_FILES)
 """By which a resumed evaluation tells what is finished."""
 
 
@@ -62,7 +62,8 @@ def run_evaluation(
     """
     problem = next(iter(problems.values()))
     predictor = problem.predictor
-    scores = NeighbourScores(predictor, memory=memory)
+    scores = scores_for(predictor, memory=memory)
+    told = described(problem, surrogates, progress)
     runs = MethodRuns(
         problems=problems,
         settings=settings,
@@ -86,6 +87,7 @@ def run_evaluation(
         "attacks": [method.name for method in methods],
         "methods": [asdict(method) for method in methods],
         "failed_methods": failed,
+        "surrogates": told,
         "random_draws": settings.attack.random_draws,
         **evaluation_metrics(table, predictor.task, labelled=problem.targets is not None),
         "masking": diagnosis(evidence),
@@ -102,7 +104,7 @@ def run_evaluation(
         results=_without_direction(worst_case(table)),
         methods=_without_direction(table),
         metrics=metrics,
-        sequences=problem.sequences,
+        sequences=problem.plain.sequences,
     )
     write_results(folder.path, outcome.results)
     with replacing(folder.path / "methods.parquet") as temporary:

@@ -15,7 +15,7 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.budget import Budget
-from seqrobust.threats.constraints.base import Constraint
+from seqrobust.threats.constraints.base import BoundConstraint, Constraint
 from seqrobust.threats.constraints.conjunction import AllOf
 from seqrobust.threats.letters import switch_costs
 from seqrobust.threats.substitution import EDITABLE, OUTSIDE, PADDING, PROTECTED, UNKNOWN, BoundThreat, bind
@@ -62,8 +62,20 @@ class SubstitutionThreat:
 
     def switches(self, alphabet: Alphabet) -> NDArray[np.bool_]:
         """(K, K) True where the row's letter may become the column's."""
-        permitted: NDArray[np.bool_] = np.isfinite(switch_costs(self.letters, alphabet))
+        permitted: NDArray[np.bool_] = np.isfinite(self.costs(alphabet))
         return permitted
+
+    def costs(self, alphabet: Alphabet) -> NDArray[np.float64]:
+        """(K, K) what switching the row's letter for the column's costs, infinity where it may not be."""
+        return switch_costs(self.letters, alphabet)
+
+    def positions(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(N,) the number of positions that a budget in per cent is a share of, from (N, L) :meth:`blocked`."""
+        return np.asarray((blocked == EDITABLE).sum(1), np.int64)
+
+    def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint:
+        """All the constraints, on those records."""
+        return AllOf(parts=self.constraints).bind(sequences, device)
 
     def counts(self, editable: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(N,) the budget of each record, from its (N, L) editable positions."""
@@ -72,9 +84,9 @@ class SubstitutionThreat:
     def bind(self, sequences: SequenceSet, device: torch.device | str = "cpu") -> BoundThreat:
         """The threat on those records, as tensors on a device. Raises ThreatError as :meth:`blocked` does."""
         blocked = self.blocked(sequences)
-        costs = switch_costs(self.letters, sequences.alphabet)
+        costs = self.costs(sequences.alphabet)
         units, unit = _whole_costs(costs)
-        editable = (blocked == EDITABLE).sum(1).astype(np.int64)
+        editable = self.positions(blocked)
         if unit is None:
             budget = self.budget.counts(editable)
         else:
@@ -92,7 +104,7 @@ class SubstitutionThreat:
         )
         if not self.constraints:
             return bound
-        return replace(bound, constraint=AllOf(parts=self.constraints).bind(sequences, device))
+        return replace(bound, constraint=self.constraint_on(sequences, device))
 
     def describe(self) -> str:
         """In words, as a sentence's part."""

@@ -30,7 +30,7 @@ from seqrobust.threats.counting import draw, log_counts
 from seqrobust.threats.knapsack import best_edits
 from seqrobust.threats.projection import multiplier, project_onto_simplex, weighted_multiplier
 
-EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE = range(5)
+EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE, NOT_CODING = range(6)
 """Why a position may not be changed; :data:`EDITABLE` where it may."""
 
 _TABLE_CELLS = 1 << 23
@@ -45,6 +45,7 @@ _REASONS = {
     PADDING: "it lies behind the end of the sequence",
     PROTECTED: "it is protected",
     OUTSIDE: "it lies outside the regions the adversary is confined to",
+    NOT_CODING: "it is not part of a codon",
 }
 
 

@@ -193,7 +193,7 @@ def test_positions_and_regions_against_counting(fake_report: FakeReport, even: b
     report = fake_report(n=40, length=130, even=even)
     sequences = report.sequences
     assert sequences is not None
-    edits = edit_table(decisive_rows(report.results), sequences.ids)
+    edits = edit_table(decisive_rows(report.results), sequences.ids, sequences.lengths)
     bins = choose_bins(sequences)
     counted = np.zeros(bins.count)
     covered, total = np.zeros(bins.count), np.zeros(bins.count)
@@ -215,7 +215,7 @@ def test_region_shares_add_up_and_leave_protected_out(fake_report: FakeReport) -
     report = fake_report()
     sequences = report.sequences
     assert sequences is not None
-    edits = edit_table(decisive_rows(report.results), sequences.ids)
+    edits = edit_table(decisive_rows(report.results), sequences.ids, sequences.lengths)
     editable = SubstitutionThreat(budget=Budget(1), protect=report.protect).editable(sequences)
     shares = region_shares(sequences, edits, editable)
     assert set(shares) == {"left", "right flank <b>&"}
@@ -230,7 +230,7 @@ def test_region_shares_add_up_and_leave_protected_out(fake_report: FakeReport) -
 def test_switches_count_every_edit(fake_report: FakeReport) -> None:
     report = fake_report()
     assert report.sequences is not None
-    edits = edit_table(decisive_rows(report.results), report.sequences.ids)
+    edits = edit_table(decisive_rows(report.results), report.sequences.ids, report.sequences.lengths)
     counts = switch_counts(edits, "ACGT")
     assert counts.sum() == len(edits)
     assert counts[0, 2] == sum((edits.before == "A") & (edits.after == "G"))

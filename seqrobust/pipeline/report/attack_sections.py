@@ -116,7 +116,7 @@ def where_pictures(report: ReportInput) -> dict[str, Any]:
     if len(rows) > _MOST_RECORDS_COUNTED:
         rows = rows.iloc[np.linspace(0, len(rows) - 1, _MOST_RECORDS_COUNTED).astype(int)]
     sequences = sequences.take(np.isin(sequences.ids, rows["id"].astype(str)))
-    edits = edit_table(rows, sequences.ids)
+    edits = edit_table(rows, sequences.ids, sequences.lengths)
     if not len(edits):
         return {}
     bounding = {name for pattern in (*report.protect, *report.only) for name in sequences.regions.named(pattern)}
@@ -149,12 +149,15 @@ def how(report: ReportInput) -> list[tuple[str, str]]:
         "any other letter" if report.letter_rule == "any" else f"only as the rule {one_line(report.letter_rule)} allows"
     )
     attacks = [one_line(name) for name in report.attack.get("attacks") or []]
+    adversary = f"replaces letters {place}, by {rule}; inserts and deletes none; unknown letters stay as they are."
+    unit = "editable letters" if "%" in sizes[-1] else "letters per sequence"
+    if report.attack.get("moves", "substitutions") != "substitutions":
+        # The threat's own words say what an edit is; they begin with a budget.
+        adversary = one_line(report.attack["threat"]) + "; unknown letters stay as they are."
+        unit = "editable positions" if "%" in sizes[-1] else "edits per sequence"
     return [
-        (
-            "Adversary",
-            f"replaces letters {place}, by {rule}; inserts and deletes none; unknown letters stay as they are.",
-        ),
-        ("Budgets", f"{', '.join(sizes)} {'of the editable letters' if '%' in sizes[-1] else 'letters per sequence'}."),
+        ("Adversary", adversary),
+        ("Budgets", f"{', '.join(sizes)} {'of the ' if '%' in sizes[-1] else ''}{unit}."),
         ("Goal", one_line(report.attack.get("goal") or "any wrong prediction") + "."),
         ("Attacks", f"{', '.join(attacks)}; for each sequence the best result of all." if attacks else "not recorded."),
     ]

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from seqrobust.errors import InternalError
 
-_EDIT = re.compile(r"([A-Za-z])(\d+)([A-Za-z])")
+_EDIT = re.compile(r"([A-Za-z])(\d+)([A-Za-z]|del)|(\d+)_\d+ins([A-Za-z])")
 
 
 class Edit(NamedTuple):
-    """One switched letter; ``position`` is 0-based."""
+    """One switched letter; ``position`` is 0-based.
+
+    Of a deletion ``after`` is ``-``. Of an insertion ``before`` is, and the position that of the letter behind it.
+    """
 
     position: int
     before: str
@@ -26,7 +29,9 @@ class Edit(NamedTuple):
     @property
     def name(self) -> str:
         """As geneticists write it, 1-based."""
-        return f"{self.before}{self.position + 1}{self.after}"
+        if self.before == "-":
+            return f"ins{self.after}"
+        return f"{self.before}{self.position + 1}{'del' if self.after == '-' else self.after}"
 
 
 def parse_edits(text: Any) -> tuple[Edit, ...]:
@@ -40,7 +45,14 @@ def parse_edits(text: Any) -> tuple[Edit, ...]:
     matches = [_EDIT.fullmatch(item.strip()) for item in text.split(";")]
     if None in matches:
         raise InternalError(f"an edit cannot be read: {text!r}")
-    return tuple(Edit(int(m[2]) - 1, m[1].upper(), m[3].upper()) for m in matches if m)
+    return tuple(_edit(match) for match in matches if match)
+
+
+def _edit(match: re.Match[str]) -> Edit:
+    before, number, after, gap, inserted = match.groups()
+    if inserted:
+        return Edit(int(gap), "-", inserted.upper())
+    return Edit(int(number) - 1, before.upper(), "-" if after == "del" else after.upper())
 
 
 def decisive_rows(results: pd.DataFrame | None) -> pd.DataFrame:
@@ -82,11 +94,13 @@ class EditTable:
         return len(self.record)
 
 
-def edit_table(rows: pd.DataFrame, ids: Sequence[str]) -> EditTable:
-    """The edits of those result rows; a row whose id is not among ``ids`` is left out."""
+def edit_table(rows: pd.DataFrame, ids: Sequence[str], lengths: Sequence[int] | NDArray[np.int64]) -> EditTable:
+    """The edits of those result rows, of records of those lengths; a row whose id is not among ``ids`` is left out."""
     index = {name: record for record, name in enumerate(ids)}
+    last = {name: int(length) - 1 for name, length in zip(ids, lengths, strict=True)}
     found = [
-        (index[str(name)], *edit)
+        # What is appended is counted at the last letter.
+        (index[str(name)], *edit._replace(position=min(edit.position, last[str(name)])))
         for name, text in zip(rows["id"], rows["edits"], strict=True)
         if str(name) in index
         for edit in parse_edits(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,9 @@ class EditedRecord:
     Attributes:
         id: the record's name.
         alphabet: what its letters mean.
-        before, after: letters.
-        edits: what was switched.
+        before, after: letters, with ``-`` where one was inserted or deleted.
+        edits: what changed; positions are columns of ``before``.
+        numbers: (L,) place of each column's letter in the clean sequence, from 1; 0 where a letter was inserted.
         regions: the record's regions; those that bound the threat first, then the shortest.
         bounding: names of the regions that bound the threat.
         protected: (L,) positions the adversary may not touch.
@@ -37,6 +38,7 @@ class EditedRecord:
     before: str
     after: str
     edits: tuple[Edit, ...]
+    numbers: NDArray[np.int64]
     regions: tuple[Region, ...]
     bounding: frozenset[str]
     protected: NDArray[np.bool_]
@@ -77,22 +79,46 @@ def edited_record(
     names = {name for pattern in (*protect, *only) for name in one.regions.named(pattern)}
     threat = SubstitutionThreat(budget=Budget(1), protect=tuple(protect), only=tuple(only))
     closed = np.isin(threat.blocked(one), (PROTECTED, OUTSIDE))
-    length = int(one.lengths[0])
+    lined = _lined_up(one.texts[0], parse_edits(row["edits"]))
+    column = np.append(np.flatnonzero(lined.numbers), len(lined.before))
+    regions = [
+        region._replace(start=column[region.start], end=column[region.end - 1] + 1) for region in one.regions.of(0)
+    ]
+    protected = np.zeros(len(lined.before), bool)
+    protected[column[:-1]] = closed[0, : int(one.lengths[0])]
     return EditedRecord(
         id=one.ids[0],
         alphabet=one.alphabet,
-        before=one.texts[0],
-        after=_after(one.texts[0], parse_edits(row["edits"])),
-        edits=parse_edits(row["edits"]),
-        regions=tuple(sorted(one.regions.of(0), key=lambda r: (r.name not in names, r.end - r.start, r.start))),
+        before=lined.before,
+        after=lined.after,
+        edits=lined.edits,
+        numbers=lined.numbers,
+        regions=tuple(sorted(regions, key=lambda r: (r.name not in names, r.end - r.start, r.start))),
         bounding=frozenset(names),
-        protected=closed[0, :length],
+        protected=protected,
         row={str(key): value for key, value in row.items()},
     )
 
 
-def _after(text: str, edits: Sequence[Edit]) -> str:
-    letters = list(text)
-    for edit in edits:
-        letters[edit.position] = edit.after
-    return "".join(letters)
+class _LinedUp(NamedTuple):
+    before: str
+    after: str
+    edits: tuple[Edit, ...]
+    numbers: NDArray[np.int64]
+
+
+def _lined_up(text: str, edits: Sequence[Edit]) -> _LinedUp:
+    """The two sequences one under the other, with gaps where a letter was inserted or deleted."""
+    before, after, numbers = list(text), list(text), list(range(1, len(text) + 1))
+    placed: list[Edit] = []
+    # The last edit first, and a letter before what is inserted ahead of it, so that earlier places stay as they are.
+    for edit in sorted(edits, key=lambda edit: (edit.position, edit.before != "-"), reverse=True):
+        if edit.before == "-":
+            placed = [other._replace(position=other.position + 1) for other in placed]
+            before.insert(edit.position, "-")
+            after.insert(edit.position, edit.after)
+            numbers.insert(edit.position, 0)
+        else:
+            after[edit.position] = edit.after
+        placed.append(edit)
+    return _LinedUp("".join(before), "".join(after), tuple(reversed(placed)), np.array(numbers, np.int64))

@@ -82,7 +82,7 @@ def _draw_line(axes: Axes, example: EditedRecord, line: Line, *, first: bool) ->
         _letters(axes, plain, y, 0.95, palette, alpha=0.35 if base else 0.9)
         _letters(axes, raised, y, 1.3 if base else 0.95, palette, alpha=1)
     _mark_edits(axes, example, line)
-    _draw_ruler(axes, line)
+    _draw_ruler(axes, example, line)
     for lane, (region, start, end) in lanes(example, line):
         _draw_region(axes, region, start, end, lane, bounding=region.name in example.bounding)
     for column in (column for column, p in enumerate(line.positions) if p < 0):
@@ -142,15 +142,15 @@ def _mark_edits(axes: Axes, example: EditedRecord, line: Line) -> None:
         axes.text(column + 0.02 + 0.3 * (level > 0), y, name, fontsize=7.5, fontweight="bold", color=ATTACK)
 
 
-def _draw_ruler(axes: Axes, line: Line) -> None:
+def _draw_ruler(axes: Axes, example: EditedRecord, line: Line) -> None:
     """1-based positions at each window's first and last letter and at every tenth."""
     last = -10.0
     for start, end in runs([p >= 0 for p in line.positions]):
         for column in range(start, end):
-            position = line.positions[column] + 1
+            position = int(example.numbers[line.positions[column]])
             at_end = column in (start, end - 1)
             near_end = column != end - 1 and end - 1 - column < 3
-            if (at_end or position % 10 == 0) and column - last >= 3 and not near_end:
+            if position and (at_end or position % 10 == 0) and column - last >= 3 and not near_end:
                 axes.text(column + 0.5, -0.25, str(position), ha="center", va="top", fontsize=6.5, color=MUTED)
                 last = column
 

@@ -1,0 +1,215 @@
+"""Codings: records written as columns of pieces, so that a change of another kind is a switch of one column's piece.
+
+The substitution threat knows columns and letters only. A coding chooses what a column's letters stand for: a codon of
+three letters (:mod:`~seqrobust.threats.coding.codons`), or one letter or none
+(:mod:`~seqrobust.threats.coding.indels`). The closed form, every search and every constraint then work as they are; the
+model is asked about the decoded sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.threats.constraints.base import BoundConstraint
+from seqrobust.threats.constraints.conjunction import AllOf
+from seqrobust.threats.stated import SubstitutionThreat
+
+
+class Written(NamedTuple):
+    """An edited sequence as a table shows it.
+
+    Attributes:
+        text: what the model saw.
+        edits: names of the changes, joined by semicolons.
+        size: columns that changed, the unit of the budget.
+    """
+
+    text: str
+    edits: str
+    size: int
+
+
+class Coding(Protocol):
+    """How sequences are written as columns. Tokens of columns are those of ``alphabet``."""
+
+    @property
+    def source(self) -> Alphabet:
+        """Of the sequences."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """Of the columns."""
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a mixture of a column's pieces is a mixture of sequences, letter by letter."""
+
+    def columns(self, sequences: SequenceSet) -> NDArray[np.uint8]:
+        """(N, C) tokens of N records. Raises ThreatError for records that cannot be written so."""
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """(M, L) tokens of the sequences that (M, C) columns stand for."""
+
+    def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
+        """(M, K, L) mixtures of sequences for (M, C', C) mixtures of pieces, where :attr:`mixes`.
+
+        Args:
+            points: weights of every column's pieces.
+            tokens: (M, C) the heaviest pieces.
+            encoded: (M, K, L) the model's input at those.
+        """
+
+    def pull(self, gradient: Tensor, tokens: Tensor) -> Tensor:
+        """What switching each column to each piece changes, to first order.
+
+        Args:
+            gradient: (M, K, L) of a function of the model's input, at the decoded sequences.
+            tokens: (M, C) columns there.
+
+        Returns:
+            (M, C', C), such that the difference of two pieces in a column is the gain of switching between them.
+        """
+
+    def blocked(self, sequences: SequenceSet, reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(N, C) why each column may not change, from the reasons (N, L) of the letters."""
+
+    def weighed(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(N,) the number of positions that a budget in per cent is a share of, from (N, C) reasons."""
+
+    def costs(self, letters: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(C', C') what switching pieces costs, from the (K, K) costs of switching letters.
+
+        Raises ThreatError for costs that mean nothing here.
+        """
+
+    def written(self, text: str, clean: NDArray[np.uint8], tokens: NDArray[np.uint8]) -> Written:
+        """An edited record, from its own text and its (C,) columns before and after."""
+
+    def describe(self, budget: str) -> str:
+        """``at most 3 ...`` in words."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CodedSet(SequenceSet):
+    """Records written as columns; ``letters`` holds the columns' tokens.
+
+    Attributes:
+        coding: how.
+        plain: the records themselves.
+    """
+
+    coding: Coding
+    plain: SequenceSet
+
+    @classmethod
+    def of(cls, sequences: SequenceSet, coding: Coding) -> CodedSet:
+        """Those records, written so. Raises ThreatError where that cannot be."""
+        tokens = coding.columns(sequences)
+        return cls(
+            alphabet=coding.alphabet,
+            letters=tokens,
+            lengths=np.count_nonzero(tokens != coding.alphabet.padding, axis=1),
+            ids=sequences.ids,
+            targets=sequences.targets,
+            groups=sequences.groups,
+            splits=sequences.splits,
+            regions=sequences.regions,
+            coding=coding,
+            plain=sequences,
+        )
+
+    @cached_property
+    def tokens(self) -> NDArray[np.uint8]:
+        """(N, C) tokens of the columns."""
+        return self.letters
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The records as text."""
+        return self.plain.texts
+
+    def take(self, records: ArrayLike) -> CodedSet:
+        """Those records."""
+        taken = super().take(records)
+        assert isinstance(taken, CodedSet)
+        return replace(taken, plain=self.plain.take(records))
+
+    def written(self, tokens: NDArray[np.uint8]) -> list[Written]:
+        """What (N, C) edited columns stand for."""
+        rows = zip(self.plain.texts, self.letters, tokens, strict=True)
+        return [self.coding.written(*row) for row in rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodedThreat(SubstitutionThreat):
+    """The threat on records that are written as columns: a budget of columns that change.
+
+    Region names, letter rules and constraints are about the sequences, as ever.
+    """
+
+    coding: Coding
+
+    @classmethod
+    def of(cls, threat: SubstitutionThreat, coding: Coding) -> CodedThreat:
+        """The same budget, regions and rules."""
+        return cls(
+            budget=threat.budget,
+            protect=threat.protect,
+            only=threat.only,
+            letters=threat.letters,
+            constraints=threat.constraints,
+            coding=coding,
+        )
+
+    def blocked(self, sequences: SequenceSet) -> NDArray[np.uint8]:
+        """(N, C) why each column may not change. Raises ThreatError for a region name that no record has."""
+        plain = _plain(sequences)
+        return self.coding.blocked(plain, super().blocked(plain))
+
+    def costs(self, alphabet: Alphabet) -> NDArray[np.float64]:
+        """(C', C') what switching the row's piece for the column's costs, infinity where it may not be."""
+        return self.coding.costs(super().costs(self.coding.source))
+
+    def positions(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(N,) the number of positions that a budget in per cent is a share of."""
+        return self.coding.weighed(blocked)
+
+    def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint:
+        """The constraints, asked about decoded candidates."""
+        bound = AllOf(parts=self.constraints).bind(_plain(sequences), device)
+        return _Decoded(bound=bound, coding=self.coding)
+
+    def describe(self) -> str:
+        """In words, as a sentence's part."""
+        words = super().describe().split(", ")
+        return ", ".join([self.coding.describe(str(self.budget)), *words[1:]])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Decoded:
+    """A constraint on sequences, asked about columns."""
+
+    bound: BoundConstraint
+    coding: Coding
+
+    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+        return self.bound.allows(self.coding.decode(tokens), records)
+
+    def reason(self, tokens: Tensor, record: int) -> str | None:
+        return self.bound.reason(self.coding.decode(tokens[None])[0], record)
+
+    def take(self, records: Tensor) -> _Decoded:
+        return _Decoded(bound=self.bound.take(records), coding=self.coding)
+
+
+def _plain(sequences: SequenceSet) -> SequenceSet:
+    return sequences.plain if isinstance(sequences, CodedSet) else sequences
