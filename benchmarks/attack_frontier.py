@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from attack_measure import (
+    GRADIENT,
     RECIPES,
     SHIPPED,
     Outcome,
@@ -72,7 +73,7 @@ def peer_outcome(subject: Subject, peer: Any, k: int, rows: range) -> Outcome:
             threat = subject.threat.bind(sequences)
             found = peer.attack(subject.predictor, tokens, lengths, truth, threat, k, 0)
             values.append(subject.value(found.tokens, truth))
-            costs.append(found.forwards + subject.gradient * found.gradients)
+            costs.append(found.forwards + GRADIENT * found.gradients)
     return Outcome(value=torch.cat(values), cost=torch.cat(costs), seconds=time.perf_counter() - began)
 
 

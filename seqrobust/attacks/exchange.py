@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import ROUNDING, best_candidates, top_edits
+from seqrobust.attacks.greedy import ROUNDING, best_candidates, relative, top_edits
 from seqrobust.attacks.search import (
     Access,
     Answer,
@@ -137,7 +137,7 @@ class _State:
         Of records with more than ``most`` of them, those of largest first-order gain along any of the lanes.
         """
         owner, way = self.lanes
-        gain = _relative(gradient_of((yield AskGradient(self.tokens, owner, way))), self.tokens)
+        gain = relative(gradient_of((yield AskGradient(self.tokens, owner, way))), self.tokens)
         leading_gain = torch.full(threat.permitted.shape, -torch.inf, device=gain.device)
         leading_gain = leading_gain.scatter_reduce(0, owner[:, None, None].expand_as(gain), gain, "amax")
         edits = top_edits(leading_gain, threat.moves(threat.tokens), most)
@@ -193,7 +193,7 @@ class _State:
         gain = torch.zeros(moves.shape, device=base.device)
         if top is not None:
             gradient = gradient_of((yield AskGradient(base[rows], owner[rows], way[rows])))
-            gain[rows] = _relative(gradient, base[rows])
+            gain[rows] = relative(gradient, base[rows])
         ratio = self._ratio()[:, None, None]
         edits = top_edits(ratio * gain + self._surprise, moves, top)
         scores = _of((yield AskNeighbours(base, edits, owner)), way[edits.record])
@@ -250,12 +250,6 @@ class _State:
         self.tokens[chosen], self.value[chosen] = tokens[better], value[better]
         better = self.value > self.best_value
         self.best[better], self.best_value[better] = self.tokens[better], self.value[better]
-
-
-def _relative(gradient: Tensor, tokens: Tensor) -> Tensor:
-    """(M, K, L) first-order gain of every letter over the one that stands there."""
-    now = gradient.gather(1, tokens.long().clamp(max=gradient.shape[1] - 1)[:, None])
-    return gradient - now
 
 
 def _of(answer: Answer, way: Tensor) -> Tensor:

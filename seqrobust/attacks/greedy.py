@@ -63,8 +63,12 @@ def ranked_edits(gradient: Tensor, tokens: Tensor, moves: Tensor, top: int) -> E
 
     Ties go to the earlier position, then the earlier letter.
     """
-    now = gradient.gather(1, tokens.long().clamp(max=moves.shape[1] - 1)[:, None])
-    return top_edits(gradient - now, moves, top)
+    return top_edits(relative(gradient, tokens), moves, top)
+
+
+def relative(gradient: Tensor, tokens: Tensor) -> Tensor:
+    """(n, K, L) first-order gain of every letter over the one of ``tokens`` (n, L) that stands there."""
+    return gradient - gradient.gather(1, tokens.long().clamp(max=gradient.shape[1] - 1)[:, None])
 
 
 def top_edits(estimate: Tensor, moves: Tensor, top: int | None) -> Edits:

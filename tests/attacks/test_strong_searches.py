@@ -264,7 +264,7 @@ def test_distinct_candidates_only() -> None:
     position = torch.tensor([[1], [0], [2], [2], [1]])
     edits = Edits(torch.tensor([0, 1, 0, 1, 0]), position, torch.ones_like(position))
     lanes = Lanes(torch.zeros(5, dtype=torch.int64), torch.tensor([0, 0, 0, 0, 1]))
-    assert best_distinct(base, edits, lanes, torch.tensor([5.0, 5.0, 3.0, 4.0, 1.0]), 2).tolist() == [0, 3, 4]
+    assert best_distinct(base, edits, lanes, torch.tensor([5.0, 5.0, 3.0, 4.0, 1.0]), 2, 2).tolist() == [0, 3, 4]
     two = Lanes(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]))
     assert leading(two, torch.tensor([1.0, 2.0, 0.0]), 1).tolist() == [1, 2]
 
