@@ -10,28 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqrobust_cli.options import (
-    AlphabetName,
-    Annotation,
-    Format,
-    Genome,
-    GroupColumn,
-    IdColumn,
-    RegionsColumn,
-    SequenceColumn,
-    SplitColumn,
-    TargetColumn,
-    TaskName,
-    WhereOption,
-    checked_task,
-    columns_of,
-)
+from seqrobust_cli.grouped import grouped
+from seqrobust_cli.groups import ColumnOptions
+from seqrobust_cli.options import AlphabetName, Format, TaskName, checked_task
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from seqrobust.sequences.checks import Problem
-    from seqrobust.sequences.readers import Columns, Loaded
+    from seqrobust.sequences.readers import Loaded
     from seqrobust.sequences.summary import Summary
 
 app = typer.Typer(help="Look at sequence data and check it.", no_args_is_help=True)
@@ -45,33 +32,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 
 
 @app.command("describe")
+@grouped
 def describe_file(
+    *,
     file: File,
     format: Format = None,
     alphabet: AlphabetName = None,
-    id_column: IdColumn = None,
-    sequence_column: SequenceColumn = None,
-    target_column: TargetColumn = None,
-    group_column: GroupColumn = None,
-    split_column: SplitColumn = None,
-    regions_column: RegionsColumn = None,
-    genome: Genome = None,
-    annotation: Annotation = None,
-    where: WhereOption = None,
+    columns: ColumnOptions,
     as_json: AsJson = False,
 ) -> None:
     """Print what is in a file: lengths, letters, classes per split, copies, groups and regions."""
     from seqrobust.sequences.summary import describe
 
-    loaded = _load(
-        file,
-        columns_of(id_column, sequence_column, target_column, group_column, split_column, regions_column),
-        format=format,
-        alphabet=alphabet,
-        genome=genome,
-        annotation=annotation,
-        where=where,
-    )
+    loaded = _load(file, columns, format, alphabet)
     summary = describe(loaded.sequences)
     if as_json:
         print(json.dumps({"file": str(file), "notices": loaded.notices, **asdict(summary)}, indent=2))
@@ -83,34 +56,20 @@ def describe_file(
 
 
 @app.command("check")
+@grouped
 def check_file(
+    *,
     file: File,
     format: Format = None,
     alphabet: AlphabetName = None,
-    id_column: IdColumn = None,
-    sequence_column: SequenceColumn = None,
-    target_column: TargetColumn = None,
-    group_column: GroupColumn = None,
-    split_column: SplitColumn = None,
-    regions_column: RegionsColumn = None,
-    genome: Genome = None,
-    annotation: Annotation = None,
-    where: WhereOption = None,
+    columns: ColumnOptions,
     task: TaskName = None,
     as_json: AsJson = False,
 ) -> None:
     """Find what would spoil a run. Exit code 2 if there is an error, 0 if there are warnings at most."""
     from seqrobust.sequences.checks import check
 
-    loaded = _load(
-        file,
-        columns_of(id_column, sequence_column, target_column, group_column, split_column, regions_column),
-        format=format,
-        alphabet=alphabet,
-        genome=genome,
-        annotation=annotation,
-        where=where,
-    )
+    loaded = _load(file, columns, format, alphabet)
     problems = check(loaded.sequences, checked_task(task))
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
@@ -122,16 +81,7 @@ def check_file(
         raise typer.Exit(2)
 
 
-def _load(
-    file: Path,
-    columns: Columns,
-    *,
-    format: str | None,
-    alphabet: str | None,
-    genome: Path | None,
-    annotation: Path | None,
-    where: list[str] | None,
-) -> Loaded:
+def _load(file: Path, columns: ColumnOptions, format: str | None, alphabet: str | None) -> Loaded:
     from seqrobust.alphabet import alphabet_named
     from seqrobust.sequences.readers import read_sequences
 
@@ -139,28 +89,11 @@ def _load(
         file,
         format=format,
         alphabet=alphabet_named(alphabet) if alphabet else None,
-        columns=columns,
-        genome=genome,
-        annotation=annotation,
-        where=parse_where(where or []),
+        columns=columns.columns,
+        genome=columns.genome,
+        annotation=columns.annotation,
+        where=columns.kept,
     )
-
-
-def parse_where(options: list[str]) -> dict[str, list[str]]:
-    """Column to accepted values from ``column=value`` options. Raises ConfigError for one without ``=``.
-
-    >>> parse_where(["split=train", "kind=designed", "split=valid"])
-    {'split': ['train', 'valid'], 'kind': ['designed']}
-    """
-    from seqrobust.errors import ConfigError
-
-    wanted: dict[str, list[str]] = {}
-    for option in options:
-        column, equals, value = option.partition("=")
-        if not equals or not column:
-            raise ConfigError("a filter cannot be read", expected="--where column=value", found=repr(option))
-        wanted.setdefault(column, []).append(value)
-    return wanted
 
 
 def _print_notices(console: Console, loaded: Loaded) -> None:

@@ -8,50 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from seqrobust_cli.options import (
-    AlphabetName,
-    Annotation,
-    AverageStrands,
-    Backward,
-    BatchSize,
-    Device,
-    Format,
-    Genome,
-    GroupColumn,
-    IdColumn,
-    Memory,
-    Out,
-    Overwrite,
-    Preprocess,
-    RegionsColumn,
-    Resume,
-    Samples,
-    SequenceColumn,
-    SplitColumn,
-    TargetColumn,
-    TaskName,
-    WhereOption,
-    checked_task,
-    choice,
-    columns_of,
-    command_line,
-    names_of,
-    patterns_of,
-)
+from seqrobust_cli import options as take
+from seqrobust_cli.grouped import grouped
+from seqrobust_cli.groups import ColumnOptions, ReadingOptions, RunOptions, stem
+from seqrobust_cli.options import choice
 
-_SCAN, _PICTURE, _MODEL, _DATA, _RUN = "Scan", "Picture", "Model", "Data", "Run"
+_SCAN, _PICTURE = "Scan", "Picture"
 
 
+@grouped
 def ism(
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", help="A checkpoint, or package.module:factory or file.py:factory.", rich_help_panel=_MODEL
-        ),
-    ],
-    data: Annotated[
-        Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=_DATA)
-    ],
+    *,
+    model: take.ModelName,
+    data: take.Data,
     protect: Annotated[
         list[str] | None,
         typer.Option("--protect", metavar="NAME[,NAME]", help="Regions that are left out.", rich_help_panel=_SCAN),
@@ -85,99 +54,34 @@ def ism(
     no_picture: Annotated[
         bool, typer.Option("--no-picture", help="Do not draw ism.png.", rich_help_panel=_PICTURE)
     ] = False,
-    weights: Annotated[
-        Path | None, typer.Option("--weights", help="Weights for a factory's module.", rich_help_panel=_MODEL)
-    ] = None,
-    task: TaskName = None,
-    alphabet: AlphabetName = None,
-    labels: Annotated[
-        str | None, typer.Option("--labels", metavar="NAME,...", help="Names of the outputs.", rich_help_panel=_MODEL)
-    ] = None,
-    outputs: Annotated[
-        str, typer.Option("--outputs", help="auto, logits or probabilities.", rich_help_panel=_MODEL)
-    ] = "auto",
-    unknown: Annotated[
-        str | None, typer.Option("--unknown", help="Unknown letters as zeros or uniform.", rich_help_panel=_MODEL)
-    ] = None,
-    input_length: Annotated[
-        int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
-    ] = None,
-    samples: Samples = 10,
-    average_strands: AverageStrands = False,
-    preprocess: Preprocess = None,
-    backward: Backward = None,
-    format: Format = None,
-    id_column: IdColumn = None,
-    sequence_column: SequenceColumn = None,
-    target_column: TargetColumn = None,
-    group_column: GroupColumn = None,
-    split_column: SplitColumn = None,
-    regions_column: RegionsColumn = None,
-    genome: Genome = None,
-    annotation: Annotation = None,
-    where: WhereOption = None,
+    weights: take.Weights = None,
+    reading: ReadingOptions,
+    format: take.Format = None,
+    columns: ColumnOptions,
     split: Annotated[
-        str | None, typer.Option("--split", help="Scan only this split of the file.", rich_help_panel=_DATA)
+        str | None, typer.Option("--split", help="Scan only this split of the file.", rich_help_panel=take.DATA)
     ] = None,
-    max_length: Annotated[
-        int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=_DATA)
-    ] = None,
-    device: Device = "auto",
-    batch_size: BatchSize = None,
-    memory: Memory = None,
-    save: Annotated[str, typer.Option("--save", help="The map as npz, parquet or both.", rich_help_panel=_RUN)] = "npz",
-    out: Out = None,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
+    max_length: take.MaxLength = None,
+    save: Annotated[
+        str, typer.Option("--save", help="The map as npz, parquet or both.", rich_help_panel=take.RUN)
+    ] = "npz",
+    run: RunOptions,
 ) -> None:
     """Score every single substitution: a saturation mutagenesis map of each record."""
     from seqrobust.analysis.saturation import Scan
-    from seqrobust.pipeline.inputs import DataSource
     from seqrobust.pipeline.ism_command import IsmCommand, ism_command
-    from seqrobust.pipeline.memory import parse_memory
-    from seqrobust.pipeline.model_stage import ModelSource
     from seqrobust_cli.console import ConsoleProgress
-    from seqrobust_cli.data import parse_where
 
     _fits_together(no_picture, picture, output)
     call = IsmCommand(
-        model=ModelSource(
-            model=model,
-            weights=weights,
-            alphabet=alphabet,
-            task=checked_task(task),
-            labels=names_of(labels) if labels else None,
-            unknown=choice("--unknown", unknown, ("zeros", "uniform")),
-            input_length=input_length,
-            outputs=choice("--outputs", outputs, ("auto", "logits", "probabilities")),
-            samples=samples,
-            average_strands=average_strands,
-            preprocess=preprocess,
-            backward=backward,
-        ),
-        data=DataSource(
-            path=data,
-            format=format,
-            columns=columns_of(id_column, sequence_column, target_column, group_column, split_column, regions_column),
-            genome=genome,
-            annotation=annotation,
-            where=parse_where(where or []),
-            patterns=patterns_of(pattern or []),
-            max_length=max_length,
-            split=split,
-        ),
+        model=reading.source(model, weights),
+        data=columns.source(data, format, pattern, split, max_length),
         scan=Scan(protect=tuple(protect or ()), only=tuple(only or ()), unknown_too=unknown_too),
         save=choice("--save", save, ("npz", "parquet", "both")),
         draw=not no_picture,
         picture=tuple(picture or ()),
         output=output,
-        memory=None if memory is None else parse_memory(memory),
-        out=out or Path("runs") / f"ism-{Path(model.rpartition(':')[2] or model).stem}-{data.name.split('.')[0]}",
-        device=device,
-        batch_size=batch_size,
-        resume=resume,
-        overwrite=overwrite,
-        command=command_line(),
+        **run.call(f"ism-{stem(model)}", data),
     )
     with ConsoleProgress() as progress:
         metrics = ism_command(call, progress)

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from seqrobust.pipeline.model_stage import ModelSource
     from seqrobust.sequences import Task
-    from seqrobust.sequences.readers import Columns
 
 Format = Annotated[str | None, typer.Option("--format", help="Format to force; else told by the suffix.")]
 AlphabetName = Annotated[str | None, typer.Option("--alphabet", help="DNA, RNA or PROTEIN; else guessed.")]
@@ -45,21 +43,30 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the config, such as training.epochs=5."),
 ]
 
-_THREAT, _GOAL, _MODEL, _DATA = "Threat", "Goal and search", "Model", "Data"
+THREAT, GOAL, MODEL, DATA, RUN = "Threat", "Goal and search", "Model", "Data", "Run"
+"""Panels of the help."""
+
+ModelName = Annotated[
+    str,
+    typer.Option("--model", help="A checkpoint, or package.module:factory or file.py:factory.", rich_help_panel=MODEL),
+]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", help="Weights for a factory's module.", rich_help_panel=MODEL)
+]
 
 Data = Annotated[
-    Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=_DATA)
+    Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=DATA)
 ]
 BudgetOption = Annotated[
-    str, typer.Option("--budget", help="Substitutions: 3, 1..5, or 2% of the editable.", rich_help_panel=_THREAT)
+    str, typer.Option("--budget", help="Substitutions: 3, 1..5, or 2% of the editable.", rich_help_panel=THREAT)
 ]
 Protect = Annotated[
     list[str] | None,
-    typer.Option("--protect", metavar="NAME[,NAME]", help="Regions that may not change.", rich_help_panel=_THREAT),
+    typer.Option("--protect", metavar="NAME[,NAME]", help="Regions that may not change.", rich_help_panel=THREAT),
 ]
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="NAME[,NAME]", help="Regions that alone may change.", rich_help_panel=_THREAT),
+    typer.Option("--only", metavar="NAME[,NAME]", help="Regions that alone may change.", rich_help_panel=THREAT),
 ]
 PatternOption = Annotated[
     list[str] | None,
@@ -67,11 +74,20 @@ PatternOption = Annotated[
         "--pattern",
         metavar="NAME=PATTERN",
         help="Make a region of every match, such as zinc=H-E-x(2)-H.",
-        rich_help_panel=_THREAT,
+        rich_help_panel=THREAT,
     ),
 ]
 Allow = Annotated[
-    str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=_THREAT)
+    str, typer.Option("--allow", help="any, transitions, blosum62:0, or a table.", rich_help_panel=THREAT)
+]
+Moves = Annotated[
+    str,
+    typer.Option(
+        "--moves",
+        help="What one edit is: substitutions, codons[:REGION[:TABLE]] (synonymous codons, the protein stays), "
+        "indels[:left|right|free] (also insertions and deletions).",
+        rich_help_panel=THREAT,
+    ),
 ]
 ConstraintOption = Annotated[
     list[str] | None,
@@ -79,47 +95,47 @@ ConstraintOption = Annotated[
         "--constraint",
         metavar="KIND:RULE",
         help="Edited sequences keep to gc:+-0.05, homopolymer:5, no-gain:TATAAT ...",
-        rich_help_panel=_THREAT,
+        rich_help_panel=THREAT,
     ),
 ]
 GoalOption = Annotated[
-    str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=_GOAL)
+    str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=GOAL)
 ]
 TargetLabel = Annotated[
-    str | None, typer.Option("--target-label", help="The class a targeted attack wants.", rich_help_panel=_GOAL)
+    str | None, typer.Option("--target-label", help="The class a targeted attack wants.", rich_help_panel=GOAL)
 ]
 Delta = Annotated[
-    float | None, typer.Option("--delta", help="Shift of a regression that counts as success.", rich_help_panel=_GOAL)
+    float | None, typer.Option("--delta", help="Shift of a regression that counts as success.", rich_help_panel=GOAL)
 ]
 OutputName = Annotated[
-    str | None, typer.Option("--output", help="Which regression value is shifted.", rich_help_panel=_GOAL)
+    str | None, typer.Option("--output", help="Which regression value is shifted.", rich_help_panel=GOAL)
 ]
 RandomDraws = Annotated[
-    int, typer.Option("--random-draws", min=1, help="Random controls per budget.", rich_help_panel=_GOAL)
+    int, typer.Option("--random-draws", min=1, help="Random controls per budget.", rich_help_panel=GOAL)
 ]
 Labels = Annotated[
-    str | None, typer.Option("--labels", metavar="NAME,...", help="Names of the outputs.", rich_help_panel=_MODEL)
+    str | None, typer.Option("--labels", metavar="NAME,...", help="Names of the outputs.", rich_help_panel=MODEL)
 ]
-Outputs = Annotated[str, typer.Option("--outputs", help="auto, logits or probabilities.", rich_help_panel=_MODEL)]
+Outputs = Annotated[str, typer.Option("--outputs", help="auto, logits or probabilities.", rich_help_panel=MODEL)]
 UnknownOption = Annotated[
-    str | None, typer.Option("--unknown", help="Unknown letters as zeros or uniform.", rich_help_panel=_MODEL)
+    str | None, typer.Option("--unknown", help="Unknown letters as zeros or uniform.", rich_help_panel=MODEL)
 ]
 InputLength = Annotated[
-    int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=_MODEL)
+    int | None, typer.Option("--input-length", min=1, help="Pad records to this length.", rich_help_panel=MODEL)
 ]
 Samples = Annotated[
     int,
-    typer.Option("--samples", min=1, help="Draws averaged over, should the model be random.", rich_help_panel=_MODEL),
+    typer.Option("--samples", min=1, help="Draws averaged over, should the model be random.", rich_help_panel=MODEL),
 ]
 AverageStrands = Annotated[
     bool,
     typer.Option(
-        "--average-strands", help="Mean logits of each record and its reverse complement.", rich_help_panel=_MODEL
+        "--average-strands", help="Mean logits of each record and its reverse complement.", rich_help_panel=MODEL
     ),
 ]
 Preprocess = Annotated[
     str | None,
-    typer.Option("--preprocess", metavar="FILE.PY:FUNCTION", help="A step before the model.", rich_help_panel=_MODEL),
+    typer.Option("--preprocess", metavar="FILE.PY:FUNCTION", help="A step before the model.", rich_help_panel=MODEL),
 ]
 Backward = Annotated[
     str | None,
@@ -127,37 +143,17 @@ Backward = Annotated[
         "--backward",
         metavar="FILE.PY:FUNCTION",
         help="Its derivative stands for that step's (BPDA); else the identity's.",
-        rich_help_panel=_MODEL,
+        rich_help_panel=MODEL,
     ),
 ]
-Split = Annotated[str | None, typer.Option("--split", help="Use only this split of the file.", rich_help_panel=_DATA)]
+Split = Annotated[str | None, typer.Option("--split", help="Use only this split of the file.", rich_help_panel=DATA)]
 MaxLength = Annotated[
-    int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=_DATA)
+    int | None, typer.Option("--max-length", min=1, help="Cut records to this length.", rich_help_panel=DATA)
 ]
 MaxRecords = Annotated[
-    int | None, typer.Option("--max-records", min=1, help="A random sample of records.", rich_help_panel=_DATA)
+    int | None, typer.Option("--max-records", min=1, help="A random sample of records.", rich_help_panel=DATA)
 ]
-
-
-def columns_of(
-    id_column: str | None,
-    sequence_column: str | None,
-    target_column: list[str] | None,
-    group_column: str | None,
-    split_column: str | None,
-    regions_column: str | None,
-) -> Columns:
-    """Which column holds what, from the options above."""
-    from seqrobust.sequences.readers import Columns
-
-    return Columns(
-        id=id_column,
-        sequence=sequence_column,
-        targets=tuple(target_column or ()),
-        group=group_column,
-        split=split_column,
-        regions=regions_column,
-    )
+Report = Annotated[bool, typer.Option(help="Write report.html.", rich_help_panel=RUN)]
 
 
 def choice(option: str, value: Any, known: tuple[str, ...]) -> Any:
@@ -183,48 +179,3 @@ def command_line() -> str:
     import sys
 
     return shlex.join(["seqrobust", *sys.argv[1:]])
-
-
-def patterns_of(options: list[str]) -> dict[str, str]:
-    from seqrobust.errors import ConfigError
-
-    pairs = [option.partition("=") for option in options]
-    if wrong := [option for option, (name, _, text) in zip(options, pairs, strict=True) if not (name and text)]:
-        raise ConfigError("a pattern cannot be read", expected="--pattern NAME=PATTERN", found=repr(wrong[0]))
-    return {name: text for name, _, text in pairs}
-
-
-def names_of(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def named_models(models: list[str], weights: list[str], said: dict[str, Any]) -> tuple[tuple[str, ModelSource], ...]:
-    """Models from ``NAME=MODEL``; one without a name is called after its factory, its file, or the file's folder.
-
-    Args:
-        models: checkpoints and factories.
-        weights: ``NAME=FILE`` for factories.
-        said: what else the user says about all of them.
-
-    Raises ConfigError for weights of no model.
-    """
-    from seqrobust.errors import ConfigError
-    from seqrobust.pipeline.model_stage import ModelSource
-
-    files = {name: Path(file) for name, _, file in (text.partition("=") for text in weights)}
-    found = []
-    for text in models:
-        name, _, model = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
-        called = name or _called(model)
-        found.append((called, ModelSource(model=model, weights=files.pop(called, None), **said)))
-    if files:
-        names = ", ".join(name for name, _ in found)
-        raise ConfigError("weights for no model", expected=names, found=", ".join(files), where="--weights")
-    return tuple(found)
-
-
-def _called(model: str) -> str:
-    path = Path(model)
-    if not path.exists() and ":" in model:
-        return model.rpartition(":")[2]
-    return path.parent.name if path.name == "model.ckpt" and path.parent.name else path.stem

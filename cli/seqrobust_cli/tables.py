@@ -96,6 +96,11 @@ def print_evaluation(metrics: Mapping[str, Any]) -> None:
         "records at the largest budget on which nothing else, or no method above it, reaches the goal",
         markup=False,
     )
+    if others := metrics["surrogates"]:
+        unit = "" if regression else " %"
+        agreement = (_number(one["agreement"]) if regression else _share(one["agreement"], None) for one in others)
+        said = ", ".join(f"{one['name']} {share}{unit}" for one, share in zip(others, agreement, strict=True))
+        out.print(f"surrogates {'correlate' if regression else 'agree'} with the model: {said}", markup=False)
     edits = metrics["minimal_edits"]
     median = "beyond the largest budget" if edits["median"] is None else str(edits["median"])
     out.print(f"fewest edits: median {median} ({edits['censored']} of {edits['n']} never flipped)", markup=False)

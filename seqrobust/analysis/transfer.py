@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis import masking
+from seqrobust.analysis.ensemble import columns_by_name
 from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.attacks import Problem, Shift, predictions, true_margin
 from seqrobust.errors import DataError
+from seqrobust.models.predictor import Predictor
 from seqrobust.sequences.encoding import tokens_from_texts
 
 
@@ -34,9 +36,9 @@ class Rival:
 
 def same_records(problems: Sequence[tuple[str, Problem]]) -> None:
     """Raise DataError where two models, by name, read other letters of the records: cut to another length, say."""
-    name, first = problems[0][0], problems[0][1].sequences
+    name, first = problems[0][0], problems[0][1].plain.sequences
     for another, problem in problems[1:]:
-        other = problem.sequences
+        other = problem.plain.sequences
         if first.ids != other.ids or first.texts != other.texts:
             raise DataError(
                 "the models read the records differently",
@@ -57,7 +59,7 @@ def transferred(rivals: Sequence[Rival]) -> pd.DataFrame:
     attacked = {rival.name: rival.results["success"].notna().to_numpy() for rival in rivals}
     tables = []
     for target in rivals:
-        with target.problem.predictor.attached():
+        with target.problem.plain.predictor.attached():
             for source in rivals:
                 both = attacked[source.name] & attacked[target.name]
                 tables.append(_judged(source, target, both))
@@ -65,7 +67,7 @@ def transferred(rivals: Sequence[Rival]) -> pd.DataFrame:
 
 
 def _judged(source: Rival, target: Rival, both: NDArray[np.bool_]) -> pd.DataFrame:
-    problem, rows = target.problem, source.results
+    problem, rows = target.problem.plain, source.results
     predictor = problem.predictor
     levels = len(problem.budgets)
     clean = predictor.logits(torch.tensor(problem.sequences.tokens))
@@ -97,9 +99,10 @@ def _judged(source: Rival, target: Rival, both: NDArray[np.bool_]) -> pd.DataFra
 
 
 def _tokens(texts: pd.Series, target: Rival) -> NDArray[np.uint8]:
-    sequences = target.problem.sequences
-    tokens = np.full((len(texts), sequences.width), sequences.alphabet.padding, np.uint8)
+    sequences = target.problem.plain.sequences
     found = tokens_from_texts(texts.tolist(), sequences.alphabet)
+    width = max(sequences.width, found.shape[1])
+    tokens = np.full((len(texts), width), sequences.alphabet.padding, np.uint8)
     tokens[:, : found.shape[1]] = found
     return tokens
 
@@ -179,3 +182,68 @@ def _duel(cell: pd.DataFrame, own: pd.DataFrame, levels: int) -> tuple[NDArray[n
     both = cell["success"].notna().to_numpy().reshape(-1, levels)[:, 0]
     theirs, mine = (one["success"].fillna(value=False).to_numpy(bool).reshape(-1, levels)[both] for one in (cell, own))
     return theirs, mine
+
+
+# Fidelity -------------------------------------------------------------------------------------------------------------
+
+FAITHFUL = 0.8
+"""Agreement below which another model is a poor stand-in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fidelity:
+    """How far another model answers as the model itself does.
+
+    Attributes:
+        n: records.
+        agreement: share of them of which both say the same; of a regression Pearson's correlation of the two models'
+            values, that of the worst of several outputs. None of nothing.
+        agreement_ci: 95 % Wilson interval of the share; None for a correlation.
+        chance: what always giving the model's commonest answer would come to; None for a correlation.
+    """
+
+    n: int
+    agreement: float | None
+    agreement_ci: list[float] | None = None
+    chance: float | None = None
+
+    @property
+    def low(self) -> bool:
+        """Whether attacks on the other model say little of this one. To agree with a model that says the same of
+        nearly every record is no merit, so half of what chance leaves has to be gained too."""
+        if self.agreement is None:
+            return False
+        chance = self.chance or 0.0
+        return self.agreement < FAITHFUL or (chance < 1 and self.agreement < (1 + chance) / 2)
+
+
+def fidelity(model: Predictor, other: Predictor, tokens: torch.Tensor) -> Fidelity:
+    """Of another model of the same task, compared on (N, L) tokens; classes and values are matched by their labels."""
+    answers = []
+    for predictor in (model, other):
+        with predictor.attached():
+            answers.append(predictor.logits(tokens).cpu())
+    n = len(tokens)
+    if model.task == "regression":
+        columns = columns_by_name(model.labels or (), other.labels or ())
+        mine, theirs = answers[0].double().numpy(), answers[1][:, columns].double().numpy()
+        known = n > 1 and len(columns) == mine.shape[1]
+        return Fidelity(n=n, agreement=min(map(_correlation, mine.T, theirs.T)) if known else None)
+    said, theirs_said = (
+        _names(predictions(one.task, logits), one.labels or ())
+        for one, logits in zip((model, other), answers, strict=True)
+    )
+    same = sum(map(_equal, said, theirs_said))
+    commonest = max(map(said.count, set(said)), default=0)
+    return Fidelity(n=n, agreement=proportion(same, n), agreement_ci=wilson(same, n), chance=proportion(commonest, n))
+
+
+def _equal(one: str, other: str) -> bool:
+    return set(one.split(";")) == set(other.split(";"))
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Pearson's; 0 of a constant."""
+    if not one.std() or not other.std():
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])

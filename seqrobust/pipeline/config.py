@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from seqrobust.errors import ConfigError
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import DataConfig
 from seqrobust.pipeline.memory import parse_memory
@@ -43,16 +44,27 @@ class TrainConfig(TrainingSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class AttackConfig(AttackSettings):
-    """Which records are attacked, and how."""
+    """Which records are attacked, and how.
+
+    Attributes:
+        split: the records.
+        batch_size, memory: of scoring; see :class:`~seqrobust.neighbours.NeighbourScores`.
+        samples: draws that the answers of a random model are means of; None for the usual number.
+        average_strands: attack the mean of the logits of a record and of its reverse complement.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
     split: str = "test"
     batch_size: int | None = None
     memory: str | None = None
+    samples: int | None = None
+    average_strands: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.samples is not None and self.samples < 1:
+            raise ConfigError("a mean is over at least one sample", found=str(self.samples), where="attack.samples")
         if self.memory is not None:
             parse_memory(self.memory, "attack.memory")
 

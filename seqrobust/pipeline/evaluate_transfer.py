@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,15 +20,32 @@ from seqrobust.analysis import results_table
 from seqrobust.analysis.claims import Method
 from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
 from seqrobust.files import replacing
+from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.progress import Progress
+
+Kind: TypeAlias = Literal["given", "trained", "ensemble"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surrogate:
-    """Another model that sequences are taken from: its name, and the same records and goals as its problems."""
+    """Another model that sequences are taken from.
+
+    Attributes:
+        name: what it is called.
+        problems: the same records and goals, by direction.
+        kind: ``given`` by the user, ``trained`` on the model's own answers, or the ``ensemble`` of all those.
+        taught: records that it was trained on, where it was.
+    """
 
     name: str
     problems: dict[str, Problem]
+    kind: Kind = "given"
+    taught: int | None = None
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model itself, of sequences."""
+        return next(iter(self.problems.values())).plain.predictor
 
     @property
     def method(self) -> Method:

@@ -13,6 +13,7 @@ import torch
 
 from seqrobust.files import replacing
 from seqrobust.models import Predictor
+from seqrobust.models.expectation import SAMPLES
 from seqrobust.models.predictor import resolve_device
 from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
@@ -30,6 +31,8 @@ from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
 
+_NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "average_strands")
+"""What an attack's config says of records and model."""
 _LEFTOVERS = {"run": (), "train": CHECKPOINTS, "attack": PARTS}
 
 
@@ -65,7 +68,8 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     if config.attack is not None and attack_folder is not None:
         began = time.monotonic()
         attacked = _attacked(config, config.attack, data, trained, attack_folder, progress)
-        attack_folder.finish(seconds=round(time.monotonic() - began, 3))
+        strands = "averaged" if config.attack.average_strands else "as given"
+        attack_folder.finish(seconds=round(time.monotonic() - began, 3), policies={"strands": strands})
         for name in ("results.parquet", "adversarial.fa"):
             _link(attack_folder.path / name, folder.path / name)
     summary = data_summary(data.sequences)
@@ -110,6 +114,7 @@ def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
         labels=data.targets.labels,
         device="cpu",
         scale="logits",
+        average_strands=attack.average_strands,
     )
     attack_problem(predictor, sequences, targets, attack_settings(attack), seed=config.seed)
 
@@ -117,7 +122,7 @@ def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
 def attack_settings(attack: AttackConfig) -> AttackSettings:
     """What of an attack's config is about the attack itself."""
     values = asdict(attack)
-    for name in ("split", "batch_size", "memory"):
+    for name in _NOT_OF_THE_ATTACK:
         values.pop(name)
     return AttackSettings(**values)
 
@@ -142,12 +147,23 @@ def _attacked(
         device=config.device,
         batch_size=attack.batch_size,
         scale="logits",
+        samples=attack.samples or SAMPLES,
+        seed=config.seed,
+        average_strands=attack.average_strands,
     )
     predictor.check(torch.tensor(sequences.tokens[:8]))
+    _say_reading(attack, predictor, progress)
     settings = attack_settings(attack)
     problem = attack_problem(predictor, sequences, targets, settings, seed=config.seed)
     memory = None if attack.memory is None else parse_memory(attack.memory, "attack.memory")
     return run_attack(problem, settings, folder, progress=progress, memory=memory)
+
+
+def _say_reading(attack: AttackConfig, predictor: Predictor, progress: Progress) -> None:
+    if attack.average_strands:
+        progress.say("attacked is the mean of both strands; the scores of training are of one")
+    if attack.samples is not None and not predictor.stochastic:
+        progress.say("attack.samples changes nothing: the model is not random")
 
 
 def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:
@@ -155,8 +171,9 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
     decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name"})
     attack = decides.pop("attack")
     if stage != "train" and config.attack is not None:
-        # Batch size changes nothing but speed.
-        decides |= settings_fingerprint(attack_settings(config.attack)) | {"attack.split": attack["split"]}
+        # Batch size and memory change nothing but speed.
+        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "average_strands")}
+        decides |= settings_fingerprint(attack_settings(config.attack)) | reading
     inside = (path / "manifest.json").exists()
     return RunFolder(
         path,

@@ -14,6 +14,7 @@ import pytest
 
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.pipeline.report import ReportInput, render_report, write_report
+from seqrobust.pipeline.report.budget_curve import curve_caption, shift_curves
 from seqrobust.sequences import Region, SequenceSet
 
 FakeReport = Callable[..., ReportInput]
@@ -229,3 +230,15 @@ def test_without_labels_nothing_is_called_correct(fake_report: FakeReport) -> No
     assert "of the sequences can be flipped" in text
     assert "predictions kept under attack" in text
     assert "share of each true class" not in text
+
+
+def test_the_caption_names_what_the_curve_draws() -> None:
+    shares = [{"budget": k, "robust_accuracy": 0.5, "robust_accuracy_ci": [0.4, 0.6]} for k in (1, 2)]
+    attack = {"task": "binary", "clean_accuracy": 0.9, "clean_accuracy_ci": [0.8, 1.0], "n": 10, "attacked": 9}
+    assert curve_caption({**attack, "budgets": shares}) == "Bands are 95 % intervals."
+    beside = [{**row, "random_success_rate": 0.1, "random_success_rate_ci": [0.0, 0.2]} for row in shares]
+    assert "; grey is the control" in curve_caption({**attack, "budgets": beside})
+    # An evaluation of a regression has one absolute shift for two directions, and neither interval nor control.
+    shifts = [{"budget": k, "mean_shift": 0.1 * k} for k in (1, 2)]
+    assert curve_caption({"task": "regression", "budgets": shifts}) == ""
+    assert shift_curves({"task": "regression", "budgets": shifts})[0].points == ()

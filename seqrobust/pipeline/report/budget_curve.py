@@ -17,6 +17,7 @@ from seqrobust.pipeline.report.words import budget_size, interval_of, number, pe
 from seqrobust.pipeline.report.words import figure as figure_text
 
 Metrics = Mapping[str, Any]
+CONTROL_NAME = "random changes"
 Point = tuple[float, float, float, float]
 """Budget, value, low and high end of its interval (NaN where there is none)."""
 
@@ -100,7 +101,19 @@ def quality_curve(attack: Metrics, key: str) -> Curve:
     """One quality of a regression model (``r2``, ``spearman``, ``mse``) against the budget."""
     start = (0.0, number(attack.get(f"clean_{key}")), *interval_of(attack.get(f"clean_{key}_ci")))
     rows = [(_k(row), number(row.get(key)), *interval_of(row.get(f"{key}_ci"))) for row in budgets_of(attack)]
-    return Curve(name="attack", colour=ATTACK, points=_known([start, *rows]))
+    return Curve(name="attack", colour=ATTACK, points=_measured(start, rows))
+
+
+def curve_caption(attack: Metrics) -> str:
+    """What to say under :func:`budget_curve`: of bands and the control only where they are drawn."""
+    curves = shift_curves(attack) if attack.get("task") == "regression" else accuracy_curves(attack)
+    # A band needs two points with an interval.
+    bands = any(sum(not math.isnan(point[2]) for point in curve.points) > 1 for curve in curves)
+    control = any(curve.name == CONTROL_NAME and curve.points for curve in curves)
+    parts = ["bands are 95 % intervals"] if bands else []
+    parts += ["grey is the control, as many letters changed at random"] if control else []
+    said = "; ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
 
 
 def _k(row: Metrics) -> float:
@@ -112,9 +125,15 @@ def _curves(
 ) -> list[Curve]:
     rows = budgets_of(attack)
     return [
-        Curve(name="random changes", colour=CONTROL, points=_known([start, *map(random, rows)])),
-        Curve(name="attack", colour=ATTACK, points=_known([start, *map(attacked, rows)])),
+        Curve(name=CONTROL_NAME, colour=CONTROL, points=_measured(start, list(map(random, rows)))),
+        Curve(name="attack", colour=ATTACK, points=_measured(start, list(map(attacked, rows)))),
     ]
+
+
+def _measured(start: Point, points: list[Point]) -> tuple[Point, ...]:
+    """With the start, which by itself is no curve."""
+    known = _known(points)
+    return _known([start, *known]) if known else ()
 
 
 def _known(points: list[Point]) -> tuple[Point, ...]:

@@ -45,6 +45,8 @@ def method_curves(metrics: Metrics) -> Figure:
             marker="o",
             markersize=4 if strong else 3,
             linewidth=2.4 if strong else 1.2,
+            # There are more methods than colours; those of other models are dashed.
+            linestyle=(0, (4, 2)) if curve.name.startswith("transfer:") else "-",
             zorder=2 if strong else 3,
             label=f"{curve.name} {written}",
             clip_on=False,

@@ -30,7 +30,7 @@ def evaluation_sections(metrics: Metrics) -> tuple[Section, ...]:
     """Sections of an evaluation, from its ``metrics.json``."""
     made = [_diagnosis(metrics["masking"]), _claims(metrics)]
     if metrics["attacked"]:
-        made = [_methods(metrics), _fewest(metrics), *made]
+        made = [_methods(metrics), *_surrogates(metrics), _fewest(metrics), *made]
     if metrics["task"] == "regression" and metrics["attacked"]:
         picture = svg_markup(direction_curves(metrics), "directions", "Mean shift up and down against the budget")
         lead = "The largest shift found in each direction, on average, beside as many letters changed at random."
@@ -73,6 +73,44 @@ def _contributions(metrics: Metrics) -> Table:
         columns=("method", "sees", "breaks alone", "only it", "adds in order"),
         rows=tuple(rows),
     )
+
+
+_KINDS = {"given": "given", "ensemble": "mean of the others"}
+
+
+def _surrogates(metrics: Metrics) -> list[Section]:
+    """Other models whose sequences were shown to this one: how like it they are, and what that was worth."""
+    others = metrics.get("surrogates") or []
+    if not others:
+        return []
+    alone = {method["method"]: method["budgets"] for method in metrics["contributions"]}
+    regression = metrics["task"] == "regression"
+    rows = []
+    for one in others:
+        low, high = interval_of(one["agreement_ci"])
+        agreement = number(one["agreement"])
+        like = figure(agreement) if regression else percent(agreement)
+        like += f" ({percent_range(low, high)})" if low == low else ""
+        kind = _KINDS.get(one["kind"]) or f"trained on {plural(int(one['taught']), 'answer')}"
+        shares = [percent(number(row["alone"])) for row in alone.get(one["method"], [])]
+        rows.append((one_line(one["name"], 40), kind, like, " · ".join(shares) or "n/a"))
+    sizes = " · ".join(one_line(row["budget"]) for row in metrics["budgets"])
+    table = Table(
+        caption=f"On {plural(int(others[0]['n']), 'record')}",
+        columns=(
+            "surrogate",
+            "how it came about",
+            "correlation with the model" if regression else "says what the model says",
+            f"breaks alone at {sizes}",
+        ),
+        rows=tuple(rows),
+    )
+    lead = "Found by the gradients of other models, and shown to this one, which masked gradients cannot hinder."
+    if poor := [one_line(one["name"], 40) for one in others if one["low"]]:
+        lead += (
+            f" Little follows from {', '.join(poor)}, which too often {'answer' if poor[1:] else 'answers'} otherwise."
+        )
+    return [Section(title="Sequences from other models", lead=lead, tables=(table,))]
 
 
 def _fewest(metrics: Metrics) -> Section:

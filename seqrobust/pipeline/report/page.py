@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from seqrobust.files import write_text
 from seqrobust.pipeline.report.attack_sections import examples, how, tiles, where_pictures
-from seqrobust.pipeline.report.budget_curve import budget_curve
+from seqrobust.pipeline.report.budget_curve import budget_curve, curve_caption
 from seqrobust.pipeline.report.look import svg_markup
 from seqrobust.pipeline.report.model_section import test_section, training_section
 from seqrobust.pipeline.report.report_input import ReportInput
@@ -45,6 +45,7 @@ def render_report(report: ReportInput) -> str:
         answer=_answer(report),
         tiles=tiles(report.attack) if report.attack else [],
         curve=_curve(report),
+        curve_caption=curve_caption(report.attack) if report.attack and budgets_of(report.attack) else "",
         budgets=budget_table(report.attack) if report.attack and budgets_of(report.attack) else None,
         sections=report.sections,
         examples=examples(report),
