@@ -6,7 +6,8 @@ the columns' alphabet; here is what stands between it and the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
 
@@ -71,6 +72,12 @@ class CodedPredictor(Predictor):
         self.__dict__.update(plain.__dict__)
         self.plain, self.coding = plain, coding
         self.alphabet = coding.alphabet
+
+    @contextmanager
+    def fresh_draws(self) -> Iterator[None]:
+        """See :meth:`Predictor.fresh_draws`."""
+        with self.plain.fresh_draws():
+            yield
 
     def encode(self, tokens: Tensor) -> Tensor:
         """One-hot (M, C', C) of (M, C) columns; zeros where a letter is unknown, whatever the model is shown there."""

@@ -115,6 +115,13 @@ class _Shard:
             )
         tokens, attack_number, forwards, gradients = (torch.stack(column, dim=1) for column in zip(*rows, strict=True))
         logits = self._rescored(tokens)
+        reached = self._reached(logits)
+        for level in range(1, len(self.bounds)):
+            # What reaches the goal within a budget does within a larger one. Fresh draws of a random model may say
+            # otherwise of another sequence, on which the search went on.
+            lost = reached[:, level - 1] & ~reached[:, level]
+            for column in (tokens, logits, attack_number, reached):
+                column[lost, level] = column[lost, level - 1]
         control, control_reached = score_random(self.problem, self.sequences, self.bounds, self.goal)
         return ShardRun(
             targets=self.targets,
@@ -122,7 +129,7 @@ class _Shard:
             clean=self.clean,
             tokens=tokens,
             logits=logits,
-            reached=self._reached(logits),
+            reached=reached,
             attack=attack_number,
             budgets=torch.stack([bound.budget for bound in self.bounds], dim=1),
             forwards=forwards,
@@ -324,7 +331,10 @@ class _Shard:
     # The last word -----------------------------------------------------------------------------------------------
 
     def _rescored(self, tokens: Tensor) -> Tensor:
-        """(n, B, outputs) of the final sequences, after making sure that every one is a member of its set."""
+        """(n, B, outputs) of the final sequences, after making sure that every one is a member of its set.
+
+        A random model is asked on draws that no search has seen: the best of many is best by luck, too.
+        """
         for level, bound in enumerate(self.bounds):
             inside = bound.contains(tokens[:, level])
             if not bool(inside.all()):
@@ -334,7 +344,8 @@ class _Shard:
                 )[0]
                 raise InternalError(f"a search left its threat on record {self.sequences.ids[row]!r}: {reason}")
         levels = len(self.bounds)
-        flat = self.predictor.logits(tokens.flatten(0, 1))
+        with self.predictor.fresh_draws():
+            flat = self.predictor.logits(tokens.flatten(0, 1))
         return flat.reshape(len(self.sequences), levels, -1)
 
     def _reached(self, logits: Tensor) -> Tensor:

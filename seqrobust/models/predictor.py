@@ -38,6 +38,10 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+_FRESH = 1 << 40
+"""Added to a seed for draws that no search has seen."""
+
+
 class Predictor:
     """A module made ready for questions.
 
@@ -161,6 +165,16 @@ class Predictor:
             for weight, needed in zip(whole.parameters(), frozen.values(), strict=True):
                 weight.requires_grad_(needed)
             whole.to(home)
+
+    @contextmanager
+    def fresh_draws(self) -> Iterator[None]:
+        """Within it a random module's draws are others, so that what was found on some can be judged on others."""
+        seed = self.seed
+        self.seed = seed + _FRESH
+        try:
+            yield
+        finally:
+            self.seed = seed
 
     def encode(self, tokens: Tensor) -> Tensor:
         """One-hot (M, K, L) of (M, L) tokens, on the tokens' device."""

@@ -37,7 +37,7 @@ from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
-from seqrobust.threats.coding import parse_moves
+from seqrobust.threats.coding import Indels, parse_moves
 from seqrobust.threats.constraints import parse_constraint
 
 GoalName = Literal["auto", "untargeted", "targeted", "up", "down"]
@@ -146,6 +146,12 @@ def attack_problem(
         control_draws=settings.random_draws,
     )
     if (coding := parse_moves(settings.moves, sequences.alphabet)) is not None:
+        if isinstance(coding, Indels) and coding.anchor == "free" and predictor.input_length is not None:
+            raise ConfigError(
+                "the model's input has a fixed length, and insertions make sequences longer",
+                found=f"moves {settings.moves}, input length {predictor.input_length}",
+                fix="anchor one end: indels:left or indels:right",
+            )
         problem = coded(problem, coding)
     problem.threat.bind(problem.sequences.take(first))
     return problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -24,11 +25,14 @@ from wrapped_models import (
 )
 
 from seqrobust.alphabet import DNA
+from seqrobust.attacks import Problem, Untargeted, attacks_named, run_shard
 from seqrobust.errors import ModelError
 from seqrobust.models.expectation import sample_seed
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.neighbours.edits import apply_edits
+from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.encoding import one_hot
+from seqrobust.threats import Budget, SubstitutionThreat
 
 
 def drawn_noise(samples: int, seed: int) -> Tensor:
@@ -191,3 +195,32 @@ def test_strands_of_a_random_model_meet_the_mean_of_its_draws() -> None:
     expected = torch.einsum("nkl,okl->no", encoded * own + encoded.flip(1, 2) * other, weight) / 2
     found = logits(wrap(Multiplied(), average_strands=True, samples=1), rows)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_what_was_found_on_some_draws_is_judged_on_others() -> None:
+    sequences = SequenceSet.from_texts(["ACGTTGCAAC", "TTGACCATGA", "GGGTACCATT", "CATGCATGCA"], DNA)
+    module = Dropping()
+    found, fresh = [], []
+    for samples in (1, 40):
+        predictor = wrap(module, samples=samples, seed=3)
+        problem = Problem(
+            predictor=predictor,
+            sequences=sequences,
+            targets=None,
+            threat=SubstitutionThreat(budget=Budget(2)),
+            budgets=(Budget(1), Budget(2)),
+            goal=Untargeted(),
+            seed=1,
+            search_on=True,
+        )
+        with predictor.attached():
+            run = run_shard(problem, attacks_named(["greedy_all"]), np.arange(4))
+            flat = run.tokens.flatten(0, 1)
+            found.append(predictor.logits(flat))
+            with predictor.fresh_draws():
+                fresh.append(predictor.logits(flat))
+        torch.testing.assert_close(run.logits.flatten(0, 1), fresh[-1])
+        assert bool((run.reached[:, 1] | ~run.reached[:, 0]).all())
+    # One draw flatters its search; a mean of forty hardly does.
+    gaps = [float((searched - judged).abs().mean()) for searched, judged in zip(found, fresh, strict=True)]
+    assert gaps[0] > 2 * gaps[1] > 0
