@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from seqrobust.errors import ConfigError
+from seqrobust.files import sha256
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import DataConfig
 from seqrobust.pipeline.memory import parse_memory
@@ -82,6 +83,26 @@ class RunConfig(BaseModel):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def teacher_sha256(self) -> str | None:
+        """Of the teacher's file, so that a run tells apart two teachers of one name; None without a teacher.
+
+        Raises ConfigError for a file that cannot be read.
+        """
+        against = self.training.adversarial
+        if against is None or against.teacher is None:
+            return None
+        try:
+            return sha256(Path(against.teacher))
+        except OSError as error:
+            raise ConfigError(
+                "the teacher cannot be read",
+                found=error.strerror or str(error),
+                where=f"training.adversarial.teacher, {against.teacher}",
+                fix="give a checkpoint of seqrobust, such as model.ckpt of a run",
+            ) from None
 
 
 def find_config(name: str) -> Path:

@@ -192,6 +192,7 @@ def _named_files(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
         *(rule_files(against.allow) if against is not None else []),
+        *([Path(against.teacher)] if against is not None and against.teacher else []),
         *(rule_files(config.attack.allow, config.attack.constraints) if config.attack is not None else []),
     ]
 

@@ -87,6 +87,7 @@ def _trained(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, 
         out=folder.path,
         resume=resume,
         progress=partial(_tell, progress),
+        say=progress.say,
     )
 
 

@@ -51,8 +51,8 @@ class History(lightning.Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any, **__: Any) -> None:
         """Tell how far along it is."""
-        batches = max(int(trainer.num_training_batches), 1)
         if self._progress and trainer.is_global_zero:
+            batches = max(int(trainer.num_training_batches), 1)
             done = trainer.current_epoch + (trainer.fit_loop.batch_idx + 1) / batches
             self._progress(done, self.rows[-1] if self.rows else {})
 

@@ -31,6 +31,8 @@ class Batch(NamedTuple):
         targets: (B,) or (B, T).
         editable: (B, W) bool, where an adversary may edit.
         budget: (B,) int64 full budget of each record, in units of cost; 0 without an adversary.
+        records: (B,) int64 number of each record among those it was taken from, or None where it is nobody's.
+        turned: (B,) bool which records were turned to their other strand, or None where none was.
     """
 
     tokens: Tensor
@@ -38,21 +40,33 @@ class Batch(NamedTuple):
     targets: Tensor
     editable: Tensor
     budget: Tensor
+    records: Tensor | None = None
+    turned: Tensor | None = None
 
     def rows(self, chosen: Tensor | slice) -> Batch:
         """Some of its records."""
-        lengths = None if self.lengths is None else self.lengths[chosen]
-        return Batch(self.tokens[chosen], lengths, self.targets[chosen], self.editable[chosen], self.budget[chosen])
+        return Batch._make(None if part is None else part[chosen] for part in self)
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch._make(
+            None if part is None else part.to(device, non_blocking=device.type == "cuda") for part in self
+        )
+
+
+def turned(tokens: Tensor, lengths: Tensor | None, alphabet: Alphabet) -> Tensor:
+    """(B, W) uint8 tokens read on the other strand, padding left behind each record's end."""
+    table = torch.tensor(alphabet.complement_table, device=tokens.device)
+    return reversed_within(table[tokens.long()][:, :, None], lengths)[:, :, 0]
 
 
 def with_reverse_complements(batch: Batch, chosen: Tensor, alphabet: Alphabet) -> Batch:
     """The batch with its chosen (B,) records read on the other strand, what may be edited with them."""
-    table = torch.tensor(alphabet.complement_table, device=batch.tokens.device)
-    pair = torch.stack([table[batch.tokens.long()], batch.editable.to(torch.uint8)], dim=2)
-    tokens, editable = reversed_within(pair, batch.lengths).unbind(2)
+    editable = reversed_within(batch.editable[:, :, None], batch.lengths)[:, :, 0]
     return batch._replace(
-        tokens=torch.where(chosen[:, None], tokens, batch.tokens),
-        editable=torch.where(chosen[:, None], editable.bool(), batch.editable),
+        tokens=torch.where(chosen[:, None], turned(batch.tokens, batch.lengths, alphabet), batch.tokens),
+        editable=torch.where(chosen[:, None], editable, batch.editable),
+        turned=chosen,
     )
 
 
@@ -83,6 +97,7 @@ class RecordDataset(Dataset[Batch]):
             targets=torch.tensor(records.targets.values),
             editable=editable,
             budget=budget,
+            records=torch.arange(count),
         )
 
     def __len__(self) -> int:
@@ -116,6 +131,10 @@ class RecordDataModule(lightning.LightningDataModule):
         self._train, self._valid = RecordDataset(train, threat), RecordDataset(valid, threat)
         self._batch_size = batch_size
         self._seed = seed
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """The batch on a device; Lightning's own way through nested collections takes longer than the copy."""
+        return batch.to(device)
 
     def train_dataloader(self) -> Loader:
         """Shuffled batches, in an order that seed and epoch fix, so that a resumed run sees what an unbroken one would.

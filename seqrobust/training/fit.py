@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +19,14 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.warnings import PossibleUserWarning
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training.callbacks import Checkpoint, EpochProgress, History, Patience
-from seqrobust.training.costs import switch_units
 from seqrobust.training.data import Labelled, RecordDataModule
-from seqrobust.training.losses import record_loss, regression_scale
+from seqrobust.training.losses import regression_scale
 from seqrobust.training.module import RobustModule
-from seqrobust.training.objectives import Adversarial, Ordinary
+from seqrobust.training.objectives import Replay, make_objective
 from seqrobust.training.resuming import resumable
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
@@ -75,6 +73,7 @@ def fit(
     out: Path,
     resume: bool = False,
     progress: EpochProgress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Trained:
     """Train a model.
 
@@ -87,6 +86,7 @@ def fit(
         out: folder for ``history.csv``, ``checkpoints/`` and ``tensorboard/``.
         resume: go on from the last finished epoch in ``out``, if there is one.
         progress: called as training goes on.
+        say: called with what the user should know, such as that training overfitted to one-step adversaries.
 
     The global random state of torch is as before afterwards.
 
@@ -99,9 +99,11 @@ def fit(
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
     alphabet = train.sequences.alphabet
     threat = adversarial.threat() if adversarial else None
-    objective = _objective(train, alphabet, unknown, settings, adversarial)
+    objective = make_objective(train, unknown, settings, adversarial)
     # Lightning trains a module in the mode it is in, and a model that was loaded or trained before is in evaluation.
-    module = RobustModule(model.train(), task=train.targets.task, objective=objective, settings=settings, seed=seed)
+    module = RobustModule(
+        model.train(), task=train.targets.task, objective=objective, settings=settings, seed=seed, say=say
+    )
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
     if settings.reverse_complement:
@@ -119,6 +121,14 @@ def fit(
     # Devices are named, for torch warns where it finds several by itself.
     with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = _trainer(settings, callbacks, out)
+        if isinstance(objective, Replay) and trainer.world_size > 1:
+            raise ConfigError(
+                "remembered adversaries are kept on one device",
+                expected="devices: 1, num_nodes: 1",
+                found=f"{trainer.world_size} processes",
+                where="training.devices",
+                fix="train on one device, or use objective: adversarial",
+            )
         with _interruptible():
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:
@@ -149,34 +159,6 @@ def _check_records(model: SequenceModel, train: Labelled, valid: Labelled) -> No
         raise DataError(
             "R2 takes validation targets that differ", found=f"{len(valid.sequences)} that are all the same"
         )
-
-
-def _objective(
-    train: Labelled,
-    alphabet: Alphabet,
-    unknown: Unknown,
-    settings: TrainingSettings,
-    adversarial: AdversarialSettings | None,
-) -> Ordinary:
-    loss = record_loss(train.targets, settings)
-    if adversarial is None:
-        return Ordinary(alphabet=alphabet, unknown=unknown, loss=loss)
-    threat = adversarial.threat()
-    if not threat.counts(threat.editable(train.sequences)).any():
-        raise ConfigError(
-            "the training adversary may change nothing in any record",
-            found=threat.describe(),
-            where="training.adversarial",
-            fix="raise the budget, or protect less",
-        )
-    return Adversarial(
-        alphabet=alphabet,
-        unknown=unknown,
-        loss=loss,
-        settings=adversarial,
-        switches=torch.tensor(threat.switches(alphabet)),
-        units=switch_units(threat, train.sequences),
-    )
 
 
 def _monitor(

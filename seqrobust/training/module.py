@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytorch_lightning as lightning
@@ -11,9 +14,11 @@ from torchmetrics import MeanMetric, Metric, R2Score
 
 from seqrobust.errors import SeqRobustError
 from seqrobust.models import SequenceModel
-from seqrobust.sequences import Task, one_hot
+from seqrobust.sequences import Task
+from seqrobust.training.augmentation import evolved
 from seqrobust.training.data import Batch, with_reverse_complements
-from seqrobust.training.objectives import Adversarial, Ordinary, worst_case
+from seqrobust.training.guard import STEPS, Guard
+from seqrobust.training.objectives import Ordinary, Replay, Robust, worst_cases
 from seqrobust.training.settings import TrainingSettings
 
 
@@ -23,42 +28,66 @@ class RobustModule(lightning.LightningModule):
     Args:
         model: what is trained.
         task: of its outputs.
-        objective: what a step minimises; an adversarial one is also the attack that validation measures against.
+        objective: what a step minimises; a robust one's threat is also what validation measures against.
         settings: optimiser and schedule.
         seed: of dropout.
+        say: called with what the user should know.
 
-    Logs ``train_loss``, ``valid_loss``, and ``valid_accuracy`` or ``valid_r2``; where the objective is adversarial also
-    ``valid_robust_...``, and ``valid_both_...``, the mean of the two scores.
+    Logs ``train_loss``, ``valid_loss``, and ``valid_accuracy`` or ``valid_r2``; where the objective is robust also
+    ``valid_robust_...``, and ``valid_both_...``, the mean of the two scores; where it is guarded
+    ``valid_one_step_...``.
     """
 
     def __init__(
-        self, model: SequenceModel, *, task: Task, objective: Ordinary, settings: TrainingSettings, seed: int
+        self,
+        model: SequenceModel,
+        *,
+        task: Task,
+        objective: Ordinary,
+        settings: TrainingSettings,
+        seed: int,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.objective = objective
+        # Registered, so that it is saved with the weights and moved with them.
+        self.memory = objective.memory if isinstance(objective, Replay) else None
         self._task: Task = task
         self._settings = settings
         self._seed = seed
+        self._say = say or (lambda _: None)
         self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
         self.valid_score = _new_score(task)
         self.valid_robust_score = _new_score(task)
+        guarded = isinstance(objective, Robust) and objective.settings.guarded
+        self._guard = Guard() if guarded else None
+        self.valid_one_step_score = _new_score(task) if guarded else None
+        self._validated = 0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step's loss. Dropout depends on seed, device and step alone, so that a resumed run repeats it."""
         _seed_device(self.device, self._seed * 1_000_003 + self.global_step + (self.global_rank << 40))
-        if self._settings.reverse_complement:
+        epoch, settings = self.current_epoch, self._settings
+        if settings.reverse_complement:
             chosen = torch.rand(len(batch.tokens), device=batch.tokens.device) < 0.5
             batch = with_reverse_complements(batch, chosen, self.objective.alphabet)
-        loss = self.objective.losses(self.model, batch, self.current_epoch).mean()
-        # Looking at a loss makes a GPU wait for it; all of them are looked at once an epoch.
+        if settings.augment == "evolution" and epoch < math.ceil(settings.augment_until * settings.epochs):
+            batch = evolved(batch, self.objective.alphabet)
+        loss = self.objective.losses(self.model, batch, epoch).mean()
+        # Looking at a loss makes a GPU wait for it, and logging one takes time; all are looked at once an epoch.
         self._losses.append(loss.detach())
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch.tokens), sync_dist=True)
+        self._sizes.append(len(batch.tokens))
         return loss
+
+    def on_after_backward(self) -> None:
+        """The objective's turn, once gradients are there."""
+        self.objective.after_backward()
 
     def on_train_epoch_end(self) -> None:
         """Raises SeqRobustError where a loss was not finite: nothing after it means anything."""
-        losses, self._losses = torch.stack(self._losses), []
+        losses, self._losses, self._sizes = torch.stack(self._losses), [], []
         # Of all processes together: one that stopped alone would leave the others waiting for it.
         if not self.trainer.strategy.reduce_boolean_decision(bool(losses.isfinite().all())):
             raise SeqRobustError(
@@ -69,37 +98,81 @@ class RobustModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and score of a batch, clean and robust."""
         self._validate("valid", self.valid_score, batch)
-        if isinstance(self.objective, Adversarial):
-            steps = self.objective.settings.validation_steps
-            found = worst_case(self.objective, self.model, batch, steps=steps)
-            self._validate("valid_robust", self.valid_robust_score, batch._replace(tokens=found))
+        self._validated += len(batch.tokens)
+        if isinstance(self.objective, Robust):
+            found = worst_cases(self.objective, self.model, batch, steps=self.objective.settings.validation_steps)
+            self._validate("valid_robust", self.valid_robust_score, batch._replace(tokens=found[-1]))
+            if self.valid_one_step_score is not None:
+                # The attack's first step is the one that training takes.
+                self._score("valid_one_step", self.valid_one_step_score, batch._replace(tokens=found[0]))
 
     def _validate(self, name: str, score: Metric, batch: Batch) -> None:
-        encoded = one_hot(batch.tokens, self.objective.alphabet, self.objective.unknown)
-        logits = self.model(encoded, batch.lengths)
+        logits = self._score(name, score, batch)
         loss = self.objective.loss(logits, batch.targets).mean()
         self.log(f"{name}_loss", loss, batch_size=len(batch.tokens), sync_dist=True)
+
+    def _score(self, name: str, score: Metric, batch: Batch) -> Tensor:
+        """Count a batch in, and give its logits."""
+        logits: Tensor = self.model(self.objective.encoded(batch.tokens), batch.lengths)
         if self._task == "regression":
             # R2 is the same in any unit; sums of squares far from zero would lose it to rounding.
             mean, spread = self.model.output_mean, self.model.output_std
             score.update((logits.float() - mean) / spread, (batch.targets - mean) / spread)
-            self.log(f"{name}_r2", score, metric_attribute=f"{name}_score")
         else:
             score.update(_right(self._task, logits, batch.targets).float())
-            self.log(f"{name}_accuracy", score, metric_attribute=f"{name}_score")
+        self.log(f"{name}_{self._measure}", score, metric_attribute=f"{name}_score")
+        return logits
+
+    @property
+    def _measure(self) -> str:
+        return "r2" if self._task == "regression" else "accuracy"
 
     def on_validation_epoch_end(self) -> None:
-        """The mean of clean and robust score, by which weights may be selected."""
-        if isinstance(self.objective, Adversarial):
-            name = "r2" if self._task == "regression" else "accuracy"
-            both = (self.valid_score.compute() + self.valid_robust_score.compute()) / 2
-            self.log(f"valid_both_{name}", both)
+        """The epoch's mean losses and scores, and whether training overfits to one step."""
+        # Validation ends an epoch, and what is logged later no callback sees any more.
+        losses = torch.stack(self._losses)
+        sizes = torch.tensor(self._sizes, device=losses.device)
+        self.log("train_loss", (losses * sizes).sum() / sizes.sum(), sync_dist=True)
+        if not isinstance(self.objective, Robust):
+            return
+        robust = self.valid_robust_score.compute()
+        self.log(f"valid_both_{self._measure}", (self.valid_score.compute() + robust) / 2)
+        validated, self._validated = self._validated * self.trainer.world_size, 0
+        if self._guard is not None and self.valid_one_step_score is not None:
+            one_step = float(self.valid_one_step_score.compute())
+            if self._guard.hears(one_step, float(robust), validated):
+                self._raise_steps()
+                self._say(
+                    f"epoch {self.current_epoch + 1}: training overfitted to one-step adversaries (validation "
+                    f"{self._measure} {one_step:.2f} under one step, {float(robust):.2f} under "
+                    f"{self.objective.settings.validation_steps}); from now on it takes {STEPS} steps"
+                )
+
+    def _raise_steps(self) -> None:
+        assert isinstance(self.objective, Robust)
+        self.objective = replace(self.objective, settings=replace(self.objective.settings, steps=STEPS))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """What the guard heard goes with the weights."""
+        if self._guard is not None:
+            checkpoint["guard"] = asdict(self._guard)
+
+    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """What the guard had heard, and done."""
+        if self._guard is not None and "guard" in checkpoint:
+            self._guard = Guard(**checkpoint["guard"])
+            if self._guard.spoken:
+                self._raise_steps()
 
     def configure_optimizers(self) -> Any:
         """AdamW and the schedule."""
         settings = self._settings
         optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            # One pass over each weight instead of a dozen. Lightning clips no gradients for it in mixed precision.
+            fused=self.device.type in ("cpu", "cuda") and settings.precision.startswith("32"),
         )
         if settings.schedule == "constant":
             return optimizer

@@ -18,7 +18,7 @@ from seqrobust.training.costs import record_budgets, switch_units
 from seqrobust.training.data import RecordDataset
 from seqrobust.training.losses import record_loss
 from seqrobust.training.objectives import Adversarial, worst_case
-from seqrobust.training.objectives.adversarial import still
+from seqrobust.training.objectives.search import still
 
 
 @pytest.fixture

@@ -15,3 +15,6 @@ class Objective(Protocol):
 
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """(B,) losses of a batch in an epoch, counted from 0."""
+
+    def after_backward(self) -> None:
+        """Called when the gradient of the mean of the last losses has been computed."""

@@ -27,7 +27,13 @@ class Ordinary:
     unknown: Unknown
     loss: RecordLoss
 
+    def encoded(self, tokens: Tensor) -> Tensor:
+        """(B, K, W) one-hot of (B, W) tokens."""
+        return one_hot(tokens, self.alphabet, self.unknown)
+
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
-        encoded = one_hot(batch.tokens, self.alphabet, self.unknown)
-        return self.loss(model(encoded, batch.lengths), batch.targets)
+        return self.loss(model(self.encoded(batch.tokens), batch.lengths), batch.targets)
+
+    def after_backward(self) -> None:
+        """See :class:`~seqrobust.training.objectives.base.Objective`."""

@@ -1,0 +1,57 @@
+"""The robust hinge: the margin that is left after the adversary, to first order, should reach 1.
+
+For the lead m of the true score over a rival, the best k edits take at most the k largest gains of -m from it, as long
+as m is linear:
+
+    max(0, 1 - m(clean) + sum of the k largest gains of -m),   the largest over the nearest rivals
+
+It is the hinge loss of robust linear classification (Xu, Caramanis & Mannor 2009) with the threat's dual norm, taken
+at each record's own linearisation. Of labels, each is its own margin: their hinges are averaged, the gains of the
+nearest ones put in. The gradient is differentiated twice, as in :mod:`seqrobust.training.objectives.penalty`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqrobust.models import SequenceModel
+from seqrobust.sequences import Task
+from seqrobust.training.data import Batch
+from seqrobust.training.losses import margins
+from seqrobust.training.objectives.robust import Robust
+from seqrobust.training.objectives.search import dual_norm, twice_differentiable
+
+RIVALS = 2
+"""Rivals, or labels, whose gains are computed: each costs a backward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hinge(Robust):
+    """A hinge loss of the margin less its largest gains.
+
+    Attributes:
+        task: of the outputs.
+    """
+
+    task: Task
+
+    def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
+        """See :class:`~seqrobust.training.objectives.base.Objective`."""
+        threat = self.bound_in(batch, epoch)
+        with twice_differentiable(model):
+            encoded = self.encoded(batch.tokens).requires_grad_(True)
+            lead = margins(self.task, model(encoded, batch.lengths), batch.targets)
+            rivals = lead.shape[1] - (self.task == "classification")
+            nearest = lead.detach().topk(min(RIVALS, rivals), dim=1, largest=False).indices
+            chosen = lead.gather(1, nearest)
+            gains = []
+            for column in chosen.unbind(1):
+                (gradient,) = torch.autograd.grad(-column.sum(), encoded, create_graph=True)
+                gains.append(dual_norm(threat, gradient))
+        robust = (1 - chosen + torch.stack(gains, 1)).clamp(min=0)
+        if self.task == "classification":
+            return robust.amax(1)
+        return (1 - lead).clamp(min=0).scatter(1, nearest, robust).mean(1)
