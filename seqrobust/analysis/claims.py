@@ -90,7 +90,7 @@ def _upper_bound(metrics: Mapping[str, Any], last: Mapping[str, Any]) -> dict[st
 def _fewest(metrics: Mapping[str, Any]) -> dict[str, Any]:
     edits = metrics["minimal_edits"]
     if edits["median"] is not None:
-        many = f"{edits['median']} substitution" + ("" if edits["median"] == 1 else "s")
+        many = f"{edits['median']} edit" + ("" if edits["median"] == 1 else "s")
         return _claim(f"half of the attacked records need at most {many}", _few(metrics))
     reasons = [f"{edits['censored']} of {edits['n']} attacked records were not broken within the largest budget"]
     return _claim("a median number of substitutions that break a record", reasons)

@@ -115,13 +115,6 @@ class _Shard:
             )
         tokens, attack_number, forwards, gradients = (torch.stack(column, dim=1) for column in zip(*rows, strict=True))
         logits = self._rescored(tokens)
-        reached = self._reached(logits)
-        for level in range(1, len(self.bounds)):
-            # What reaches the goal within a budget does within a larger one. Fresh draws of a random model may say
-            # otherwise of another sequence, on which the search went on.
-            lost = reached[:, level - 1] & ~reached[:, level]
-            for column in (tokens, logits, attack_number, reached):
-                column[lost, level] = column[lost, level - 1]
         control, control_reached = score_random(self.problem, self.sequences, self.bounds, self.goal)
         return ShardRun(
             targets=self.targets,
@@ -129,7 +122,7 @@ class _Shard:
             clean=self.clean,
             tokens=tokens,
             logits=logits,
-            reached=reached,
+            reached=self._reached(logits),
             attack=attack_number,
             budgets=torch.stack([bound.budget for bound in self.bounds], dim=1),
             forwards=forwards,

@@ -84,6 +84,7 @@ def run_evaluation(
         "task": predictor.task,
         "goal": _goal_in_words(problems),
         "threat": problem.threat.describe(),
+        "moves": settings.attack.moves,
         "attacks": [method.name for method in methods],
         "methods": [asdict(method) for method in methods],
         "failed_methods": failed,

@@ -220,7 +220,6 @@ def test_what_was_found_on_some_draws_is_judged_on_others() -> None:
             with predictor.fresh_draws():
                 fresh.append(predictor.logits(flat))
         torch.testing.assert_close(run.logits.flatten(0, 1), fresh[-1])
-        assert bool((run.reached[:, 1] | ~run.reached[:, 0]).all())
     # One draw flatters its search; a mean of forty hardly does.
     gaps = [float((searched - judged).abs().mean()) for searched, judged in zip(found, fresh, strict=True)]
     assert gaps[0] > 2 * gaps[1] > 0

@@ -27,6 +27,7 @@ from seqrobust.pipeline.report.words import (
     percent_range,
     place_words,
     plural,
+    unit_of,
 )
 from seqrobust.threats import Budget, SubstitutionThreat
 
@@ -54,7 +55,7 @@ class Example:
 def tiles(attack: Mapping[str, Any]) -> list[Tile]:
     """The numbers to remember; those that were not measured are left out."""
     last = next(reversed(budgets_of(attack)), {})
-    within = budget_words(last["budget"]) if last else ""
+    within = budget_words(last["budget"], unit_of(attack)) if last else ""
     if attack.get("task") == "regression":
         numbers = [
             Tile(value=figure(last.get("mean_shift")), name="mean shift", note=within),
@@ -97,7 +98,7 @@ def _caption(example: EditedRecord) -> str:
     row = example.row
     before, after = (_prediction(row.get(f"{when}_prediction")) for when in ("clean", "adversarial"))
     scores = [number(row.get(f"{when}_score")) for when in ("clean", "adversarial")]
-    text = f"{plural(len(example.edits), 'letter')} changed: {before} → {after}"
+    text = f"{example.changes}: {before} → {after}"
     if not isinstance(row.get("clean_prediction"), float) and not any(map(math.isnan, scores)):
         text += f" (score {figure(scores[0])} → {figure(scores[1])})"
     return text

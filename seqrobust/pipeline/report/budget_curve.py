@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from seqrobust.pipeline.report.look import ATTACK, CONTROL, INK, styled
 from seqrobust.pipeline.report.sentences import budgets_of, is_unlabelled
-from seqrobust.pipeline.report.words import budget_size, interval_of, number, percent
+from seqrobust.pipeline.report.words import budget_size, interval_of, number, percent, unit_of
 from seqrobust.pipeline.report.words import figure as figure_text
 
 Metrics = Mapping[str, Any]
@@ -140,6 +140,12 @@ def _known(points: list[Point]) -> tuple[Point, ...]:
     return tuple(point for point in points if not math.isnan(point[1]))
 
 
+def allowed(attack: Metrics) -> str:
+    """What the axis of budgets counts."""
+    unit = unit_of(attack)
+    return "edits the adversary may make" if unit == "edit" else f"{unit}s the adversary may change"
+
+
 def draw_curves(
     axes: Axes, curves: list[Curve], title: str, attack: Metrics, written: Callable[[float], str] = figure_text
 ) -> None:
@@ -149,7 +155,7 @@ def draw_curves(
         axes.plot(k, value, color=curve.colour, marker="o", markersize=4, label=curve.name, clip_on=False, zorder=3)
         axes.fill_between(k, low, high, color=curve.colour, alpha=0.16, linewidth=0)
     in_percent = any(str(row["budget"]).strip().endswith("%") for row in budgets_of(attack))
-    axes.set_xlabel("letters the adversary may change" + (" (% of those editable)" if in_percent else ""))
+    axes.set_xlabel(allowed(attack) + (" (% of those editable)" if in_percent else ""))
     axes.set_title(title, pad=10)
     axes.xaxis.set_major_locator(MaxNLocator(integer=not in_percent, nbins=8))
     largest = max((curve.points[-1][0] for curve in curves if curve.points), default=0)

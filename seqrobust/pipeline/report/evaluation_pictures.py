@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from seqrobust.pipeline.report.budget_curve import Curve, draw_curves
+from seqrobust.pipeline.report.budget_curve import Curve, allowed, draw_curves
 from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, styled
 from seqrobust.pipeline.report.words import budget_size, interval_of, number, one_line, percent
 from seqrobust.pipeline.report.words import figure as figure_text
@@ -53,7 +53,7 @@ def method_curves(metrics: Metrics) -> Figure:
         )
         if strong:
             axes.fill_between(k, low, high, color=curve.colour, alpha=0.16, linewidth=0)
-    axes.set_xlabel("letters the adversary may change")
+    axes.set_xlabel(allowed(metrics))
     axes.set_xlim(left=0)
     axes.set_title("Mean absolute shift" if shifts else "Attacked records that reach the goal")
     if not shifts:

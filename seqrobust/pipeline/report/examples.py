@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.pipeline.report.edits import Edit, decisive_rows, parse_edits
+from seqrobust.pipeline.report.words import plural
 from seqrobust.sequences import Region, SequenceSet
 from seqrobust.threats import Budget, SubstitutionThreat
 from seqrobust.threats.substitution import OUTSIDE, PROTECTED
@@ -43,6 +44,13 @@ class EditedRecord:
     bounding: frozenset[str]
     protected: NDArray[np.bool_]
     row: Mapping[str, Any]
+
+    @property
+    def changes(self) -> str:
+        """How many edits of what kind."""
+        if any("-" in (edit.before, edit.after) for edit in self.edits):
+            return plural(len(self.edits), "edit")
+        return f"{plural(len(self.edits), 'letter')} changed"
 
 
 def example_edits(

@@ -12,7 +12,7 @@ from seqrobust.pipeline.report.budget_curve import draw_accuracy, draw_curves, s
 from seqrobust.pipeline.report.examples import EditedRecord
 from seqrobust.pipeline.report.logo import draw_logo
 from seqrobust.pipeline.report.look import INK, MUTED, PAPER, styled
-from seqrobust.pipeline.report.words import one_line, plural
+from seqrobust.pipeline.report.words import one_line
 
 _CURVE_INCHES = 2.9
 _GAP_INCHES = 0.45
@@ -45,6 +45,6 @@ def overview_picture(attack: Mapping[str, Any], example: EditedRecord, headline:
         draw_accuracy(curve, attack)
     if lines:
         figure.text(0.012, 1 - 0.08 / height, "\n".join(lines), fontsize=11, va="top", color=INK, weight="bold")
-    text = f"{one_line(example.id, 40)}: {plural(len(example.edits), 'letter')} changed"
+    text = f"{one_line(example.id, 40)}: {example.changes}"
     figure.text(0.012, (letters + 0.1) / height, text, fontsize=8.5, color=MUTED, va="bottom")
     return figure

@@ -20,6 +20,7 @@ from seqrobust.pipeline.report.words import (
     percent,
     percent_range,
     place_words,
+    unit_of,
 )
 
 FEW = 30
@@ -101,15 +102,15 @@ def _flip_sentences(attack: Metrics, spent: list[Metrics], place: str) -> list[s
     last = spent[-1]
     rate = number(last.get("attack_success_rate"))
     if math.isnan(rate):
-        return [f"With {budget_words(last['budget'])}{place}, no success rate could be computed."]
+        return [f"With {budget_words(last['budget'], unit_of(attack))}{place}, no success rate could be computed."]
     done, does = _verbs(attack)
     claim = _claim(rate, correct, (_noun(attack), done), interval_of(last.get("attack_success_rate_ci")))
     control = _control(number(last.get("random_success_rate")), correct, does)
-    sentences = [f"With {budget_words(last['budget'])}{place}, {claim}{control}."]
+    sentences = [f"With {budget_words(last['budget'], unit_of(attack))}{place}, {claim}{control}."]
     if rate == 0:
         sentences.append("That is what these attacks found, not a guarantee: a stronger attack may do better.")
     else:
-        sentences += [*_first_budget(spent, correct), *_fall(attack, last)]
+        sentences += [*_first_budget(spent, correct, unit_of(attack)), *_fall(attack, last)]
         sentences += _no_better_than_chance(last)
     if correct is not None and correct < FEW:
         sentences.append(f"Only {correct} sequence{'' if correct == 1 else 's'} could be attacked: take this as rough.")
@@ -161,7 +162,7 @@ def _fall(attack: Metrics, last: Metrics) -> list[str]:
     return [f"Accuracy falls from {percent(clean)} to {percent(robust)}."]
 
 
-def _first_budget(spent: list[Metrics], correct: int | None) -> list[str]:
+def _first_budget(spent: list[Metrics], correct: int | None, unit: str) -> list[str]:
     """What the smallest budget does already."""
     first, rate = spent[0], number(spent[0].get("attack_success_rate"))
     if len(spent) < 2 or not rate > 0 or (correct is not None and correct < 2):
@@ -170,8 +171,8 @@ def _first_budget(spent: list[Metrics], correct: int | None) -> list[str]:
     share = f"{round(rate * (correct or 0))} of them" if few else f"{percent(rate)} of them"
     size = f"{budget_size(first['budget']):g}"
     if str(first["budget"]).strip().endswith("%"):
-        return [f"Changing {size} % of the letters is enough for {share}."]
-    return [f"{'A single letter is' if size == '1' else f'{size} letters are'} enough for {share}."]
+        return [f"Changing {size} % of the {unit}s is enough for {share}."]
+    return [f"{f'A single {unit} is' if size == '1' else f'{size} {unit}s are'} enough for {share}."]
 
 
 def _no_better_than_chance(last: Metrics) -> list[str]:
@@ -184,11 +185,12 @@ def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: 
     last, n = spent[-1], number(attack.get("n"))
     shift, random_shift = number(last.get("mean_shift")), number(last.get("random_mean_shift"))
     if math.isnan(shift):
-        return [f"With {budget_words(last['budget'])}{place}, no shift could be computed."]
+        return [f"With {budget_words(last['budget'], unit_of(attack))}{place}, no shift could be computed."]
     value = f"predicted {one_line(labels[0])}" if len(labels) == 1 else "prediction"
     verb, size = _movement(str(attack.get("goal") or ""), shift)
     control = "" if math.isnan(random_shift) else f" (random changes: {figure(random_shift)})"
-    sentences = [f"With {budget_words(last['budget'])}{place}, the {value} {verb} {size} on average{control}."]
+    within = budget_words(last["budget"], unit_of(attack))
+    sentences = [f"With {within}{place}, the {value} {verb} {size} on average{control}."]
     rate = number(last.get("attack_success_rate"))
     if not math.isnan(rate):
         sentences.append(_reached(rate, n, last))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
@@ -110,16 +110,22 @@ def budget_size(budget: Any) -> float:
     return number(str(budget).rstrip("% "))
 
 
-def budget_words(budget: Any) -> str:
+def unit_of(attack: Mapping[str, Any]) -> str:
+    """What a budget counts: a ``letter``, a ``codon``, or an ``edit`` where letters also come and go."""
+    moves = str(attack.get("moves") or "").partition(":")[0]
+    return {"codons": "codon", "indels": "edit"}.get(moves, "letter")
+
+
+def budget_words(budget: Any, unit: str = "letter") -> str:
     """How much an adversary may change.
 
-    >>> budget_words(1), budget_words(3), budget_words("2%")
-    ('a single letter changed', 'at most 3 letters changed', 'at most 2 % of the letters changed')
+    >>> budget_words(1), budget_words(3), budget_words("2%"), budget_words(2, "edit")
+    ('a single letter changed', 'at most 3 letters changed', 'at most 2 % of the letters changed', 'at most 2 edits')
     """
-    size = f"{budget_size(budget):g}"
+    size, changed = f"{budget_size(budget):g}", "" if unit == "edit" else " changed"
     if str(budget).strip().endswith("%"):
-        return f"at most {size} % of the letters changed"
-    return "a single letter changed" if size == "1" else f"at most {size} letters changed"
+        return f"at most {size} % of the {'letter' if unit == 'edit' else unit}s changed"
+    return f"a single {unit}{changed}" if size == "1" else f"at most {size} {unit}s{changed}"
 
 
 def place_words(protect: Sequence[str], only: Sequence[str]) -> str:
