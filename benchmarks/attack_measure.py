@@ -140,6 +140,13 @@ class Subject:
         """Whether there is more than one wrong class."""
         return self.predictor.outputs > 2
 
+    def without(self, first: int) -> Subject:
+        """Less its first records."""
+        rest = np.arange(first, len(self.sequences))
+        return replace(
+            self, sequences=self.sequences.take(rest), targets=self.targets.take(rest), clean=self.clean[first:]
+        )
+
     def value(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """(n,) by how much the truth falls behind, by a plain forward pass within ``predictor.attached()``."""
         return -true_margin(self.predictor.task, self.predictor.logits(tokens), targets)
