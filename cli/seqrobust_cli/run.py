@@ -24,10 +24,11 @@ def run(
     resume: Resume = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Train, attack and report, as a config says."""
+    """Train, attack and report, as a config says; once for each of its seeds, if it names several."""
+    from seqrobust.pipeline.repeats import run_repeats
     from seqrobust.pipeline.run import RunCommand, run_pipeline
     from seqrobust_cli.console import ConsoleProgress
-    from seqrobust_cli.tables import print_attack, print_folder, print_training
+    from seqrobust_cli.tables import print_attack, print_folder, print_repeats, print_training
 
     checked = read(config, overrides)
     folder = out or Path("runs") / checked.name
@@ -35,6 +36,12 @@ def run(
         plan(checked, folder)
         return
     call = RunCommand(out=folder, resume=resume, overwrite=overwrite, command=command_line())
+    if checked.seeds is not None:
+        with ConsoleProgress() as progress:
+            repeats = run_repeats(checked, call, progress)
+        print_repeats(repeats)
+        print_folder(folder)
+        return
     with ConsoleProgress() as progress:
         trained, attacked = run_pipeline(checked, call, progress)
     print_training(trained.metrics)
@@ -56,6 +63,8 @@ def plan(config: RunConfig, folder: Path) -> None:
     from seqrobust.pipeline.train_stage import training_settings
     from seqrobust_cli.console import ConsoleProgress, out
 
+    seeds = config.seeds
+    config = config if seeds is None else config.with_seed(seeds[0])
     data = prepared_data(config, ConsoleProgress())
     settings, adversarial = training_settings(config)
     splits = data.sequences.splits
@@ -72,4 +81,6 @@ def plan(config: RunConfig, folder: Path) -> None:
         check_attack(config, config.attack, data)
         threat = config.attack.threat().describe()
         lines.append(f"attack: split {config.attack.split}, budgets {config.attack.budget}, {threat}")
+    if seeds is not None:
+        lines.append(f"seeds: {', '.join(map(str, seeds))}, a run for each in seed-{seeds[0]} ... of the folder")
     out.print("\n".join([*lines, f"into: {folder}", "nothing was written (--dry-run)"]), markup=False)

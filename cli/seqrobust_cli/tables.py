@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from seqrobust_cli.console import out
+
+if TYPE_CHECKING:
+    from seqrobust.pipeline.over_seeds import Figure
+    from seqrobust.pipeline.repeats import Repeats
+
+_OF_SEEDS = (
+    "accuracy", "auroc", "r2", "spearman", "clean_accuracy", "clean_r2", "robust_accuracy", "attack_success_rate",
+    "random_success_rate", "mean_shift", "random_mean_shift", "training_seconds", "seconds_per_epoch",
+)  # fmt: skip
+"""Figures worth a line on the terminal; ``summary.csv`` has them all."""
 
 
 def print_training(metrics: Mapping[str, Any]) -> None:
@@ -134,10 +144,37 @@ def print_comparison(metrics: Mapping[str, Any]) -> None:
             out.print(f"{name}: transfer beats its own attack ({sign['verdict']}): {sign['explanation']}", markup=False)
 
 
+def print_repeats(repeats: Repeats) -> None:
+    """Each figure's mean and interval over seeds, and what it was with each of them."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("figure", "budget", "mean [95 %]", *(f"seed {seed}" for seed in repeats.seeds)):
+        table.add_column(name, justify="left" if name == "figure" else "right", no_wrap=True)
+    for figure in repeats.figures:
+        if figure.name in _OF_SEEDS and figure.stage != "valid":
+            mean = figure.estimate
+            ends = None if mean.low is None or mean.high is None else [mean.low, mean.high]
+            unit = ", %" if figure.is_share else ", s" if "seconds" in figure.name else ""
+            cells = [_figure(figure, value, None) for value in figure.values]
+            stage = "test " if figure.stage == "test" else ""
+            name = f"{stage}{figure.name.replace('_', ' ')}{unit}"
+            table.add_row(escape(name), escape(figure.budget or ""), _figure(figure, mean.mean, ends), *cells)
+    out.print(table)
+    out.print(f"[95 %]: interval of the mean over {len(repeats.seeds)} seeds (Student's t)", markup=False)
+
+
+def _figure(figure: Figure, value: float | None, interval: list[float] | None) -> str:
+    if figure.is_share:
+        return escape(_share(value, interval))
+    ends = escape(f" [{_number(interval[0])}, {_number(interval[1])}]") if interval else ""
+    return f"{_number(value)}{ends}"
+
+
 def print_folder(folder: Path) -> None:
     """Where to look."""
     names = (
         "report.html",
+        "summary.csv",
+        "summary.json",
         "results.parquet",
         "methods.parquet",
         "transfer.png",

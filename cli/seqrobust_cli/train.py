@@ -22,6 +22,7 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a model, and write a checkpoint that describes itself."""
+    from seqrobust.errors import ConfigError
     from seqrobust.pipeline.run import RunCommand, train_only
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.tables import print_folder, print_training
@@ -29,6 +30,13 @@ def train(
     given = {"training.devices": devices, "training.precision": precision}
     more = [f"{key}={value}" for key, value in given.items() if value is not None]
     checked = read(config, [*(overrides or []), *more])
+    if checked.seeds is not None:
+        raise ConfigError(
+            "seqrobust train trains one model",
+            found=f"seeds: {list(checked.seeds)}",
+            where="seeds",
+            fix=f"use seqrobust run, or train one: --set seeds=null --set seed={checked.seeds[0]}",
+        )
     folder = out or Path("runs") / f"{checked.name}-train"
     if dry_run:
         plan(checked, folder)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+import math
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.activations import activation_named
+from seqrobust.models.spectral import settle
 
 HyperParameter: TypeAlias = int | float | str | bool
-
-ACTIVATIONS: Mapping[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}
+Model = TypeVar("Model", bound="SequenceModel")
 
 
 class SequenceModel(nn.Module):
@@ -50,6 +51,19 @@ class SequenceModel(nn.Module):
         """
         return self.scores(encoded, lengths) * self.output_std + self.output_mean
 
+    def train(self: Model, mode: bool = True) -> Model:
+        """Training or evaluation mode; for evaluation the norms of bounded weights are found exactly."""
+        super().train(mode)
+        if not mode:
+            settle(self)
+        return self
+
+    @property
+    def lipschitz_bound(self) -> float:
+        """By how much the outputs can change, in l2, for each unit of l2 that the one-hot input changes; infinite where
+        no bound is known. It holds in evaluation mode, for records of any length."""
+        return math.inf
+
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
         """(N, outputs) on the scale the loss is taken on."""
         raise NotImplementedError
@@ -82,13 +96,6 @@ def dropout_layer(share: float) -> nn.Dropout:
     if not 0 <= share < 1:
         raise ConfigError("dropout is a share", expected="0 to below 1", found=str(share), where="model.dropout")
     return nn.Dropout(share)
-
-
-def activation_named(name: str) -> nn.Module:
-    """An activation by name. Raises ConfigError for an unknown one."""
-    if name not in ACTIVATIONS:
-        raise ConfigError("unknown activation", expected=", ".join(ACTIVATIONS), found=repr(name), where="model")
-    return ACTIVATIONS[name]()
 
 
 def fixed_length(head: str, input_length: int | None) -> int | None:

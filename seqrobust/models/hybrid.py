@@ -7,7 +7,7 @@ import math
 from torch import Tensor, nn
 
 from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, fixed_length, readout
-from seqrobust.models.convolutional import ConvolutionBlock
+from seqrobust.models.convolutional import ConvolutionBlock, check_activations
 from seqrobust.models.masking import valid_positions
 from seqrobust.models.recurrent import RecurrentTrunk
 
@@ -18,7 +18,8 @@ class CNNGRU(SequenceModel):
     Args:
         alphabet_size, outputs: K and the number of outputs.
         input_length: largest record; needed by the flattened head.
-        channels, blocks, first_kernel, kernel, pool: of the convolutions, as in the CNN.
+        channels, blocks, first_kernel, kernel, pool, residual, activation, first_activation: of the convolutions, as in
+            the CNN.
         hidden, layers, head: of the recurrence, as in the GRU.
         readout_hidden: units of the layer before the outputs; 0 for none.
         dropout: behind later blocks, between layers and in the read-out.
@@ -35,6 +36,9 @@ class CNNGRU(SequenceModel):
         first_kernel: int = 15,
         kernel: int = 5,
         pool: int = 2,
+        residual: bool = False,
+        activation: str = "relu",
+        first_activation: str = "same",
         hidden: int = 48,
         layers: int = 1,
         head: str = "global",
@@ -43,6 +47,8 @@ class CNNGRU(SequenceModel):
     ) -> None:
         super().__init__(outputs, fixed_length(head, input_length))
         check_at_least(1, blocks=blocks)
+        first = activation if first_activation == "same" else first_activation
+        check_activations([first, activation], [channels])
         self.blocks = nn.ModuleList(
             ConvolutionBlock(
                 channels if number else alphabet_size,
@@ -50,6 +56,8 @@ class CNNGRU(SequenceModel):
                 kernel if number else first_kernel,
                 pool=pool,
                 dropout=dropout if number else 0.0,
+                activation=activation if number else first,
+                residual=residual,
             )
             for number in range(blocks)
         )

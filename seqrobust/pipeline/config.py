@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, computed_field, model_validator
 
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
@@ -71,18 +71,41 @@ class AttackConfig(AttackSettings):
 
 
 class RunConfig(BaseModel):
-    """A whole run."""
+    """A whole run; with ``seeds`` one for each of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     name: str = Field(min_length=1, pattern=r"^[\w.-]+$")
     task: Task
     seed: int = Field(0, ge=0)
+    seeds: tuple[NonNegativeInt, ...] | None = None
     device: str = "auto"
     data: DataConfig
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+
+    @model_validator(mode="after")
+    def _seed_or_seeds(self) -> RunConfig:
+        if self.seeds is None:
+            return self
+        if "seed" in self.model_fields_set:
+            raise ConfigError(
+                "a run has one seed, or several",
+                expected="seed or seeds",
+                found=f"seed: {self.seed} and seeds: {list(self.seeds)}",
+                where="seeds",
+                fix="leave one of them out (--set seeds=null for a single run)",
+            )
+        if twice := [seed for seed in self.seeds if self.seeds.count(seed) > 1]:
+            raise ConfigError("a seed is named twice", found=str(twice[0]), where="seeds", fix="name it once")
+        if not self.seeds:
+            raise ConfigError("the list of seeds is empty", expected="seeds: [1, 2, 3]", found="[]", where="seeds")
+        return self
+
+    def with_seed(self, seed: int) -> RunConfig:
+        """The config of one run with that seed, ordinary in every other way."""
+        return self.model_copy(update={"seed": seed, "seeds": None})
 
     @computed_field  # type: ignore[prop-decorator]
     @property

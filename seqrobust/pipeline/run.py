@@ -67,7 +67,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     attacked = None
     if config.attack is not None and attack_folder is not None:
         began = time.monotonic()
-        attacked = _attacked(config, config.attack, data, trained, attack_folder, progress)
+        attacked = attack_trained(config, config.attack, data, trained, attack_folder, progress)
         strands = "averaged" if config.attack.average_strands else "as given"
         attack_folder.finish(seconds=round(time.monotonic() - began, 3), policies={"strands": strands})
         for name in ("results.parquet", "adversarial.fa"):
@@ -127,7 +127,7 @@ def attack_settings(attack: AttackConfig) -> AttackSettings:
     return AttackSettings(**values)
 
 
-def _attacked(
+def attack_trained(
     config: RunConfig,
     attack: AttackConfig,
     data: Data,
@@ -135,6 +135,7 @@ def _attacked(
     folder: RunFolder,
     progress: Progress,
 ) -> AttackOutcome:
+    """Attack a trained model on the split that ``attack`` names, and leave the files of ``seqrobust attack``."""
     sequences, targets = data.in_split(attack.split)
     card = trained.card
     predictor = Predictor(
@@ -167,20 +168,14 @@ def _say_reading(attack: AttackConfig, predictor: Predictor, progress: Progress)
 
 
 def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:
-    """A stage's folder. What decides a stage's results is everything before it, and its own part of the config."""
-    decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name"})
-    attack = decides.pop("attack")
-    if stage != "train" and config.attack is not None:
-        # Batch size and memory change nothing but speed.
-        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "average_strands")}
-        decides |= settings_fingerprint(attack_settings(config.attack)) | reading
+    """A stage's folder."""
     inside = (path / "manifest.json").exists()
     return RunFolder(
         path,
         command=call.command,
         config=config.model_dump(mode="json"),
-        inputs=[*config.data.files, *_named_files(config)],
-        fingerprint=decides,
+        inputs=inputs_of(config),
+        fingerprint=decisive(config, stage=stage),
         resume=call.resume or (nested and inside and not call.overwrite),
         overwrite=call.overwrite,
         leftovers=_LEFTOVERS[stage],
@@ -188,9 +183,22 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
     )
 
 
-def _named_files(config: RunConfig) -> list[Path]:
+def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
+    """What decides a stage's results: everything before it, and its own part of the config."""
+    decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name"})
+    attack = decides.pop("attack")
+    if stage != "train" and config.attack is not None:
+        # Batch size and memory change nothing but speed.
+        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "average_strands")}
+        decides |= settings_fingerprint(attack_settings(config.attack)) | reading
+    return decides
+
+
+def inputs_of(config: RunConfig) -> list[Path]:
+    """Every file that a run reads."""
     against = config.training.adversarial
     return [
+        *config.data.files,
         *(rule_files(against.allow) if against is not None else []),
         *([Path(against.teacher)] if against is not None and against.teacher else []),
         *(rule_files(config.attack.allow, config.attack.constraints) if config.attack is not None else []),
