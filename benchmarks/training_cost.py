@@ -40,7 +40,12 @@ ADVERSARY = AdversarialSettings(budget=3, clean_share=0, validation_steps=1)
 WAYS = {
     "one step": ADVERSARY,
     "one step, half clean": replace(ADVERSARY, clean_share=0.5),
+    "replay": AdversarialSettings(objective="replay", budget=3, clean_share=0, validation_steps=1),
+    "replay, half clean": AdversarialSettings(objective="replay", budget=3, clean_share=0.5, validation_steps=1),
+    "penalty": AdversarialSettings(objective="penalty", budget=3, validation_steps=1),
+    "random": AdversarialSettings(objective="random", budget=3, clean_share=0, validation_steps=1),
     "five steps": replace(ADVERSARY, steps=5),
+    "ten steps": replace(ADVERSARY, steps=10),
 }
 Way = Callable[[], float]
 # As in the shipped configs splice and splice_gru: every position is read by itself.

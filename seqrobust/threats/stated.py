@@ -70,7 +70,7 @@ class SubstitutionThreat:
         return switch_costs(self.letters, alphabet)
 
     def positions(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(N,) the number of positions that a budget in per cent is a share of, from (N, L) :meth:`blocked`."""
+        """(N,) positions that may change, which a budget in per cent is a share of, from (N, L) :meth:`blocked`."""
         return np.asarray((blocked == EDITABLE).sum(1), np.int64)
 
     def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint:

@@ -131,7 +131,10 @@ def test_a_share_is_of_letters() -> None:
     coded = CodedSet.of(plain, Indels(source=DNA))
     threat = CodedThreat.of(SubstitutionThreat(budget=Budget.parse("20%")), Indels(source=DNA))
     assert threat.bind(coded).budget.tolist() == [2]
-    assert "20% of the editable positions" in threat.describe()
+    assert "deletions at no more than 20% of the editable positions (" in threat.describe()
+    # A count is not cut to them: letters can be inserted beside one that is unknown.
+    _, unknown = bound(["NN"], Indels(source=DNA, anchor="free"), 2)
+    assert "ANCN" in decoded(Indels(source=DNA, anchor="free"), members(unknown))
 
 
 # First order ----------------------------------------------------------------------------------------------------------

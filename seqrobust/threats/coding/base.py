@@ -180,8 +180,8 @@ class CodedThreat(SubstitutionThreat):
         return self.coding.costs(super().costs(self.coding.source))
 
     def positions(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """(N,) the number of positions that a budget in per cent is a share of."""
-        return self.coding.weighed(blocked)
+        """(N,) the number of positions that a budget in per cent is a share of, or that a count is cut to."""
+        return self.coding.weighed(blocked) if self.budget.percent else super().positions(blocked)
 
     def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint:
         """The constraints, asked about decoded candidates."""

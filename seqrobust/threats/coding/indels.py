@@ -185,8 +185,11 @@ class Indels:
 
     def describe(self, budget: str) -> str:
         """In words."""
-        amount = f"{budget} of the editable positions" if "%" in budget else budget
-        return f"at most {amount} substitutions, insertions or deletions ({_ENDS[self.anchor]})"
+        if "%" in budget:
+            amount = f"substitutions, insertions or deletions at no more than {budget} of the editable positions"
+        else:
+            amount = f"at most {budget} substitutions, insertions or deletions"
+        return f"{amount} ({_ENDS[self.anchor]})"
 
     def written(self, text: str, clean: NDArray[np.uint8], tokens: NDArray[np.uint8]) -> Written:
         """``A5G`` is a substitution, ``A5del`` a deletion, ``5_6insG`` an insertion between letters 5 and 6.
