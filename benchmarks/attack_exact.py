@@ -88,6 +88,8 @@ def compared(subject: Subject, options: Options) -> None:
     for name, search in searches(presets=("quick", "standard")).items():
         if not subject.has_rivals and "nearest" in name:
             continue
+        if options.only and not any(part in name for part in options.only):
+            continue
         run = partial(attacked, subject, search, rows=range(len(subject.sequences)), search_on=True)
         columns = zip(*(shares(subject, run(k), exact[k].value) for k in options.ks), strict=True)
         lines.append([name, *(" / ".join(column) for column in columns)])
@@ -119,6 +121,7 @@ def main() -> None:
     parser.add_argument("--ks", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2])
     parser.add_argument("--records", type=int, help="of the test split, drawn at random; by default all")
     parser.add_argument("--threats", type=lambda text: text.split(","), default=THREATS)
+    parser.add_argument("--only", type=lambda text: text.split(","), help="searches whose name holds one of these")
     options = parser.parse_args()
     one_thread()
     keep_freed_memory()
