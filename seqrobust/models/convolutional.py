@@ -121,9 +121,10 @@ class CNN(SequenceModel):
         dropout: behind every block and in the read-out.
         lipschitz: hold every layer at norm 1, without batch norm, so that ``lipschitz_bound`` is ``lipschitz_scale`` or
             less. Needs ``relu`` or ``group_sort``.
-        lipschitz_scale: what the scores of such a model are multiplied by. The loss needs some: scores of a 1-Lipschitz
-            model are close together.
+        lipschitz_scale: what the scores of such a model are multiplied by; those of a 1-Lipschitz model are close
+            together. With a smaller one the loss asks for wider margins: more robust, and less accurate.
         spectral_norm: hold the norm of every convolution, batch norm and linear layer at or below this; 0 for no limit.
+            Scores are not scaled here, and at 1 hardly move: 2 or more, unless ``lipschitz`` is what is wanted.
         implicit: an implicit residual block (:mod:`~seqrobust.models.implicit`) in every block, before pooling.
         implicit_step: its step.
     """
@@ -147,7 +148,7 @@ class CNN(SequenceModel):
         hidden: int = 64,
         dropout: float = 0.2,
         lipschitz: bool = False,
-        lipschitz_scale: float = 10.0,
+        lipschitz_scale: float = 4.0,
         spectral_norm: float = 0.0,
         implicit: bool = False,
         implicit_step: float = 1.0,
