@@ -1,4 +1,4 @@
-"""What every training objective gives, on every data set: clean, robust, and at what cost.
+"""What every training objective and model option gives, on every data set: clean, robust, and at what cost.
 
     python benchmarks/robust_objectives.py runs                                  # everything, for hours; resumes
     python benchmarks/robust_objectives.py runs --data splice --ways ordinary,replay --seeds 1,2,3
@@ -44,6 +44,17 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 """Settings of ``training.adversarial``, beside its threat."""
 
+MODELS: dict[str, list[str]] = {
+    "exponential": ["model.first_activation=exponential"],
+    "residual": ["model.residual=true"],
+    "lipschitz-10": ["model.lipschitz=true", "model.lipschitz_scale=10.0"],
+    "lipschitz-4": ["model.lipschitz=true", "model.lipschitz_scale=4.0"],
+    "lipschitz-2": ["model.lipschitz=true", "model.lipschitz_scale=2.0"],
+    "spectral-2": ["model.spectral_norm=2.0"],
+    "implicit": ["model.implicit=true"],
+}
+"""Options of the model, under ordinary training."""
+
 DATA: dict[str, tuple[str, list[str]]] = {
     "splice": ("splice", []),
     "sigma70": ("sigma70", []),
@@ -66,8 +77,8 @@ def ran(data: str, way: str, seed: int, options: Options) -> Path:
     if (folder / "metrics.json").exists() or options.table:
         return folder
     told = [*changes, f"seed={seed}", f"attack.max_records={ATTACKED}", f"attack.budget=1..{max(KS)}"]
-    if way == "ordinary":
-        told.append("training.adversarial=null")
+    if way == "ordinary" or way in MODELS:
+        told += ["training.adversarial=null", *MODELS.get(way, [])]
     else:
         shown = subprocess.run(
             [sys.executable, "-c", _THREAT, config], check=True, capture_output=True, text=True, env=os.environ
@@ -140,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=lambda text: text.split(","), default=list(DATA))
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS))
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=[*WAYS, *MODELS])
     parser.add_argument("--seeds", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     options = parser.parse_args()
