@@ -18,6 +18,7 @@ from seqrobust_cli.init import init
 from seqrobust_cli.ism import ism
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
+from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(train)
+app.command()(sweep)
 app.command()(attack)
 app.command()(evaluate)
 app.command()(compare)

@@ -15,6 +15,7 @@ from seqrobust_cli.console import out
 if TYPE_CHECKING:
     from seqrobust.pipeline.over_seeds import Figure
     from seqrobust.pipeline.repeats import Repeats
+    from seqrobust.pipeline.sweep import SweepOutcome
 
 _OF_SEEDS = (
     "accuracy", "auroc", "r2", "spearman", "clean_accuracy", "clean_r2", "robust_accuracy", "attack_success_rate",
@@ -169,12 +170,37 @@ def _figure(figure: Figure, value: float | None, interval: list[float] | None) -
     return f"{_number(value)}{ends}"
 
 
+def print_sweep(outcome: SweepOutcome) -> None:
+    """The best trials, and how many there were."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("best", "trial", *outcome.objectives, "with"):
+        table.add_column(name, justify="left" if name in ("best", "with") else "right", no_wrap=name != "with")
+    for which, trial in outcome.best.items():
+        values = ", ".join(f"{path}={_short(value)}" for path, value in trial.values.items())
+        scores = (_number(trial.scores[name]) for name in outcome.objectives)
+        table.add_row(which, str(trial.number), *scores, escape(values))
+    out.print(table)
+    states = [trial.state for trial in outcome.trials]
+    counts = [f"{states.count(state)} {state}" for state in ("finished", "failed", "interrupted") if state in states]
+    out.print(
+        f"trials: {', '.join(counts)}; scores are of validation records, and flatter what they chose", markup=False
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def print_folder(folder: Path) -> None:
     """Where to look."""
     names = (
         "report.html",
         "summary.csv",
         "summary.json",
+        "trials.csv",
+        "best-clean.yaml",
+        "best-both.yaml",
+        "best-robust.yaml",
         "results.parquet",
         "methods.parquet",
         "transfer.png",

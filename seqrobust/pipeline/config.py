@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ class RunConfig(BaseModel):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+    sweep: Mapping[str, Any] | None = Field(None, description="what seqrobust sweep varies; runs pass it over")
 
     @model_validator(mode="after")
     def _seed_or_seeds(self) -> RunConfig:

@@ -185,7 +185,7 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
 
 def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
     """What decides a stage's results: everything before it, and its own part of the config."""
-    decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name"})
+    decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name", "sweep"})
     attack = decides.pop("attack")
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.

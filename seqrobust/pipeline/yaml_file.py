@@ -45,14 +45,18 @@ def load_config(text: str, schema: type[Model], *, where: str, overrides: Sequen
         found = "nothing" if content is None else type(content).__name__
         raise ConfigError("a config is a mapping of keys to values", found=found, where=where)
     for item in overrides:
-        _override(content, item)
+        override(content, item)
     try:
         return schema.model_validate(_expanded(content))
     except ValidationError as error:
         raise _config_error(error, schema, root, where) from None
 
 
-def _override(content: dict[str, Any], item: str) -> None:
+def override(content: dict[str, Any], item: str) -> None:
+    """Put the value of a ``key.path=value`` item, read as YAML, into a config's content.
+
+    Raises ConfigError for an item that cannot be read, or that goes through a key that holds a value.
+    """
     path, equals, text = item.partition("=")
     if not equals or not path.strip():
         raise ConfigError("an override cannot be read", expected="--set key.path=value", found=repr(item))

@@ -16,7 +16,8 @@ from seqrobust.errors import ConfigError
 Run = Callable[..., int]
 
 COMMANDS = [
-    "run", "train", "attack", "evaluate", "compare", "ism", "init", "data describe", "data check", "data simulate",
+    "run", "train", "sweep", "attack", "evaluate", "compare", "ism", "init",
+    "data describe", "data check", "data simulate",
 ]  # fmt: skip
 
 
