@@ -43,9 +43,7 @@ def history(folder: Path, name: str, *more: str) -> pd.DataFrame:
 
 @pytest.mark.slow
 # 65 records: no two equal shares, and a batch more on one device than on the other.
-@pytest.mark.parametrize(
-    "valid", [64, pytest.param(65, marks=pytest.mark.xfail(strict=True, reason="one counts twice"))]
-)
+@pytest.mark.parametrize("valid", [64, 65])
 def test_history_is_that_of_one_process(valid: int, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG)
     data_file(tmp_path, valid)
