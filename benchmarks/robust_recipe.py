@@ -5,13 +5,13 @@
     python benchmarks/robust_recipe.py runs --table                           # only print what is there
 
 Each row is ``seqrobust train`` of a shipped config with some settings changed, in ``runs/WAY/seed-N``; one that is
-finished is kept, and so is what was found of it (``exact.json``, which holds the training seconds an epoch too). The
-threat is every substitution anywhere, unless the row says what is protected, in training and in the attack. *clean*,
-*k = 1*, *k = 2*: accuracy on the test split in per cent, at k under the worst of all sequences at most k substitutions
-away: the preset ``standard`` first, which breaks most of what can be broken, then every single edit and every pair. Mean
-over seeds, with the standard deviation between them; a seed decides the weights, the order of records and which of them
-are set aside for validation. *s/epoch* as the runs were timed, on whatever the machine did beside them. The last table
-kept is in ``benchmarks/robust_recipe.md``.
+finished is kept, and so is what was found of it (``exact.json``, beside its seconds an epoch). The threat is every
+substitution anywhere, unless the row says what is protected, in training and in the attack. *clean*, *k = 1*, *k = 2*:
+accuracy on the test split in per cent, at k under the worst of all sequences at most k substitutions away: the preset
+``standard`` first, which breaks most of what can be broken, then every single edit and every pair. Mean over seeds, and
+the standard deviation between them; a seed decides the weights, the order of records and which of them are set aside
+for validation. *s/epoch* as the runs were timed, on whatever the machine did beside them. The last table kept is in
+``benchmarks/robust_recipe.md``.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ PROTECTED = ("donor_GT", "acceptor_AG")
 PROTECT = f"[{', '.join(PROTECTED)}]"
 _ADVERSARY = "training.adversarial"
 _THREE_STEPS = {f"{_ADVERSARY}": "{objective: adversarial, budget: 2, steps: 3, clean_share: 0}"}
-_GRU = {
-    "model": "{architecture: gru, head: flatten, hidden: 48, readout_hidden: 0, dropout: 0.5}",
-}
+_GRU = {"model": "{architecture: gru, head: flatten, hidden: 48, readout_hidden: 0, dropout: 0.5}"}
 
 Way = tuple[str, Mapping[str, str]]
 WAYS: dict[str, Way] = {
@@ -58,6 +56,7 @@ WAYS: dict[str, Way] = {
     "hinge 2": ("splice_exact", {f"{_ADVERSARY}.least_share": "1"}),
     "hinge 0..2": ("splice_exact", {f"{_ADVERSARY}.least_share": "0"}),
     "recipe": ("splice_exact", {}),
+    "recipe, 2 % set aside": ("splice_exact", {"data.valid_fraction": "0.02"}),
     "recipe, GRU": ("splice_exact", _GRU),
     "ordinary, GRU": ("splice_gru", {}),
     "ordinary, protected": ("splice", {"attack.protect": PROTECT}),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, computed_field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
@@ -109,7 +109,6 @@ class RunConfig(BaseModel):
         """The config of one run with that seed, ordinary in every other way."""
         return self.model_copy(update={"seed": seed, "seeds": None})
 
-    @computed_field  # type: ignore[prop-decorator]
     @property
     def teacher_sha256(self) -> str | None:
         """Of the teacher's file, so that a run tells apart two teachers of one name; None without a teacher.

@@ -186,6 +186,7 @@ def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nest
 def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
     """What decides a stage's results: everything before it, and its own part of the config."""
     decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name", "sweep"})
+    decides["teacher_sha256"] = config.teacher_sha256
     attack = decides.pop("attack")
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
@@ -141,7 +142,7 @@ class RecordDataModule(lightning.LightningDataModule):
 
         A last batch of a single record is left out, another one each epoch: there is no spread to normalise it by.
         """
-        replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        replicas, rank = self._share()
         # Lightning tells this sampler the epoch, and leaves it as it is where there are several devices.
         shuffle: DistributedSampler[Batch] = DistributedSampler(
             self._train, num_replicas=replicas, rank=rank, seed=self._seed * 1_000_003
@@ -150,8 +151,25 @@ class RecordDataModule(lightning.LightningDataModule):
         return DataLoader(self._train, batch_size=self._batch_size, sampler=shuffle, collate_fn=_as_is, drop_last=lone)
 
     def val_dataloader(self) -> Loader:
-        """Batches in file order. Among several devices a record or two may count twice, to make shares equal."""
-        return DataLoader(self._valid, batch_size=4 * self._batch_size, collate_fn=_as_is)
+        """Batches in file order, every record once however many devices share them.
+
+        Raises DataError where there are fewer records than devices: all devices begin validation together.
+        """
+        replicas, rank = self._share()
+        if len(self._valid) < replicas:
+            raise DataError(
+                "every device validates on a record at least",
+                expected=f"{replicas} validation records or more",
+                found=str(len(self._valid)),
+                fix="train on fewer devices, or set more records aside",
+            )
+        # Lightning's own sampler would have some devices repeat a record, to make their shares equal.
+        shares = UnrepeatedDistributedSampler(self._valid, num_replicas=replicas, rank=rank, shuffle=False)
+        return DataLoader(self._valid, batch_size=4 * self._batch_size, sampler=shares, collate_fn=_as_is)
+
+    def _share(self) -> tuple[int, int]:
+        """How many processes there are, and which one this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
 
 def _as_is(batch: Any) -> Any:

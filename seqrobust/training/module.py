@@ -59,6 +59,8 @@ class RobustModule(lightning.LightningModule):
         self._say = say or (lambda _: None)
         self._losses: list[Tensor] = []
         self._sizes: list[int] = []
+        self.valid_loss = MeanMetric(nan_strategy="disable")
+        self.valid_robust_loss = MeanMetric(nan_strategy="disable")
         self.valid_score = _new_score(task)
         self.valid_robust_score = _new_score(task)
         guarded = isinstance(objective, Robust) and objective.settings.guarded
@@ -75,6 +77,8 @@ class RobustModule(lightning.LightningModule):
             batch = with_reverse_complements(batch, chosen, self.objective.alphabet)
         if settings.augment == "evolution" and epoch < math.ceil(settings.augment_until * settings.epochs):
             batch = evolved(batch, self.objective.alphabet)
+        if isinstance(self.objective, Robust):
+            batch = self.objective.with_budgets_drawn(batch)
         loss = self.objective.losses(self.model, batch, epoch).mean()
         # Looking at a loss makes a GPU wait for it, and logging one takes time; all are looked at once an epoch.
         self._losses.append(loss.detach())
@@ -97,19 +101,22 @@ class RobustModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and score of a batch, clean and robust."""
-        self._validate("valid", self.valid_score, batch)
+        self._validate("valid", self.valid_score, self.valid_loss, batch)
         self._validated += len(batch.tokens)
         if isinstance(self.objective, Robust):
             found = worst_cases(self.objective, self.model, batch, steps=self.objective.settings.validation_steps)
-            self._validate("valid_robust", self.valid_robust_score, batch._replace(tokens=found[-1]))
+            self._validate(
+                "valid_robust", self.valid_robust_score, self.valid_robust_loss, batch._replace(tokens=found[-1])
+            )
             if self.valid_one_step_score is not None:
                 # The attack's first step is the one that training takes.
                 self._score("valid_one_step", self.valid_one_step_score, batch._replace(tokens=found[0]))
 
-    def _validate(self, name: str, score: Metric, batch: Batch) -> None:
+    def _validate(self, name: str, score: Metric, loss: Metric, batch: Batch) -> None:
         logits = self._score(name, score, batch)
-        loss = self.objective.loss(logits, batch.targets).mean()
-        self.log(f"{name}_loss", loss, batch_size=len(batch.tokens), sync_dist=True)
+        # Lightning's own mean over devices is wrong where their shares differ: it rounds the mean share down.
+        loss.update(self.objective.loss(logits, batch.targets).float())
+        self.log(f"{name}_loss", loss, metric_attribute=f"{name}_loss")
 
     def _score(self, name: str, score: Metric, batch: Batch) -> Tensor:
         """Count a batch in, and give its logits."""

@@ -165,6 +165,9 @@ class AdversarialSettings:
             gradient.
         clean_share: share of each batch's records that are left as they are; None for a half, where it applies.
         ramp_epochs: grow the budget linearly over so many epochs; 0 for the whole budget from the start.
+        least_share: a record's budget is drawn anew at every step, evenly from this share of its whole, rounded up, to
+            its whole; 1 for the whole always. At a budget of 2, 0.5 draws 1 or 2 and 0 draws 0, 1 or 2: one model for
+            several budgets. Validation has the whole.
         validation_steps: inner gradients of the attack that measures robust validation accuracy.
         weight: of the objective's second term, 1 unless given (the papers' own, trades 6 and mart 5, cost much clean
             accuracy on sequences). For distillation the share of the loss that adversarial sequences have, 5/6 unless
@@ -184,6 +187,7 @@ class AdversarialSettings:
     steps: int = 1
     clean_share: float | None = None
     ramp_epochs: int = 0
+    least_share: float = 1.0
     validation_steps: int = 5
     weight: float | None = None
     reduction: Reduction | None = None
@@ -201,6 +205,13 @@ class AdversarialSettings:
         if not 0 <= self.share_of_clean < 1:
             raise ConfigError(
                 "the clean share leaves room for adversaries", expected="0 to below 1", where="clean_share"
+            )
+        if not 0 <= self.least_share <= 1:
+            raise ConfigError(
+                "the least budget is a share of the whole",
+                expected="0 to 1",
+                found=str(self.least_share),
+                where="training.adversarial.least_share",
             )
         if self.reduction is not None:
             _one_of("adversarial.reduction", self.reduction, get_args(Reduction))

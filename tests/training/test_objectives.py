@@ -252,14 +252,14 @@ def test_a_run_is_marked_by_its_teachers_content(tmp_path: Path) -> None:
     path, teacher = tmp_path / "tiny.yaml", tmp_path / "teacher.ckpt"
     path.write_text(CONFIG.split("training")[0])
     (tmp_path / "data.csv").write_text("sequence,label\nACGT,0\nACGA,1\n")
-    assert read_config(path).model_dump(mode="json")["teacher_sha256"] is None
+    assert read_config(path).teacher_sha256 is None
     adversary = f"training.adversarial={{objective: distillation, teacher: {teacher}}}"
     with pytest.raises(ConfigError, match="teacher cannot be read"):
-        read_config(path, (adversary,)).model_dump(mode="json")
+        _ = read_config(path, (adversary,)).teacher_sha256
     marks = []
     for content in (b"one", b"two"):
         teacher.write_bytes(content)
-        marks.append(read_config(path, (adversary,)).model_dump(mode="json")["teacher_sha256"])
+        marks.append(read_config(path, (adversary,)).teacher_sha256)
     assert marks == [hashlib.sha256(content).hexdigest() for content in (b"one", b"two")]
 
 

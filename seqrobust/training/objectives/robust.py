@@ -51,6 +51,19 @@ class Robust(Ordinary):
         """The threat on a batch in an epoch, counted from 0."""
         return self.bound(batch, self.settings.share_of_budget(epoch))
 
+    def with_budgets_drawn(self, batch: Batch) -> Batch:
+        """The batch with budgets drawn evenly from the settings' least share of the whole to the whole.
+
+        Drawn from torch's own generator of the device, which training seeds at every step.
+        """
+        if self.settings.least_share == 1:
+            return batch
+        whole = batch.budget
+        least = torch.ceil(whole * self.settings.least_share).long()
+        drawn = least + (torch.rand(whole.shape, device=whole.device) * (whole - least + 1)).long()
+        # The product of a number just below 1 may round up to the count.
+        return batch._replace(budget=drawn.minimum(whole))
+
     def left_clean(self, batch: Batch) -> int:
         """How many of a batch's records stay as they are, never all of them.
 
