@@ -10,6 +10,7 @@ for trading, and pairs whose halves do little are found from many starts: a wide
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from seqrobust.attacks.annealing import Annealing
 from seqrobust.attacks.beam import Beam
@@ -34,8 +35,8 @@ _KICKS = Exchange(name="exchange_kicks", top=16, kicks=20)
 _BEAM_ALL = Beam(name="beam_all", top=None)
 _EXCHANGE_ALL = Exchange(name="exchange_all", top=None, kicks=3)
 _QUICK = (OneStep(), DiscretePGD(name="discrete_pgd_5", steps=5))
-_BEAM_SCAN = Beam(name="beam_scan", width=32, top=4, scan=True, deepest=2)
-_STANDARD = (*_QUICK, _EXCHANGE, _SCAN, _BEAM_SCAN)
+_BEAM_SCAN = Beam(name="beam_scan", width=32, top=4, scan=True)
+_STANDARD = (*_QUICK, _EXCHANGE, _SCAN, replace(_BEAM_SCAN, deepest=2))
 
 PRESETS: dict[str, tuple[Attack, ...]] = {
     "auto": _STANDARD,

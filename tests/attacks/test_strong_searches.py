@@ -277,3 +277,22 @@ def test_presets_are_written_out_and_unknown_names_refused() -> None:
         attacks_named(("fgsm",))
     with pytest.raises(ConfigError, match="unknown attack"):
         attacks_named(())
+
+
+def test_a_wide_beam_behind_exact_single_edits() -> None:
+    problem = small_problem("cnn", 1, 2, outputs=4)
+    best, found = attacked(problem, Exhaustive()), attacked(problem, *attacks_named(["beam_scan"]))
+    leads = [
+        -true_margin("classification", run.logits.flatten(0, 1), run.targets.repeat_interleave(2))
+        for run in (best, found)
+    ]
+    clean = -true_margin("classification", best.clean, best.targets).repeat_interleave(2)
+    chosen = best.attackable.repeat_interleave(2)
+    assert float(((leads[1] - clean) / (leads[0] - clean))[chosen].mean()) > 0.99
+    # In a cascade it is for small budgets only; by itself it goes as far as it is told.
+    alone, cascade = (
+        next(one for one in attacks_named([name]) if one.name == "beam_scan") for name in ("beam_scan", "standard")
+    )
+    three = small_problem("cnn", 3)
+    assert bool((attacked(three, alone).attack == 0).any())
+    assert bool((attacked(three, cascade).attack == -1).all())
