@@ -20,7 +20,7 @@ from seqrobust.pipeline.report import ReportInput, save_picture, write_report
 from seqrobust.pipeline.report.look import svg_markup
 from seqrobust.pipeline.report.sections import Picture, Section
 from seqrobust.pipeline.report.transfer_picture import shown_budgets, transfer_picture, transfer_table
-from seqrobust.pipeline.report.words import plural
+from seqrobust.pipeline.report.words import plural, unit_of
 from seqrobust.pipeline.run_folder import RunFolder, plain
 
 
@@ -85,6 +85,7 @@ def compare_command(call: CompareCommand, progress: Progress) -> dict[str, Any]:
         "task": problem.predictor.task,
         "goal": problem.goal.describe(problem.predictor.labels or ()),
         "threat": problem.threat.describe(),
+        "moves": call.attack.settings.moves,
         "attacks": list(call.attack.settings.attacks),
         "n": len(problem.sequences),
         **transfer_metrics(table),
@@ -187,7 +188,7 @@ def _page(metrics: dict[str, Any], folder: RunFolder) -> ReportInput:
         title="Whose sequences fool whom",
         lead=f"{plural(metrics['n'], 'sequence')}; goal: {metrics['goal']}; threat: {metrics['threat']}.",
         pictures=(Picture(svg=picture, caption=caption),),
-        tables=tuple(transfer_table(budget) for budget in shown_budgets(metrics)),
+        tables=tuple(transfer_table(budget, unit_of(metrics)) for budget in shown_budgets(metrics)),
     )
     signs = Section(
         title="Does transfer beat a model's own attack?",

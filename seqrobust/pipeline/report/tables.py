@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqrobust.pipeline.report.sentences import budgets_of
-from seqrobust.pipeline.report.words import figure, interval_of, number, one_line, percent, percent_range
+from seqrobust.pipeline.report.words import figure, interval_of, number, one_line, percent, percent_range, unit_of
 
 _SHOWN_ELSEWHERE = ("command", "config", "fingerprint")
 _ACRONYMS = {
@@ -55,7 +55,9 @@ def budget_table(attack: Mapping[str, Any]) -> Table:
     rows = budgets_of(attack)
     keys = [key for key in _BUDGET_COLUMNS if any(row.get(key) is not None for row in rows)]
     cells = tuple((one_line(row["budget"]), *(_budget_cell(row, key) for key in keys)) for row in rows)
-    return Table(caption="By budget", columns=("letters", *(_BUDGET_COLUMNS[key] for key in keys)), rows=cells)
+    return Table(
+        caption="By budget", columns=(f"{unit_of(attack)}s", *(_BUDGET_COLUMNS[key] for key in keys)), rows=cells
+    )
 
 
 def _budget_cell(row: Mapping[str, Any], key: str) -> str:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from seqrobust.pipeline.report.look import ATTACK, CLEAN, INK, RULE, styled
 from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import budget_words, figure, interval_of, number, one_line, percent, percent_range
+from seqrobust.pipeline.report.words import (
+    budget_words,
+    figure,
+    interval_of,
+    number,
+    one_line,
+    percent,
+    percent_range,
+    unit_of,
+)
 
 Metrics = Mapping[str, Any]
 
@@ -44,7 +53,7 @@ def transfer_picture(metrics: Metrics) -> Figure:
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for place, (axes, budget) in enumerate(zip(panels, budgets, strict=True)):
         _draw(axes, matrix(budget, names), names, first=place == 0)
-        axes.set_title(budget_words(budget["budget"]))
+        axes.set_title(budget_words(budget["budget"], unit_of(metrics)))
     return figure
 
 
@@ -76,15 +85,15 @@ def _rgb(colour: str) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def transfer_table(budget: Metrics) -> Table:
-    """Every pair at one budget, in numbers."""
+def transfer_table(budget: Metrics, unit: str = "letter") -> Table:
+    """Every pair at one budget, a number of units, in numbers."""
     rows = []
     for pair in budget["pairs"]:
         cells = [_share(pair, key) for key in ("rate", "rate_of_found", "own_rate")]
         names = f"{one_line(pair['source'], 24)} → {one_line(pair['target'], 24)}"
         rows.append((names, figure(pair["n"]), *cells))
     return Table(
-        caption=f"With {budget_words(budget['budget'])}",
+        caption=f"With {budget_words(budget['budget'], unit)}",
         columns=("found against → shown to", "both read", "fooled", "of those that fooled their own", "by its own"),
         rows=tuple(rows),
     )
