@@ -110,7 +110,7 @@ def test_standard_finds_what_there_is(kind: str) -> None:
     lead = run.logits[:, 0].scatter(1, true, -torch.inf).amax(1) - run.logits[:, 0].gather(1, true)[:, 0]
     wanted, chosen = best_of_all(problem, run.targets, 2), run.attackable
     clean = run.clean.scatter(1, true, -torch.inf).amax(1) - run.clean.gather(1, true)[:, 0]
-    assert float(((lead - clean)[chosen] / (wanted - clean)[chosen].clamp(min=1e-6)).mean()) > 0.9
+    assert float(((lead - clean)[chosen] / (wanted - clean)[chosen].clamp(min=1e-6)).mean()) > 0.99
 
 
 @pytest.mark.parametrize("name", CODINGS)
