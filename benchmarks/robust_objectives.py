@@ -1,7 +1,7 @@
 """What every training objective and model option gives, on every data set: clean, robust, and at what cost.
 
     python benchmarks/robust_objectives.py runs                                  # everything, for hours; resumes
-    python benchmarks/robust_objectives.py runs --data splice --ways ordinary,replay --seeds 1,2,3
+    python benchmarks/robust_objectives.py runs --data splice --ways "ordinary;replay" --seeds 1,2,3
     python benchmarks/robust_objectives.py runs --table                          # only print what is there
 
 Each cell is a ``seqrobust run`` of a shipped config with other training, in ``runs/DATA/WAY/seed-N``; one that is
@@ -40,7 +40,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "trades": {"objective": "trades"},
     "penalty": {"objective": "penalty"},
     "hinge": {"objective": "hinge", "ramp_epochs": 6},
-    "invariance": {"objective": "invariance"},
+    "invariance": {"objective": "invariance", "budget": "100%", "allow": "any"},
+    "invariance, converse": {"objective": "invariance", "budget": "100%", "allow": "any", "converse_weight": 1.0},
 }
 """Settings of ``training.adversarial``, beside its threat."""
 
@@ -60,9 +61,11 @@ DATA: dict[str, tuple[str, list[str]]] = {
     "sigma70": ("sigma70", []),
     "sigma70-binary": ("sigma70", ["task=binary", "data.target=label_active", "attack.goal=untargeted"]),
     "enzymes": ("enzymes", []),
+    "enzymes-folds": ("enzymes", ["data.folds={{test: ['{fold}']}}"]),
     "promoter": ("quickstart", []),
+    "shortcut": ("quickstart", ["data.simulate.shortcut=0.9"]),
 }
-"""A shipped config and what is changed of it."""
+"""A shipped config and what is changed of it; of five folds a seed tests the one of its number."""
 
 KS = (1, 3, 5)
 ATTACKED = 300
@@ -73,10 +76,15 @@ Options = argparse.Namespace
 def ran(data: str, way: str, seed: int, options: Options) -> Path:
     """The folder of a finished run, which is made if need be."""
     config, changes = DATA[data]
-    folder: Path = options.folder / data / way / f"seed-{seed}"
+    folder: Path = options.folder / data / _folder(way) / f"seed-{seed}"
     if (folder / "metrics.json").exists() or options.table:
         return folder
-    told = [*changes, f"seed={seed}", f"attack.max_records={ATTACKED}", f"attack.budget=1..{max(KS)}"]
+    told = [
+        *(change.format(fold=seed % 5) for change in changes),
+        f"seed={seed}",
+        f"attack.max_records={ATTACKED}",
+        f"attack.budget=1..{max(KS)}",
+    ]
     if way == "ordinary" or way in MODELS:
         told += ["training.adversarial=null", *MODELS.get(way, [])]
     else:
@@ -103,6 +111,10 @@ attack = read_config(find_config(sys.argv[1]), []).attack
 print(json.dumps({"protect": attack.protect, "only": attack.only, "allow": attack.allow}))
 """
 """Prints the regions and letters of a config's attack: training is against the same."""
+
+
+def _folder(way: str) -> str:
+    return way.replace(", ", "-")
 
 
 def figures(folder: Path) -> dict[str, float] | None:
@@ -135,7 +147,7 @@ def print_table(data: str, options: Options) -> None:
     names = ["clean", *(f"k = {k}" for k in KS), "s/epoch"]
     lines = []
     for way in options.ways:
-        found = [figures(options.folder / data / way / f"seed-{seed}") for seed in options.seeds]
+        found = [figures(options.folder / data / _folder(way) / f"seed-{seed}") for seed in options.seeds]
         done = [one for one in found if one is not None]
         if done:
             digits = 2 if data == "sigma70" else 1
@@ -151,7 +163,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data", type=lambda text: text.split(","), default=list(DATA))
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=[*WAYS, *MODELS])
+    parser.add_argument("--ways", type=lambda text: text.split(";"), default=[*WAYS, *MODELS], help="separated by ;")
     parser.add_argument("--seeds", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 3])
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     options = parser.parse_args()
