@@ -37,6 +37,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "adversarial-all": {"clean_share": 0},
     "adversarial-3": {"steps": 3, "clean_share": 0},
     "adversarial-10": {"steps": 10, "clean_share": 0},
+    "growing budget": {"ramp_epochs": 8},
+    "l2 first": {"first_norm": "l2", "first_epochs": 5},
+    "linf first": {"first_norm": "linf", "first_epochs": 5},
     "trades": {"objective": "trades"},
     "penalty": {"objective": "penalty"},
     "hinge": {"objective": "hinge", "ramp_epochs": 6},
@@ -114,7 +117,7 @@ print(json.dumps({"protect": attack.protect, "only": attack.only, "allow": attac
 
 
 def _folder(way: str) -> str:
-    return way.replace(", ", "-")
+    return way.replace(", ", "-").replace(" ", "-")
 
 
 def figures(folder: Path) -> dict[str, float] | None:

@@ -119,7 +119,7 @@ def fit(
         last.unlink(missing_ok=True)
     checkpoint = resumable(last, module)
     # Devices are named, for torch warns where it finds several by itself.
-    with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with _quiet(), _compiled(model, settings.compile), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = _trainer(settings, callbacks, out)
         if isinstance(objective, Replay) and trainer.world_size > 1:
             raise ConfigError(
@@ -225,6 +225,18 @@ def _selected(model: SequenceModel, history: History, best: Checkpoint, monitor:
         monitor=monitor,
         seconds_per_epoch=float(rows["seconds"].median()),
     )
+
+
+@contextmanager
+def _compiled(model: SequenceModel, wanted: bool) -> Iterator[None]:
+    """The model called through torch.compile, and as it was afterwards. Its weights and their names stay its own."""
+    if wanted:
+        model.compile()
+    try:
+        yield
+    finally:
+        # What ``Module.compile`` sets, and has no way to take back.
+        model._compiled_call_impl = None
 
 
 @contextmanager

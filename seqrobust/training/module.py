@@ -34,7 +34,7 @@ class RobustModule(lightning.LightningModule):
         say: called with what the user should know.
 
     Logs ``train_loss``, ``valid_loss``, and ``valid_accuracy`` or ``valid_r2``; where the objective is robust also
-    ``valid_robust_...``, and ``valid_both_...``, the mean of the two scores; where it is guarded
+    ``valid_robust_...``, and ``valid_both_...``, the mean of the two scores; where training takes one step
     ``valid_one_step_...``.
     """
 
@@ -63,9 +63,9 @@ class RobustModule(lightning.LightningModule):
         self.valid_robust_loss = MeanMetric(nan_strategy="disable")
         self.valid_score = _new_score(task)
         self.valid_robust_score = _new_score(task)
-        guarded = isinstance(objective, Robust) and objective.settings.guarded
-        self._guard = Guard() if guarded else None
-        self.valid_one_step_score = _new_score(task) if guarded else None
+        one_step = isinstance(objective, Robust) and objective.settings.one_step
+        self._guard = Guard() if isinstance(objective, Robust) and one_step and objective.settings.guard else None
+        self.valid_one_step_score = _new_score(task) if one_step else None
         self._validated = 0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

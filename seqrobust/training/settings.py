@@ -16,6 +16,7 @@ ClassificationLoss: TypeAlias = Literal["cross_entropy", "margin"]
 RegressionLoss: TypeAlias = Literal["mse", "huber"]
 Augment: TypeAlias = Literal["none", "evolution"]
 Reduction: TypeAlias = Literal["sum", "mean"]
+Norm: TypeAlias = Literal["l2", "linf"]
 ObjectiveName: TypeAlias = Literal[
     "adversarial", "trades", "mart", "replay", "penalty", "hinge", "random", "distillation", "invariance"
 ]
@@ -23,7 +24,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 """Weights are always of 32 bits: attacks and checkpoints count on it."""
 
 _OWN: Mapping[str, tuple[str, ...]] = {
-    "adversarial": ("steps", "clean_share"),
+    "adversarial": ("steps", "clean_share", "first_norm", "first_epochs"),
     "trades": ("steps", "weight"),
     "mart": ("steps", "weight"),
     "replay": ("clean_share",),
@@ -42,6 +43,8 @@ _ABSENT: Mapping[str, object] = {
     "reduction": None,
     "teacher": None,
     "converse_weight": 0.0,
+    "first_norm": None,
+    "first_epochs": 0,
 }
 """What such a setting is where it was not given."""
 
@@ -78,6 +81,8 @@ class TrainingSettings:
         augment: ``evolution`` shows records as evolution might have changed them; see
             :mod:`seqrobust.training.augmentation`. It knows nothing of protected regions.
         augment_until: share of the epochs after which plain records finish the training.
+        compile: let torch.compile make kernels of the model's forward pass; the first steps of every shape take long.
+            Not with the penalty, which differentiates twice.
         accelerator, devices, num_nodes: as Lightning's Trainer takes them. Every device takes a batch of its own, so
             more of them change what a step is, and the result with it: one unless more are asked for.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``, as Lightning calls them.
@@ -98,6 +103,7 @@ class TrainingSettings:
     reverse_complement: bool = False
     augment: Augment = "none"
     augment_until: float = 0.8
+    compile: bool = False
     accelerator: str = "auto"
     devices: int | str = 1
     precision: str = "32-true"
@@ -168,6 +174,8 @@ class AdversarialSettings:
         least_share: a record's budget is drawn anew at every step, evenly from this share of its whole, rounded up, to
             its whole; 1 for the whole always. At a budget of 2, 0.5 draws 1 or 2 and 0 draws 0, 1 or 2: one model for
             several budgets. Validation has the whole.
+        first_norm, first_epochs: for so many epochs the adversary steps off the sequences instead, along the gradient
+            (``l2``) or its signs (``linf``); see :mod:`seqrobust.training.objectives.relaxed`.
         validation_steps: inner gradients of the attack that measures robust validation accuracy.
         weight: of the objective's second term, 1 unless given (the papers' own, trades 6 and mart 5, cost much clean
             accuracy on sequences). For distillation the share of the loss that adversarial sequences have, 5/6 unless
@@ -193,12 +201,15 @@ class AdversarialSettings:
     reduction: Reduction | None = None
     teacher: str | None = None
     converse_weight: float = 0.0
+    first_norm: Norm | None = None
+    first_epochs: int = 0
     guard: bool = True
 
     def __post_init__(self) -> None:
         _one_of("adversarial.objective", self.objective, get_args(ObjectiveName))
         _at_least("steps", self.steps, 1)
         _at_least("ramp_epochs", self.ramp_epochs, 0)
+        _at_least("first_epochs", self.first_epochs, 0)
         _at_least("validation_steps", self.validation_steps, 1)
         _at_least("weight", self.weight or 0, 0)
         _at_least("converse_weight", self.converse_weight, 0)
@@ -213,6 +224,8 @@ class AdversarialSettings:
                 found=str(self.least_share),
                 where="training.adversarial.least_share",
             )
+        if self.first_norm is not None:
+            _one_of("adversarial.first_norm", self.first_norm, get_args(Norm))
         if self.reduction is not None:
             _one_of("adversarial.reduction", self.reduction, get_args(Reduction))
         self._check_belongs()
@@ -240,6 +253,13 @@ class AdversarialSettings:
                 raise ConfigError(
                     "the adversarial share of a distillation", expected="0 to 1", found=str(self.weight), where=where
                 )
+        if (self.first_norm is None) != (self.first_epochs == 0):
+            raise ConfigError(
+                "a first norm lasts for some epochs",
+                expected="first_norm and first_epochs, both or neither",
+                found=f"first_norm: {self.first_norm}, first_epochs: {self.first_epochs}",
+                where=where,
+            )
         if self.converse_weight and not (self.protect or self.only):
             raise ConfigError(
                 "the converse needs letters that are protected", where=where, fix="give protect, or converse_weight: 0"
@@ -256,9 +276,9 @@ class AdversarialSettings:
         return _WEIGHTS.get(self.objective, 0.0) if self.weight is None else self.weight
 
     @property
-    def guarded(self) -> bool:
-        """Whether one-step training is watched: there is a stronger attack to compare with, and steps to raise."""
-        return self.guard and self.steps == 1 and self.validation_steps > 1 and "steps" in _OWN[self.objective]
+    def one_step(self) -> bool:
+        """Whether training takes one step where it might take more, and validation measures more than one."""
+        return self.steps == 1 and self.validation_steps > 1 and "steps" in _OWN[self.objective]
 
     def threat(self) -> SubstitutionThreat:
         """The threat trained against."""

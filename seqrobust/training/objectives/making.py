@@ -97,6 +97,12 @@ def _check_fits(train: Labelled, settings: TrainingSettings, adversarial: Advers
     tasks = {"mart": ("binary", "classification"), "hinge": ("binary", "classification", "multilabel")}
     if task not in tasks.get(name, (task,)):
         raise ConfigError(f"{name} is not for this task", expected=", ".join(tasks[name]), found=task, where=_WHERE)
+    if name == "penalty" and settings.compile:
+        raise ConfigError(
+            "torch.compile differentiates once, and the penalty twice",
+            where="training.compile",
+            fix="leave compile out, or use objective: adversarial",
+        )
     if name == "replay" and settings.augment != "none":
         raise ConfigError(
             "an adversary that is remembered does not fit a record that was changed since",
