@@ -71,7 +71,6 @@ DATA: dict[str, tuple[str, list[str]]] = {
 """A shipped config and what is changed of it; of five folds a seed tests the one of its number."""
 
 KS = (1, 3, 5)
-ATTACKED = 300
 
 Options = argparse.Namespace
 
@@ -85,7 +84,7 @@ def ran(data: str, way: str, seed: int, options: Options) -> Path:
     told = [
         *(change.format(fold=seed % 5) for change in changes),
         f"seed={seed}",
-        f"attack.max_records={ATTACKED}",
+        f"attack.max_records={options.attacked}",
         f"attack.budget=1..{max(KS)}",
     ]
     if way == "ordinary" or way in MODELS:
@@ -168,6 +167,7 @@ def main() -> None:
     parser.add_argument("--data", type=lambda text: text.split(","), default=list(DATA))
     parser.add_argument("--ways", type=lambda text: text.split(";"), default=[*WAYS, *MODELS], help="separated by ;")
     parser.add_argument("--seeds", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2, 3])
+    parser.add_argument("--attacked", type=int, default=300, help="test records that are attacked")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     options = parser.parse_args()
     # Every run is a process of its own, with one thread.
