@@ -66,6 +66,7 @@ DATA: dict[str, tuple[str, list[str]]] = {
     "enzymes": ("enzymes", []),
     "enzymes-folds": ("enzymes", ["data.folds={{test: ['{fold}']}}"]),
     "promoter": ("quickstart", []),
+    "promoter-600": ("quickstart", ["data.simulate.n=600"]),
     "shortcut": ("quickstart", ["data.simulate.shortcut=0.9"]),
 }
 """A shipped config and what is changed of it; of five folds a seed tests the one of its number."""
