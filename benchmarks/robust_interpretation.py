@@ -4,8 +4,8 @@
     python benchmarks/robust_interpretation.py runs
 
 Reads the networks that ``robust_objectives.py`` trained on the simulated grammar, in ``runs/DATA/WAY/seed-N``: with
-3,000 records (``promoter``), with 600 (``promoter-600``), and with a planted shortcut (``shortcut``). What is measured of
-one is kept beside it.
+3,000 records (``promoter``), with 600 (``promoter-600``), and with a planted shortcut (``shortcut``). What is measured
+of one is kept beside it.
 
 *Attribution* (claim: Koo et al. 2019, robust models attribute better): absolute importance of positions against the
 planted boxes, which are exactly what a label depends on, within each test record that has boxes; AUROC (chance: .5)
