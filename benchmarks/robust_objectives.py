@@ -33,6 +33,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "ordinary": {},
     "random": {"objective": "random"},
     "replay": {"objective": "replay"},
+    "continued": {"objective": "continued", "clean_share": 0},
+    "continued, half clean": {"objective": "continued"},
     "adversarial": {},
     "adversarial-all": {"clean_share": 0},
     "adversarial-3": {"steps": 3, "clean_share": 0},

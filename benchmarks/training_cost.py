@@ -42,6 +42,7 @@ WAYS = {
     "one step, half clean": replace(ADVERSARY, clean_share=0.5),
     "replay": AdversarialSettings(objective="replay", budget=3, clean_share=0, validation_steps=1),
     "replay, half clean": AdversarialSettings(objective="replay", budget=3, clean_share=0.5, validation_steps=1),
+    "continued": AdversarialSettings(objective="continued", budget=3, clean_share=0, validation_steps=1),
     "penalty": AdversarialSettings(objective="penalty", budget=3, validation_steps=1),
     "random": AdversarialSettings(objective="random", budget=3, clean_share=0, validation_steps=1),
     "five steps": replace(ADVERSARY, steps=5),

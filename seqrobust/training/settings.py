@@ -18,13 +18,23 @@ Augment: TypeAlias = Literal["none", "evolution"]
 Reduction: TypeAlias = Literal["sum", "mean"]
 Norm: TypeAlias = Literal["l2", "linf"]
 ObjectiveName: TypeAlias = Literal[
-    "adversarial", "trades", "mart", "replay", "penalty", "hinge", "random", "distillation", "invariance"
+    "adversarial",
+    "continued",
+    "trades",
+    "mart",
+    "replay",
+    "penalty",
+    "hinge",
+    "random",
+    "distillation",
+    "invariance",
 ]
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 """Weights are always of 32 bits: attacks and checkpoints count on it."""
 
 _OWN: Mapping[str, tuple[str, ...]] = {
     "adversarial": ("steps", "clean_share", "first_norm", "first_epochs"),
+    "continued": ("steps", "clean_share"),
     "trades": ("steps", "weight"),
     "mart": ("steps", "weight"),
     "replay": ("clean_share",),
@@ -157,6 +167,7 @@ class AdversarialSettings:
         objective: what is minimised; each is described in its file in :mod:`seqrobust.training.objectives`.
 
             - ``adversarial``: the loss at the worst sequences found.
+            - ``continued``: the same, each record's search going on from where its last visit left it.
             - ``trades``: the clean loss, and how far outputs move from clean to adversarial sequences.
             - ``mart``: the same, weighed by how badly a record is predicted; binary and classification.
             - ``replay``: the loss at sequences that the last visit's own backward pass found, nearly for free.

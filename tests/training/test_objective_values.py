@@ -19,7 +19,16 @@ from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
 from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings
 from seqrobust.training.data import Batch, RecordDataset, with_reverse_complements
 from seqrobust.training.losses import climbed_loss, margins, record_divergence, record_loss, regression_scale, told
-from seqrobust.training.objectives import Hinge, Invariance, Penalty, Replay, Trades, make_objective, worst_case
+from seqrobust.training.objectives import (
+    Continued,
+    Hinge,
+    Invariance,
+    Penalty,
+    Replay,
+    Trades,
+    make_objective,
+    worst_case,
+)
 from seqrobust.training.objectives.mart import mart_loss
 from seqrobust.training.objectives.search import dual_norm, random_members
 
@@ -246,6 +255,28 @@ def test_replay_finds_the_next_sequences_in_passing() -> None:
     assert torch.equal(kept[2], back[0])
     again = objective.losses(model, some, 1)
     assert torch.allclose(again, objective.loss(model(one_hot(found, DNA)), some.targets))
+
+
+def test_a_continued_search_goes_on_where_training_left_it() -> None:
+    """By hand on a linear model, whose gradient is the same at every sequence but for the softmax's weights."""
+    data, model = tiny("classification"), LinearModel(5, 3)
+    objective, batch = made(data, objective="continued", budget=1, clean_share=0), batch_of(data)
+    assert isinstance(objective, Continued)
+
+    def gradient(tokens: Tensor) -> Tensor:
+        encoded = one_hot(tokens, DNA).requires_grad_(True)
+        return torch.autograd.grad(objective.loss(model(encoded), batch.targets).sum(), encoded)[0]
+
+    threat = objective.bound(batch)
+    start = batch.tokens
+    for visit in range(3):
+        found = threat.best_response(gradient(start)).tokens
+        losses = objective.losses(model, batch, visit)
+        assert torch.allclose(losses, objective.loss(model(one_hot(found, DNA)), batch.targets))
+        losses.mean().backward()  # type: ignore[no-untyped-call]
+        objective.after_backward()
+        start = threat.best_response(gradient(found)).tokens
+        assert torch.equal(objective.memory.tokens, start)
 
 
 def test_invariance_draws_what_is_neutral_and_its_converse_what_is_not() -> None:

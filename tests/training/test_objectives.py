@@ -21,7 +21,18 @@ from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit
 from seqrobust.training.objectives.making import make_objective
 
-OBJECTIVES = ["adversarial", "trades", "mart", "replay", "penalty", "hinge", "random", "distillation", "invariance"]
+OBJECTIVES = [
+    "adversarial",
+    "continued",
+    "trades",
+    "mart",
+    "replay",
+    "penalty",
+    "hinge",
+    "random",
+    "distillation",
+    "invariance",
+]
 TASKS: list[Task] = ["binary", "classification", "multilabel", "regression"]
 TAKEN = {"mart": ("binary", "classification"), "hinge": ("binary", "classification", "multilabel")}
 
@@ -117,7 +128,7 @@ class KilledError(Exception):
     """Stands for whatever ends a process."""
 
 
-@pytest.mark.parametrize("objective", ["replay", "trades", "invariance"])
+@pytest.mark.parametrize("objective", ["replay", "continued", "trades", "invariance"])
 def test_a_resumed_run_is_an_unbroken_one(objective: str, tmp_path: Path) -> None:
     """What replay remembers, and every draw, as if nothing had happened; records turned to the other strand too."""
     data = ragged()
@@ -178,6 +189,7 @@ def test_settings_that_do_not_belong(options: dict[str, object]) -> None:
         ("multilabel", "mart", {}),
         ("regression", "hinge", {}),
         ("binary", "replay", {"augment": "evolution"}),
+        ("binary", "continued", {"augment": "evolution"}),
         ("binary", "mart", {"class_weights": "balanced"}),
         ("binary", "hinge", {"label_smoothing": 0.1}),
         ("binary", "mart", {"classification_loss": "margin"}),

@@ -2,6 +2,7 @@
 
 from seqrobust.training.objectives.adversarial import Adversarial
 from seqrobust.training.objectives.base import Objective
+from seqrobust.training.objectives.continued import Continued
 from seqrobust.training.objectives.distillation import Distillation
 from seqrobust.training.objectives.hinge import Hinge
 from seqrobust.training.objectives.invariance import Invariance
@@ -17,6 +18,7 @@ from seqrobust.training.objectives.trades import Trades
 
 __all__ = [
     "Adversarial",
+    "Continued",
     "Distillation",
     "Hinge",
     "Invariance",

@@ -14,6 +14,7 @@ from seqrobust.training.costs import switch_units
 from seqrobust.training.data import Labelled
 from seqrobust.training.losses import climbed_loss, record_divergence, record_loss, told
 from seqrobust.training.objectives.adversarial import Adversarial
+from seqrobust.training.objectives.continued import Continued
 from seqrobust.training.objectives.distillation import Distillation
 from seqrobust.training.objectives.hinge import Hinge
 from seqrobust.training.objectives.invariance import Invariance
@@ -85,8 +86,9 @@ def _kind(train: Labelled, adversarial: AdversarialSettings) -> tuple[type[Robus
             return Trades, {"divergence": record_divergence(targets)}
         case "invariance":
             return Invariance, {"divergence": record_divergence(targets), "told": told(targets)}
-        case "replay":
-            return Replay, {"memory": Memory(torch.tensor(train.sequences.tokens))}
+        case "replay" | "continued" as name:
+            kind = Replay if name == "replay" else Continued
+            return kind, {"memory": Memory(torch.tensor(train.sequences.tokens))}
         case "distillation":
             teacher = _teacher_of(train, Path(str(adversarial.teacher)))
             return Distillation, {"divergence": record_divergence(targets), **teacher}
@@ -103,7 +105,7 @@ def _check_fits(train: Labelled, settings: TrainingSettings, adversarial: Advers
             where="training.compile",
             fix="leave compile out, or use objective: adversarial",
         )
-    if name == "replay" and settings.augment != "none":
+    if name in ("replay", "continued") and settings.augment != "none":
         raise ConfigError(
             "an adversary that is remembered does not fit a record that was changed since",
             where="training.augment",

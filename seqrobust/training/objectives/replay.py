@@ -59,13 +59,17 @@ class Replay(Robust):
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
         assert batch.records is not None
-        width, clean = batch.tokens.shape[1], self.left_clean(batch)
-        kept = self.memory.tokens[batch.records, :width]
+        kept = self.memory.tokens[batch.records, : batch.tokens.shape[1]]
         if batch.turned is not None:
             kept = torch.where(batch.turned[:, None], turned(kept, batch.lengths, self.alphabet), kept)
-        encoded = self.encoded(torch.cat([batch.tokens[:clean], kept[clean:]])).requires_grad_(True)
+        encoded = self.encoded(self.attacked(model, batch, kept, epoch)).requires_grad_(True)
         self.memory.visit = Visit(encoded, batch, epoch)
         return self.loss(model(encoded, batch.lengths), batch.targets)
+
+    def attacked(self, model: SequenceModel, batch: Batch, kept: Tensor, epoch: int) -> Tensor:
+        """(B, W) tokens trained on: a share of the batch's own, then what is remembered, ``kept`` (B, W)."""
+        clean = self.left_clean(batch)
+        return torch.cat([batch.tokens[:clean], kept[clean:]])
 
     def after_backward(self) -> None:
         """Find what the next visit trains on, from the input's gradient that this pass left behind."""
