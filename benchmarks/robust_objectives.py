@@ -42,6 +42,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "growing budget": {"ramp_epochs": 8},
     "l2 first": {"first_norm": "l2", "first_epochs": 5},
     "linf first": {"first_norm": "linf", "first_epochs": 5},
+    "adversarial-10, half clean": {"steps": 10},
     "trades": {"objective": "trades"},
     "penalty": {"objective": "penalty"},
     "hinge": {"objective": "hinge", "ramp_epochs": 6},
