@@ -9,7 +9,8 @@ promoters and (1 - s) / 2 of all others). Each model is trained on 3,000 records
 200 new ones with a word of the same strength; functional are the boxes. *reliance* is the mean over seeds, *p* of its
 placement null the smallest of all seeds; *told* is what exchanged backgrounds say: by how many logits the margin is
 higher on a background of the same class, and in how many seeds that is significant at 5 %. At s = 0 nothing is to be
-found. *word*: in how many seeds the surest word, written or destroyed, is a stretch of the planted one.
+found. *as many*: flips at as many positions outside as are functional. *word*: in how many seeds the surest word,
+written or destroyed, of those that do not belong to the boxes, is a stretch of the planted one.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
+from seqrobust.pipeline.probe_sentences import is_functional
 from seqrobust.pipeline.progress import Silent
 from seqrobust.sequences.simulation import INNOCUOUS
 
@@ -82,13 +84,14 @@ def line(strength: float, found: list[dict[str, Any]]) -> list[str]:
     mean = statistics.mean
     rates = [one["flip_rates"] for one in found]
     scores = [one["reliance"]["score"] for one in found]
-    words = [one["scan"]["words"][0]["word"] if one["scan"]["words"] else "" for one in found]
+    words = [next((word["word"] for word in one["scan"]["words"] if not is_functional(word)), "") for one in found]
     hits = sum(bool(word) and word in INNOCUOUS["DNA"] for word in words)
     significant = sum(one["exchange"]["p_value"] <= 0.05 for one in found)
     return [
         f"{strength:.1f}",
         f"{100 * mean(one['clean_accuracy'] for one in found):.0f}",
-        *(f"{100 * mean(rate[name] for rate in rates):.0f}" for name in ("nonfunctional", "random", "functional")),
+        *(f"{100 * mean(rate[name] for rate in rates):.0f}" for name in ("nonfunctional", "random")),
+        *(f"{100 * mean(rate['paired'][name] for rate in rates):.0f}" for name in ("matched", "functional")),
         f"{mean(scores):.3f} ({min(scores):.3f} to {max(scores):.3f})",
         f"{mean(one['reliance']['relative'] for one in found):.2f}",
         f"{min(one['reliance']['p_value'] for one in found):.2f}",
@@ -119,7 +122,18 @@ def main() -> None:
             rows.append(line(strength, found))
     where = f"{platform.machine()}, 1 thread of {os.cpu_count()} cores"
     print(f"{date.today()}, {where}, Python {platform.python_version()}, torch {torch.__version__}\n")
-    columns = ["clean %", "outside %", "random %", "inside %", "reliance", "relative", "least p", "told", "p < .05"]
+    columns = [
+        "clean %",
+        "outside %",
+        "random %",
+        "as many %",
+        "inside %",
+        "reliance",
+        "relative",
+        "least p",
+        "told",
+        "p < .05",
+    ]
     table(["strength", *(f":{name}" for name in columns), ":word", "surest word"], rows)
 
 

@@ -11,11 +11,13 @@ from seqrobust import __version__
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.attack import attack
+from seqrobust_cli.attribute import attribute
 from seqrobust_cli.compare import compare
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
 from seqrobust_cli.ism import ism
+from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.sweep import sweep
@@ -35,6 +37,8 @@ app.command()(attack)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(ism)
+app.command()(attribute)
+app.command()(probe)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

@@ -289,6 +289,20 @@ class Predictor:
             raise ModelError("the model's gradient is not finite", found=f"in row {row + 1} of a batch")
         return joined
 
+    def differentiable(self, points: Tensor, lengths: Tensor) -> Tensor:
+        """(M, outputs) logits of (M, K, L) points on the device, in one batch, through which gradients flow.
+
+        The function that :meth:`logits` and :meth:`gradient` answer for, draws and strands included, for methods that
+        need more of it than its gradient. Raises ModelError where a logit is not finite.
+        """
+        with self._differentiable():
+            logits = self._mean(points, lengths)
+        if logits.requires_grad:
+            self.gradients += len(points) * self.draws
+        else:
+            self.forwards += len(points) * self.draws
+        return logits
+
     def _batches(self, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches on the device with the rows' numbers, the last filled up to a multiple of ROWS with its last row."""
         for start in range(0, len(rows), self.batch_size):

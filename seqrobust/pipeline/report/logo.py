@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Rectangle
-from matplotlib.path import Path as Outline
-from matplotlib.textpath import TextPath
 from matplotlib.transforms import AffineDeltaTransform
 
 from seqrobust.pipeline.report.examples import EditedRecord
+from seqrobust.pipeline.report.letters import NUCLEOTIDES, RESIDUES, outline
 from seqrobust.pipeline.report.logo_layout import COLUMNS, Line, edit_labels, lanes, lay_out, region_name, runs
 from seqrobust.pipeline.report.look import ATTACK, CLEAN, INK, MUTED, RULE, SHADE, empty_axes, styled
 from seqrobust.pipeline.report.words import figure as figure_text
@@ -29,17 +26,6 @@ _INCHES_PER_COLUMN = 0.137
 _INCHES_PER_UNIT = 0.2
 _MOST_LINES = 12
 _LABELS, _LEVEL, _MOST_LEVELS = 3.1, 0.75, 3
-
-_NUCLEOTIDES = {"A": "#009e73", "C": "#0072b2", "G": "#e69f00", "T": "#d55e00", "U": "#d55e00"}
-# Residues by chemistry: hydrophobic, polar, acidic, basic, aromatic, and the two that bend a chain.
-_RESIDUES = {
-    **dict.fromkeys("AILMVC", "#5f6b79"),
-    **dict.fromkeys("STNQ", "#009e73"),
-    **dict.fromkeys("DE", "#d55e00"),
-    **dict.fromkeys("KRH", "#0072b2"),
-    **dict.fromkeys("FWY", "#cc79a7"),
-    **dict.fromkeys("GP", "#e69f00"),
-}
 
 
 @styled
@@ -73,7 +59,7 @@ def draw_logo(figure: Figure, example: EditedRecord, columns: int = COLUMNS) -> 
 
 def _draw_line(axes: Axes, example: EditedRecord, line: Line, *, first: bool) -> None:
     edited = {edit.position for edit in example.edits}
-    palette = _RESIDUES if example.alphabet.name == "PROTEIN" else _NUCLEOTIDES
+    palette = RESIDUES if example.alphabet.name == "PROTEIN" else NUCLEOTIDES
     _shade(axes, example, line)
     for y, text, base in ((1.75, example.before, False), (0.0, example.after, True)):
         places = [(column, p, text[p]) for column, p in enumerate(line.positions) if p >= 0]
@@ -109,19 +95,10 @@ def _letters(
     columns_wide = AffineDeltaTransform(axes.transData)  # type: ignore[arg-type]
     for letter in sorted({letter for _, letter in placed}):
         corners = [(column + 0.06, y) for column, other in placed if other == letter]
-        outline = _outline(letter, 0.88, height)
-        drawn = PathCollection([outline], offsets=corners, offset_transform=axes.transData, alpha=alpha, linewidths=0)
+        shape = outline(letter, 0.88, height)
+        drawn = PathCollection([shape], offsets=corners, offset_transform=axes.transData, alpha=alpha, linewidths=0)
         drawn.set(facecolor=palette.get(letter, MUTED), transform=columns_wide, gid=letter)
         axes.add_collection(drawn, autolim=False)
-
-
-def _outline(letter: str, width: float, height: float) -> Outline:
-    """A bold letter filling a box; an I keeps its stem thin and stands in the middle."""
-    path = TextPath((0, 0), letter, size=10, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    low, high = np.asarray(path.vertices).min(0), np.asarray(path.vertices).max(0)
-    wide = width * (0.35 if letter == "I" else 1)
-    scaled = (np.asarray(path.vertices) - low) / (high - low) * (wide, height) + ((width - wide) / 2, 0)
-    return Outline(scaled, path.codes)
 
 
 def _mark_edits(axes: Axes, example: EditedRecord, line: Line) -> None:

@@ -1,0 +1,101 @@
+"""What attributions of many records amount to, added up batch by batch: how well each method finds what is annotated,
+how nearly its sums come out, and how far methods agree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqrobust.analysis.attribution.agreement import pair_metrics, rank_correlations
+from seqrobust.analysis.attribution.compute import Attribution, position_importance
+from seqrobust.analysis.attribution.methods import Method
+from seqrobust.analysis.attribution.truth import Agreement, Truth, compare, truth_metrics
+from seqrobust.sequences import SequenceSet
+
+WIDE = 0.01
+"""Share of the difference by which contributions may miss their sum before it is said."""
+
+
+class AttributionSummary:
+    """Adds up attributions.
+
+    Args:
+        sequences: the N records.
+        methods: those that are asked.
+        truth: where function is annotated; None where nothing is.
+        classes: N names of the classes that are told apart; None for none.
+    """
+
+    def __init__(
+        self, sequences: SequenceSet, methods: Sequence[Method], truth: Truth | None, classes: NDArray[np.str_] | None
+    ) -> None:
+        self._sequences, self._methods, self._truth, self._classes = sequences, methods, truth, classes
+        count, apart = len(sequences), () if truth is None else tuple(truth.apart)
+        # Rows of Agreement: over all functional positions, then for each region name.
+        self._found = {method.name: np.full((1 + len(apart), 4, count), np.nan) for method in methods}
+        self._sums = {method.name: np.full((2, count), np.nan) for method in methods}
+        names = [method.name for method in methods]
+        self._pairs = {pair: np.full(count, np.nan) for pair in combinations(names, 2)}
+
+    def add(self, rows: slice, attributions: Mapping[str, Attribution]) -> None:
+        """What every method says of some records."""
+        tokens, letters = self._sequences.tokens[rows], self._sequences.alphabet.size
+        importances = {}
+        for method in self._methods:
+            values, delta, difference = attributions[method.name]
+            importances[method.name] = position_importance(values, tokens, letters, method.importance)
+            self._sums[method.name][:, rows] = delta, difference
+            if self._truth is not None:
+                background = self._truth.background[rows]
+                for number, functional in enumerate([self._truth.functional, *self._truth.apart.values()]):
+                    found = compare(importances[method.name], functional[rows], background)
+                    self._found[method.name][number, :, rows] = np.array(found)
+        for (one, other), each in self._pairs.items():
+            each[rows] = rank_correlations(importances[one], importances[other])
+
+    def of_method(self, method: Method) -> dict[str, Any]:
+        """The keys of ``metrics.json`` for one method."""
+        found: dict[str, Any] = {"importance": method.importance}
+        if self._truth is not None:
+            together, *apart = (Agreement(*part) for part in self._found[method.name])
+            found |= truth_metrics(together)
+            if self._classes is not None:
+                rows = {name: self._classes == name for name in np.unique(self._classes).tolist()}
+                found["per_class"] = {name: truth_metrics(together, chosen) for name, chosen in rows.items()}
+            named = zip(self._truth.apart, apart, strict=True)
+            found["per_region"] = {name: truth_metrics(each) for name, each in named}
+        if method.adds_up:
+            delta, difference = self._sums[method.name]
+            size = float(np.abs(difference).mean())
+            found["completeness_delta"] = float(np.abs(delta).mean()) / size if size > 0 else None
+            found["completeness_delta_worst"] = float(np.abs(delta).max()) / size if size > 0 else None
+        return found
+
+    def agreement(self) -> dict[str, dict[str, Any]]:
+        """For each pair of methods the mean rank correlation over records, with its interval; under both names."""
+        found: dict[str, dict[str, Any]] = {method.name: {} for method in self._methods}
+        for (one, other), each in self._pairs.items():
+            found[one][other] = found[other][one] = pair_metrics(each)
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """A row per record and method: how it agrees with annotation, and by how much its sum is missed."""
+        parts = []
+        for method in self._methods:
+            columns = dict(
+                zip(
+                    ("region_auroc", "region_aupr", "base_rate", "mass_in_regions"),
+                    self._found[method.name][0],
+                    strict=True,
+                )
+            )
+            delta, difference = self._sums[method.name]
+            about = {"id": self._sequences.ids, "method": method.name}
+            parts.append(pd.DataFrame({**about, **columns, "completeness_delta": delta, "difference": difference}))
+        joined: pd.DataFrame = pd.concat(parts, ignore_index=True)
+        return joined

@@ -1,0 +1,164 @@
+"""How well attributions find the positions that are known to matter.
+
+Within each record, positions are ranked by absolute importance, and the ranking is compared with annotation: positions
+of functional regions against the other positions that could have been edited. Rankings of different records are never
+mixed, for their scales differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from seqrobust.analysis.intervals import Interval
+from seqrobust.sequences import SequenceSet
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 2000
+"""Bootstrap samples of an interval."""
+MOST_REGIONS = 50
+"""Region names that are measured apart, the most frequent ones."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Truth:
+    """Where function is annotated.
+
+    Attributes:
+        functional: (N, L) bool, known positions of functional regions.
+        background: (N, L) bool, the positions they are compared with.
+        apart: the same as ``functional`` for each region name by itself.
+    """
+
+    functional: NDArray[np.bool_]
+    background: NDArray[np.bool_]
+    apart: dict[str, NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, sequences: SequenceSet, regions: Sequence[str], protect: Sequence[str] = ()) -> Truth:
+        """From region names.
+
+        Args:
+            sequences: N records.
+            regions: names of functional regions, ``*`` for any run of characters.
+            protect: names of regions that are left out of the comparison altogether.
+
+        Raises ThreatError for an unknown name.
+        """
+        shape = (len(sequences), sequences.width)
+        editable = sequences.tokens < sequences.alphabet.size
+        if protect:
+            editable = editable & ~sequences.regions.cover(protect, shape)
+        functional = sequences.regions.cover(regions, shape) & editable
+        names = list(dict.fromkeys(name for pattern in regions for name in sequences.regions.named(pattern)))
+        counts = np.bincount(sequences.regions.name, minlength=len(sequences.regions.names))
+        index = {name: code for code, name in enumerate(sequences.regions.names)}
+        often = sorted(names, key=lambda name: -int(counts[index[name]]))[:MOST_REGIONS]
+        apart = {name: sequences.regions.cover([name], shape) & editable for name in names if name in often}
+        return cls(functional=functional, background=editable & ~functional, apart=apart)
+
+
+class Agreement(NamedTuple):
+    """How one method's importances agree with annotation, per record; NaN where a record has not both kinds.
+
+    Attributes:
+        auroc: (N,) probability that a functional position outranks another one.
+        precision: (N,) average precision.
+        base_rate: (N,) share of functional positions, the average precision of a ranking by chance.
+        mass: (N,) share of the sum of absolute importances that lies in functional regions; by chance the base rate.
+    """
+
+    auroc: Floats
+    precision: Floats
+    base_rate: Floats
+    mass: Floats
+
+
+def compare(importance: NDArray[np.float32], functional: NDArray[np.bool_], background: NDArray[np.bool_]) -> Agreement:
+    """Compare (N, L) importances with annotation, (N, L) functional positions and (N, L) others."""
+    rows = [
+        _one(np.abs(values[kept]).astype(np.float64), inside[kept])
+        for values, inside, kept in zip(importance, functional, functional | background, strict=True)
+    ]
+    return Agreement(*np.array(rows, np.float64).reshape(len(rows), 4).T)
+
+
+def _one(strength: Floats, inside: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    if not inside.any() or inside.all():
+        return (np.nan,) * 4
+    total = float(strength.sum())
+    mass = float(strength[inside].sum()) / total if total > 0 else np.nan
+    return auroc(strength, inside), average_precision(strength, inside), float(inside.mean()), mass
+
+
+def auroc(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve, ties counting half: the Mann-Whitney statistic (Hanley & McNeil 1982).
+
+    Both kinds must be there.
+
+    >>> auroc(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False]))
+    0.625
+    """
+    n = int(positive.sum())
+    ranks = float(rankdata(scores)[positive].sum())
+    return (ranks - n * (n + 1) / 2) / (n * (len(scores) - n))
+
+
+def average_precision(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """Sum over thresholds of precision times the recall gained there; equal scores share a threshold.
+
+    There must be a positive.
+
+    >>> average_precision(np.array([3.0, 1.0, 2.0, 1.0]), np.array([True, True, False, False]))
+    0.75
+    """
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = np.cumsum(positive[order])[ends]
+    gained = np.diff(hits, prepend=0)
+    return float((gained * hits / (ends + 1)).sum() / hits[-1])
+
+
+def bootstrap(values: Floats, seed: int = 0) -> Interval:
+    """95 % percentile interval of the mean over records (Efron & Tibshirani 1993, chapter 13); None of nothing.
+
+    Records are drawn with replacement, the same draws for the same number of them.
+    """
+    kept = values[np.isfinite(values)]
+    if not len(kept):
+        return None
+    rng = np.random.default_rng(seed)
+    step = max(1, (1 << 22) // len(kept))
+    means = [
+        kept[rng.integers(len(kept), size=(min(step, RESAMPLES - done), len(kept)))].mean(1)
+        for done in range(0, RESAMPLES, step)
+    ]
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return [float(low), float(high)]
+
+
+def mean_of(values: Floats) -> float | None:
+    """Mean of the finite ones; None of nothing."""
+    kept = values[np.isfinite(values)]
+    return float(kept.mean()) if len(kept) else None
+
+
+def truth_metrics(agreement: Agreement, records: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """The keys of ``metrics.json`` that say how a method agrees with annotation, over some records or all."""
+    auroc_, precision, rate, mass = agreement if records is None else (part[records] for part in agreement)
+    return {
+        "records": int(np.isfinite(auroc_).sum()),
+        "region_auroc": mean_of(auroc_),
+        "region_auroc_ci": bootstrap(auroc_),
+        "region_aupr": mean_of(precision),
+        "region_aupr_ci": bootstrap(precision),
+        "mass_in_regions": mean_of(mass),
+        "mass_in_regions_ci": bootstrap(mass),
+        "random": {"region_auroc": 0.5, "region_aupr": mean_of(rate), "mass_in_regions": mean_of(rate)},
+    }

@@ -1,0 +1,144 @@
+"""What a probe found, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqrobust.pipeline.report.words import figure, joined, number, one_line, percent, percent_range, plural
+
+Metrics = Mapping[str, Any]
+HALF = 0.5
+
+
+def verdict(metrics: Metrics) -> list[tuple[str, str]]:
+    """What each sentence is about, and the sentence; the most important first.
+
+    Args:
+        metrics: of a probe, all but the verdict.
+    """
+    said = [
+        ("Answer", _shifts(metrics) if metrics["task"] == "regression" else _flips(metrics)),
+        ("Reliance", _reliance(metrics)),
+        ("Backgrounds", _exchange(metrics)),
+        ("Words", _words(metrics)),
+        *((f"Writing {one_line(one['name'], 20)}", _writing(one)) for one in metrics["writing"]),
+    ]
+    return [(name, sentence) for name, sentence in said if sentence]
+
+
+def _budget(budget: int) -> str:
+    return "a single letter" if budget == 1 else f"at most {budget} letters"
+
+
+def _share(row: Metrics, key: str) -> str:
+    value = row.get(key)
+    if value is None:
+        return "n/a"
+    ends = row.get(f"{key}_ci")
+    return percent(value) + (f" [{percent_range(*ends)}]" if ends else "")
+
+
+def _flips(metrics: Metrics) -> str:
+    if not metrics["attacked"]:
+        return "No record is read correctly, so none was attacked."
+    rates = metrics["flip_rates"]
+    random = "n/a" if rates["random"] is None else percent(rates["random"])
+    paired = rates["paired"]
+    return (
+        f"In {_share(rates, 'nonfunctional')} of the records the call can be flipped without touching a functional "
+        f"position ({joined(metrics['functional'])}), changing {_budget(rates['budget'])}; random edits there do it in "
+        f"{random}. Of the {plural(paired['n'], 'record')} with both kinds of positions it flips "
+        f"{_share(paired, 'nonfunctional')} outside, {_share(paired, 'functional')} inside functional positions, and "
+        f"{_share(paired, 'matched')} at as many positions drawn from outside."
+    )
+
+
+def _shifts(metrics: Metrics) -> str:
+    last = {arm: rows[-1] for arm, rows in metrics["budgets"].items()}
+    outside, inside = last["nonfunctional"], last["functional"]
+    return (
+        f"With {_budget(outside['budget'])} changed outside the functional positions ({joined(metrics['functional'])}) "
+        f"the prediction moves by {figure(outside['mean_shift'])} on average, by "
+        f"{figure(outside['random_mean_shift'])} with random edits there, and by {figure(inside['mean_shift'])} with "
+        "the same budget inside them; at as many positions drawn from outside by "
+        f"{figure(last['matched']['mean_shift'])}."
+    )
+
+
+def _reliance(metrics: Metrics) -> str:
+    found = metrics["reliance"]
+    if found["score"] is None:
+        return ""
+    low, high = found["ci"]
+    p_value, below = number(found["p_value"]), number(found["p_value_below"])
+    if p_value <= 0.05:
+        reading = "more than regions placed elsewhere: the model looks away from what biology names"
+    elif below <= 0.05:
+        reading = "less than regions placed elsewhere: the model does look at what biology names"
+    else:
+        reading = "no less than regions placed elsewhere: as far as can be seen the named regions are nothing special"
+    tail = "upper" if p_value <= below else "lower"
+    return (
+        f"Reliance on what lies outside is {found['score']:.2f} [{low:.2f}, {high:.2f}] (0: only functional positions "
+        f"move the decision, 0.5: function makes no difference, 1: only others do), {reading} "
+        f"({found['null_mean']:.2f} on average; p = {min(p_value, below):.2g}, {tail} tail)."
+    )
+
+
+def _exchange(metrics: Metrics) -> str:
+    found = metrics["exchange"]
+    if found["gap"] is None:
+        return ""
+    sure = found["p_value"] <= 0.05
+    if metrics["task"] == "regression":
+        return (
+            f"A background of another record carries {percent(max(found['gap'], 0))} of the difference in value along "
+            f"with it (p = {found['p_value']:.2g})" + ("." if sure else ", which chance explains.")
+        )
+    return (
+        f"With all letters outside functional positions from a record of the same class {percent(found['kept_same'])} "
+        f"of the calls stay right, with those from another class {percent(found['kept_other'])}: the background "
+        + ("decides part of the call" if sure else "does not tell the model the class as far as can be seen")
+        + f" (p = {found['p_value']:.2g})."
+    )
+
+
+def _words(metrics: Metrics) -> str:
+    words = metrics["scan"]["words"]
+    parts = []
+    for deed, verb in (("written", "writes"), ("destroyed", "destroys")):
+        names = [word["word"] + ("*" if is_functional(word) else "") for word in words if word["deed"] == deed][:4]
+        if names:
+            parts.append(f"{verb} most: {', '.join(names)}")
+    if not parts:
+        return "No word is written or destroyed more often than by random edits." if metrics["scan"]["edited"] else ""
+    note = ""
+    if any("*" in part for part in parts):
+        note = (
+            " (* a word of the functional regions themselves: where it is written anew, what is true of the record may "
+            "change with it)"
+        )
+    return f"Beyond chance, the adversary {'; it '.join(parts)}{note}."
+
+
+def is_functional(word: Metrics) -> bool:
+    """Whether a word stands in functional regions rather than elsewhere."""
+    return word["functional_share"] is not None and word["functional_share"] > HALF
+
+
+def _writing(found: Metrics) -> str:
+    word = f"{found['name']} ({found['pattern']})"
+    if not found["places"]:
+        return f"{word} fits nowhere within {plural(found['budget'], 'changed letter')}."
+    turned = [f"{_turned(row)} into {name}" for name, row in found["classes"].items() if row["n"]][:3]
+    where = f"into {found['region']}" if found["region"] else "where nothing is functional"
+    return f"Written {where}, {word} turns {'; '.join(turned)}."
+
+
+def _turned(row: Metrics) -> str:
+    best = f"random letters there {percent(row['control_best_place'])}; p = {row['p_value']:.2g}"
+    return (
+        f"{percent(row['best_place'])} of {plural(row['n'], 'record')} at the best place ({best}) and "
+        f"{percent(row['random_place'])} at a random one (random letters {percent(row['control_random_place'])})"
+    )

@@ -1,0 +1,340 @@
+"""The folder of a call of ``seqrobust attribute``: its files, how they agree, and how a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from seqrobust.alphabet import DNA, PROTEIN
+from seqrobust.analysis.attribution import METHODS, AttributionSettings
+from seqrobust.errors import ConfigError, InputError
+from seqrobust.pipeline import attribute_command as command_module
+from seqrobust.pipeline import attribute_files
+from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
+from seqrobust.pipeline.attribute_files import Parts
+from seqrobust.pipeline.attribute_layout import COLUMNS, Drawn, make_panel, window
+from seqrobust.pipeline.attribute_picture import attribution_figure
+from seqrobust.pipeline.inputs import DataSource
+from seqrobust.pipeline.model_stage import ModelSource
+from seqrobust.pipeline.progress import Silent
+from seqrobust.sequences import Region
+
+MODEL = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, letters, outputs, recurrent=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.gru = nn.GRU(letters, letters, batch_first=True) if recurrent else None
+        self.layers = nn.Sequential(nn.Conv1d(letters, 8, 5, padding=2), nn.ReLU())
+        self.head = nn.Linear(8, outputs)
+
+    def forward(self, x):
+        if self.gru is not None:
+            x = self.gru(x.transpose(1, 2))[0].transpose(1, 2)
+        return self.head(self.layers(x).mean(2))
+
+
+class Ratio(Net):
+    def forward(self, x):
+        return Over.apply(super().forward(x))
+
+
+class Over(torch.autograd.Function):
+    '''A step that torch tells no rule of.'''
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (9 * x) ** 3
+
+    @staticmethod
+    def backward(ctx, g):
+        return 27 * (9 * ctx.saved_tensors[0]) ** 2 * g
+
+
+def dna():
+    return Net(4, 3)
+
+
+def gru():
+    return Net(4, 3, True)
+
+
+def protein():
+    return Net(20, 1)
+
+
+def value():
+    return Net(4, 2)
+
+
+def ratio():
+    return Ratio(4, 3)
+"""
+
+TEXTS = {
+    "DNA": ["ACGTNACGTTGCATTTACG", "acgtg", "A", "GGGTTTCCCAAANNGTACCATTAGA", "TTGACATATAAT", "NNNN"],
+    "PROTEIN": ["MKVLAADDGHE", "MXK", "w", "HEHEHSTQQ"],
+}
+
+
+class Heard(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """See the protocol."""
+        self.said.append(text)
+
+
+def call(folder: Path, *, model: str = "dna", text: str | None = None, **more: Any) -> AttributeCommand:
+    """A call on a file in that folder, written into ``out`` there."""
+    (folder / "model.py").write_text(MODEL)
+    alphabet = "PROTEIN" if model == "protein" else "DNA"
+    task, labels = ("binary", "no,yes") if model == "protein" else ("classification", "EI,IE,N")
+    task, labels = ("regression", "up,down") if model == "value" else (task, labels)
+    rows = []
+    for number, one in enumerate(TEXTS[alphabet]):
+        target = f"{number}.5\t{number}" if model == "value" else f"{labels.split(',')[number % 2]}\t-"
+        rows.append(f"r{number % 5}\t{target}\t{one}\tcore:0-{(len(one) + 1) // 2};tail:{len(one) - 1}-{len(one)}")
+    head = "id\tlabel\tmore\tsequence\tregions\n"
+    (folder / "data.tsv").write_text(head + "\n".join(rows) + "\n" if text is None else text)
+    source = ModelSource(
+        model=f"{folder / 'model.py'}:{model}",
+        alphabet=alphabet,
+        task=task,  # type: ignore[arg-type]
+        labels=tuple(labels.split(",")),
+    )
+    usual: dict[str, Any] = {"data": DataSource(path=folder / "data.tsv"), "out": folder / "out", "device": "cpu"}
+    quick = AttributionSettings(steps=20, draws=3)
+    return AttributeCommand(model=source, **{"settings": quick, "regions": ("core",), **usual, **more})
+
+
+def opened(folder: Path) -> dict[str, np.ndarray]:
+    with np.load(folder / "out" / "attributions.npz") as archive:
+        return dict(archive)
+
+
+@pytest.mark.parametrize("model", ["dna", "gru", "protein", "value"])
+def test_the_files_agree(model: str, tmp_path: Path) -> None:
+    heard = Heard()
+    metrics = attribute_command(call(tmp_path, model=model, methods=("all",), save="both"), heard)
+    found, folder = opened(tmp_path), tmp_path / "out"
+    texts = [text.upper() for text in TEXTS["PROTEIN" if model == "protein" else "DNA"]]
+    letters = found["alphabet"].tolist()
+    names = [name for name in METHODS if (model, name) != ("gru", "deeplift")]
+    assert list(metrics["methods"]) == names
+    assert set(metrics["left_out"]) == set(METHODS) - set(names)
+    assert [row.tobytes().rstrip(b"\0").decode() for row in found["letters"]] == texts
+    assert found["lengths"].tolist() == [len(text) for text in texts]
+    table = pd.read_parquet(folder / "attributions.parquet")
+    known = sum(letter in letters for text in texts for letter in text)
+    assert len(table) == known * len(letters)
+    rows = table["id"].map({name: row for row, name in enumerate(found["ids"])}).to_numpy()
+    place, letter = table["position"].to_numpy() - 1, table["letter"].map(letters.index).to_numpy()
+    assert [texts[row][column] for row, column in zip(rows, place, strict=True)] == table["reference"].tolist()
+    for name in names:
+        assert found[name].dtype == np.float32
+        assert found[name].shape == (len(texts), len(letters), max(map(len, texts)))
+        np.testing.assert_array_equal(table[name], found[name][rows, letter, place])
+    results = pd.read_parquet(folder / "results.parquet")
+    assert len(results) == len(names) * len(texts)
+    _the_metrics_follow(metrics, found, texts, results)
+    for name in ("metrics.json", "manifest.json"):
+        assert json.loads((folder / name).read_text())
+    assert json.loads((folder / "metrics.json").read_text()) == metrics
+    assert (folder / "attribute.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert not list((folder / "parts").iterdir())
+
+
+def _the_metrics_follow(
+    metrics: dict[str, Any], found: dict[str, np.ndarray], texts: list[str], results: pd.DataFrame
+) -> None:
+    letters = found["alphabet"].tolist()
+    areas, precisions = [], []
+    for row, text in enumerate(texts):
+        kept = [place for place, letter in enumerate(text) if letter in letters]
+        inside = np.array([place < (len(text) + 1) // 2 for place in kept])
+        strength = np.abs([found["ism"][row, letters.index(text[place]), place] for place in kept])
+        if inside.any() and not inside.all():
+            areas.append(roc_auc_score(inside, strength))
+            precisions.append(average_precision_score(inside, strength))
+    method = metrics["methods"]["ism"]
+    assert method["records"] == len(areas)
+    assert method["region_auroc"] == pytest.approx(np.mean(areas))
+    assert method["region_aupr"] == pytest.approx(np.mean(precisions))
+    assert method["region_auroc_ci"][0] <= method["region_auroc"] <= method["region_auroc_ci"][1]
+    assert results[results.method == "ism"].region_auroc.mean() == pytest.approx(method["region_auroc"])
+    assert metrics["methods"]["integrated_gradients"]["completeness_delta"] < 0.1
+    assert metrics["agreement"]["ism"]["saliency"] == metrics["agreement"]["saliency"]["ism"]
+    if metrics["task"] != "regression":
+        assert sum(one["records"] for one in method["per_class"].values()) == len(areas)
+
+
+def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attribute_files, "_RECORDS", 2)
+    whole = attribute_command(call(tmp_path, out=tmp_path / "whole", save="both"), Silent())
+    real, written = Parts.write, list[str]()
+
+    def stops(parts: Parts, method: str, *more: Any) -> None:
+        written.append(method)
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        real(parts, method, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, "write", stops)
+        with pytest.raises(KeyboardInterrupt):
+            attribute_command(call(tmp_path, save="both"), Silent())
+    assert not (tmp_path / "out" / "attributions.npz").exists()
+    written.clear()
+    counted = lambda parts, method, *more: (written.append(method), real(parts, method, *more))[1]  # noqa: E731
+    monkeypatch.setattr(Parts, "write", counted)
+    again = attribute_command(call(tmp_path, save="both", resume=True), Silent())
+    assert len(written) == 3 * 5 - 4
+    assert _timeless(again) == _timeless(whole)
+    for name in ("attributions.parquet", "results.parquet"):
+        one, other = (pd.read_parquet(tmp_path / folder / name) for folder in ("whole", "out"))
+        pd.testing.assert_frame_equal(one, other)
+    assert (tmp_path / "whole" / "attribute.png").read_bytes() == (tmp_path / "out" / "attribute.png").read_bytes()
+
+
+def _timeless(metrics: dict[str, Any]) -> dict[str, Any]:
+    methods = {name: {**found, "seconds": 0} for name, found in metrics["methods"].items()}
+    return {**metrics, "methods": methods}
+
+
+def test_a_finished_run_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = attribute_command(call(tmp_path), Silent())
+    picture = (tmp_path / "out" / "attribute.png").read_bytes()
+    monkeypatch.setattr(command_module, "attribute", None)
+    again = call(tmp_path, resume=True, save="both", picture=("r1",))
+    assert attribute_command(again, Silent()) == metrics
+    assert (tmp_path / "out" / "attribute.png").read_bytes() != picture
+    assert len(pd.read_parquet(tmp_path / "out" / "attributions.parquet"))
+
+
+def test_parquet_alone_keeps_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = attribute_command(call(tmp_path, save="parquet", draw=False), Silent())
+    assert not (tmp_path / "out" / "attributions.npz").exists()
+    assert not (tmp_path / "out" / "attribute.png").exists()
+    monkeypatch.setattr(command_module, "attribute", None)
+    assert attribute_command(call(tmp_path, resume=True), Silent()) == metrics
+    assert (tmp_path / "out" / "attributions.npz").exists()
+
+
+def test_starting_anew_forgets_the_earlier_run(tmp_path: Path) -> None:
+    attribute_command(call(tmp_path, save="both", methods=("ism",)), Silent())
+    with pytest.raises(ConfigError, match="holds a run already"):
+        attribute_command(call(tmp_path), Silent())
+    with pytest.raises(ConfigError, match="other settings"):
+        attribute_command(call(tmp_path, resume=True, methods=("saliency",)), Silent())
+    attribute_command(call(tmp_path, overwrite=True, methods=("saliency",)), Silent())
+    assert not (tmp_path / "out" / "attributions.parquet").exists()
+    assert "ism" not in opened(tmp_path)
+
+
+def test_a_sample_of_records(tmp_path: Path) -> None:
+    metrics = attribute_command(call(tmp_path, max_records=3, methods=("saliency",), draw=False), Silent())
+    assert metrics["n"] == 3
+    assert len(opened(tmp_path)["ids"]) == 3
+    assert metrics["agreement"] == {"saliency": {}}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"regions": (), "protect": ("tail",)}, None),
+        ({"regions": ()}, "all regions count as functional (core, tail)"),
+        ({"regions": (), "text": "id\tsequence\nr1\tACGTACGT\n"}, "no regions"),
+        ({"text": "id\tsequence\tregions\nr1\tACGTACGT\tcore:0-8\n"}, "nothing to compare"),
+        ({"model": "gru"}, "deeplift is left out"),
+        ({"model": "ratio", "methods": ("deeplift",)}, "miss their sum"),
+        ({"text": "id\tlabel\tsequence\tregions\nr1\tEE\tACGTACGT\tcore:0-4\n"}, "classes are those predicted"),
+    ],
+)
+def test_what_is_said(more: dict[str, Any], words: str | None, tmp_path: Path) -> None:
+    heard = Heard()
+    metrics = attribute_command(call(tmp_path, **more), heard)
+    noted = json.loads((tmp_path / "out" / "manifest.json").read_text())["notices"]
+    assert words is None or any(words in text for text in [*heard.said, *noted])
+    if words in ("no regions",):
+        assert "region_auroc" not in next(iter(metrics["methods"].values()))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"picture": ("nobody",)}, "no record has that id"),
+        ({"settings": AttributionSettings(output="EE")}, "no output has that name"),
+        ({"regions": ("nowhere",)}, "no region has that name"),
+        ({"regions": ("core",), "protect": ("core",)}, "both functional and left out"),
+        ({"model": "gru", "methods": ("deeplift",)}, "no method that was asked for applies"),
+        ({"text": ""}, "empty"),
+        ({"text": "id\tsequence\n"}, "no record"),
+    ],
+)
+def test_refused_before_anything_is_written(more: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        attribute_command(call(tmp_path, **more), Silent())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"methods": ("shap",)}, {"methods": ()}, {"save": "csv"}, {"max_records": 0}])
+def test_calls_that_cannot_be(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError):
+        call(tmp_path, **wrong)
+
+
+@pytest.mark.parametrize("length", [1, 2, COLUMNS, COLUMNS + 1, 900])
+def test_pictures_of_any_length(length: int, tmp_path: Path) -> None:
+    text = "".join(np.random.default_rng(0).choice(list("ACGTN"), length))
+    regions = ";".join(f"a rather long name of a region {i}:{i}-{i + 1}" for i in range(min(length, 9)))
+    data = f"id\tsequence\tregions\n$a$\x01{length}\t{text}\t{regions}\n"
+    attribute_command(call(tmp_path, text=data, regions=(), methods=("saliency",)), Silent())
+    assert (tmp_path / "out" / "attribute.png").stat().st_size > 1000
+
+
+def test_the_window_holds_regions_or_the_peak() -> None:
+    heights = np.full(1000, 0.01)
+    heights[437] = 1.0
+    start, end = window([heights], [])
+    assert start % 10 == 0
+    assert start <= 437 < end
+    assert end - start == COLUMNS
+    start, end = window([heights], [Region("site", 903, 907)])
+    assert start <= 903 < 907 <= end
+    assert window([np.zeros(1000)], [])[1] <= 1000
+    assert window([np.full(130, np.nan)], [Region("last", 129, 130)], columns=120)[1] == 130
+
+
+def test_rows_stand_at_their_columns() -> None:
+    tokens = np.array([0, 3, 4, 1], np.uint8)
+    values = np.arange(16, dtype=np.float32).reshape(4, 4) - 8
+    drawn = Drawn(
+        title="r", name="EI", quantity="the logit", value=1.0, tokens=tokens, alphabet=DNA,
+        rows=(("ism", True, values), ("saliency", False, values)), regions=(Region("a", 1, 3),),
+    )  # fmt: skip
+    panel = make_panel(drawn)
+    assert panel.letters == "AT C"
+    np.testing.assert_array_equal(panel.rows[0].heights, [values[0, 0], values[3, 1], np.nan, values[1, 3]])
+    np.testing.assert_array_equal(panel.rows[1].heights, [8, 7, np.nan, 7])
+    assert [(bar.start, bar.end, bar.name) for bar in panel.lanes[0]] == [(1, 3, "a")]
+    figure = attribution_figure([panel], protein=False)
+    shaded = [patch for axes in figure.axes for patch in axes.patches if patch.get_gid() == "functional"]
+    assert len(shaded) == 1
+    letters = {artist.get_gid() for axes in figure.axes for artist in axes.collections}
+    assert letters == {"A", "C", "T"}
+    assert PROTEIN.size == 20
