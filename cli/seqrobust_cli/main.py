@@ -20,6 +20,7 @@ from seqrobust_cli.ism import ism
 from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
+from seqrobust_cli.stability import stability
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
 
@@ -39,6 +40,7 @@ app.command()(compare)
 app.command()(ism)
 app.command()(attribute)
 app.command()(probe)
+app.command()(stability)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

@@ -1,0 +1,154 @@
+"""What the figures of a study come to, in plain words, with the thresholds that they were held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Word = Literal[
+    "unrelated to the weights",
+    "unstable",
+    "movable and silent",
+    "movable",
+    "alike for all records",
+    "silent",
+    "stable",
+    "not seen to move",
+    "untold",
+]
+"""In the order in which they are considered.
+
+==========================  ===========================================================================================
+unrelated to the weights    random weights leave it as it is
+unstable                    edits at random, which keep the prediction, change it in half of the cases
+movable                     in half of the records found edits change it and keep the prediction
+alike for all records       not movable, but no wonder: records with one prediction have one explanation
+silent                      in half of the records found edits flip the prediction and leave it elsewhere as it is
+movable and silent          both
+stable                      none of these within the budgets
+not seen to move            none of these, but edits were found against another method: one of its own may do more
+untold                      nothing was looked at that could tell
+==========================  ===========================================================================================
+"""
+
+UNRELATED_ABOVE = 0.5
+"""Rank correlation with the explanations of random weights above which a method fails."""
+
+ALIKE_ABOVE = 0.8
+"""Correlation of explanations of different records from which they count as the same one."""
+
+APART, FEW_PREDICTIONS = 0.2, 6
+"""Shares of records of few predictions are told one by one where they differ by so much."""
+
+HALF = 0.5
+"""Share of records from which a finding is one of the model rather than of some records."""
+
+
+def verdicts(
+    methods: Mapping[str, Any], sanity: Mapping[str, Any], between: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """A verdict per method: ``{"method", "verdict", "budget", "text"}``.
+
+    Args:
+        methods: of :func:`~seqrobust.analysis.stability.summary.method_metrics`.
+        sanity: by method, of :func:`~seqrobust.analysis.stability.sanity.sanity_summary`; may be empty.
+        between: by method, of :func:`~seqrobust.analysis.stability.between.between_records`.
+    """
+    return [_verdict(name, goals, sanity.get(name), (between or {}).get(name)) for name, goals in methods.items()]
+
+
+def first_budget(goal: Mapping[str, Any] | None) -> int | str | None:
+    """The smallest budget at which a goal is reached in at least half of the records; None where there is none."""
+    for level in (goal or {}).get("budgets", ()):
+        if level["success_rate"] is not None and level["success_rate"] >= HALF:
+            budget: int | str = level["budget"]
+            return budget
+    return None
+
+
+def _verdict(
+    name: str, goals: Mapping[str, Any], sanity: Mapping[str, Any] | None, between: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    at = {goal: first_budget(goals.get(goal)) for goal in ("random", "change", "keep")}
+    word: Word
+    if sanity is not None and sanity["passed"] is False:
+        word, budget = "unrelated to the weights", None
+    elif at["random"] is not None:
+        word, budget = "unstable", at["random"]
+    elif at["change"] is not None and at["keep"] is not None:
+        word, budget = "movable and silent", at["change"]
+    elif at["change"] is not None:
+        word, budget = "movable", at["change"]
+    elif ((between or {}).get("correlation") or 0.0) >= ALIKE_ABOVE:
+        word, budget = "alike for all records", None
+    elif at["keep"] is not None:
+        word, budget = "silent", at["keep"]
+    elif any(goals.get(goal, {}).get("n") for goal in ("change", "keep")):
+        word, budget = ("stable" if _is_own(name, goals) else "not seen to move"), None
+    else:
+        word, budget = "untold", None
+    text = f"{name}: {word}" + (f" at {budget} edits" if budget is not None else "") + ": "
+    return {
+        "method": name,
+        "verdict": word,
+        "budget": budget,
+        "text": text + "; ".join(_reasons(goals, sanity, between)) + ".",
+    }
+
+
+def _is_own(name: str, goals: Mapping[str, Any]) -> bool:
+    """Whether the method itself was attacked."""
+    return all(goals[goal]["searched"] == name for goal in ("change", "keep") if goal in goals)
+
+
+def _reasons(
+    goals: Mapping[str, Any], sanity: Mapping[str, Any] | None, between: Mapping[str, Any] | None
+) -> list[str]:
+    """What the figures say at the largest budget."""
+    said = []
+    if (change := goals.get("change")) and change["n"]:
+        said.append(
+            f"at {change['budget']} edits an adversary changes the explanation and keeps the prediction in "
+            f"{_share(change['success_rate'])} of {change['n']} records{_apart(change)}" + _beside(goals.get("random"))
+        )
+    elif (random := goals.get("random")) and random["n"]:
+        said.append(
+            f"{random['budget']} random edits that keep the prediction change it in {_share(random['success_rate'])}"
+        )
+    if (keep := goals.get("keep")) and keep["n"]:
+        said.append(
+            f"at {keep['budget']} edits it flips the prediction and keeps the explanation in "
+            f"{_share(keep['success_rate'])}{_apart(keep)}{_foretold(keep)}"
+        )
+    if sanity is not None and sanity["passed"] is not None:
+        like = sanity["all_at_once"]["spearman"]
+        verb = "comes apart" if sanity["passed"] else "does not come apart"
+        said.append(f"with random weights it {verb} (rank correlation {like:.2f})")
+    if between is not None and between["correlation"] is not None:
+        said.append(f"explanations of different records with one prediction correlate by {between['correlation']:.2f}")
+    return said or ["nothing was measured"]
+
+
+def _apart(goal: Mapping[str, Any]) -> str:
+    """Shares by prediction, where there are few and they differ."""
+    parts = goal.get("by_prediction", ())
+    rates = [part["success_rate"] for part in parts]
+    if not 1 < len(rates) <= FEW_PREDICTIONS or max(rates) - min(rates) < APART:
+        return ""
+    return " (" + ", ".join(f"{part['prediction']}: {_share(part['success_rate'])}" for part in parts) + ")"
+
+
+def _beside(random: Mapping[str, Any] | None) -> str:
+    if not random or random["success_rate"] is None:
+        return ""
+    return f", random edits in {_share(random['success_rate'])}"
+
+
+def _foretold(keep: Mapping[str, Any]) -> str:
+    """What the clean explanation said of the letters whose edits flip the prediction."""
+    mass = keep.get("left_out_mass")
+    return "" if mass is None else f" (letters that held {_share(mass)} of the clean explanation)"
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{100 * value:.0f} %"
