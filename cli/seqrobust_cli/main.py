@@ -21,8 +21,10 @@ from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.stability import stability
+from seqrobust_cli.subgroups import subgroups
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
+from seqrobust_cli.uncertainty import uncertainty
 
 app = typer.Typer(
     help="Are predictions from DNA, RNA and protein sequence to be believed? Train, attack and audit sequence models.",
@@ -41,6 +43,8 @@ app.command()(ism)
 app.command()(attribute)
 app.command()(probe)
 app.command()(stability)
+app.command()(uncertainty)
+app.command()(subgroups)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

@@ -14,6 +14,7 @@ from seqrobust.files import sha256
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import DataConfig
 from seqrobust.pipeline.memory import parse_memory
+from seqrobust.pipeline.questions import AttributeConfig, ProbeConfig, Question, StabilityConfig
 from seqrobust.pipeline.yaml_file import load_config, read_text
 from seqrobust.resources import configs_root
 from seqrobust.sequences import Task
@@ -85,6 +86,9 @@ class RunConfig(BaseModel):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+    attribute: AttributeConfig | None = None
+    probe: ProbeConfig | None = None
+    stability: StabilityConfig | None = None
     sweep: Mapping[str, Any] | None = Field(None, description="what seqrobust sweep varies; runs pass it over")
 
     @model_validator(mode="after")
@@ -104,6 +108,12 @@ class RunConfig(BaseModel):
         if not self.seeds:
             raise ConfigError("the list of seeds is empty", expected="seeds: [1, 2, 3]", found="[]", where="seeds")
         return self
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """What is asked of the trained model beside the attack, in that order."""
+        named = {"attribute": self.attribute, "probe": self.probe, "stability": self.stability}
+        return {name: question for name, question in named.items() if question is not None}
 
     def with_seed(self, seed: int) -> RunConfig:
         """The config of one run with that seed, ordinary in every other way."""

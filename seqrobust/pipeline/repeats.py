@@ -20,6 +20,7 @@ from seqrobust.files import replacing, sha256
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.over_seeds import CONFIDENCE, Figure, figures
 from seqrobust.pipeline.progress import Progress, Silent
+from seqrobust.pipeline.questions import check_questions
 from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.report.seeds_sections import seeds_sections
 from seqrobust.pipeline.run import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
@@ -127,6 +128,8 @@ def finished_metrics(config: RunConfig, place: Path) -> dict[str, Any] | None:
         return None
     marks = plain({**decisive(config, stage="run"), "inputs": [sha256(file) for file in inputs_of(config)]})
     whole = manifest.get("status") == "finished" and (place / "report.html").exists()
+    # One that the config has since come to ask leaves the run unfinished.
+    whole = whole and all(name in metrics for name in config.questions)
     return metrics if whole and manifest.get("fingerprint") == marks else None
 
 
@@ -136,6 +139,7 @@ def _check(config: RunConfig) -> None:
     data = prepared_data(config, Silent())
     if config.attack is not None:
         check_attack(config, config.attack, data)
+    check_questions(config.questions, data)
 
 
 def check_one_process(config: RunConfig, what: str) -> None:

@@ -27,7 +27,9 @@ from seqrobust.pipeline.config import AttackConfig, RunConfig
 from seqrobust.pipeline.data_stage import Data, data_summary, load_data
 from seqrobust.pipeline.memory import parse_memory
 from seqrobust.pipeline.progress import Progress
+from seqrobust.pipeline.questions import Asked, answered, check_questions
 from seqrobust.pipeline.report import ReportInput, write_report
+from seqrobust.pipeline.report.question_sections import question_sections
 from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
 
@@ -49,7 +51,8 @@ class RunCommand:
 def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tuple[TrainOutcome, AttackOutcome | None]:
     """Run every stage the config names.
 
-    Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, and at the top
+    Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, a folder for each
+    of ``attribute``, ``probe`` and ``stability`` that the config has, and at the top
     ``report.html``, ``manifest.json``, ``metrics.json`` (of every stage, the attack's keys also by themselves),
     ``model.ckpt``, ``results.parquet`` and ``adversarial.fa``.
     """
@@ -57,6 +60,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     data = prepared_data(config, progress)
     if config.attack is not None:
         check_attack(config, config.attack, data)
+    check_questions(config.questions, data)
     folder = _folder(config, call, call.out, stage="run")
     train_folder = _folder(config, call, call.out / "train", stage="train", nested=True)
     # Claimed now, so that another run's parts are refused, or cleared away, before an hour of training.
@@ -72,13 +76,23 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
         attack_folder.finish(seconds=round(time.monotonic() - began, 3), policies={"strands": strands})
         for name in ("results.parquet", "adversarial.fa"):
             _link(attack_folder.path / name, folder.path / name)
+    asked = Asked(
+        out=call.out,
+        model=folder.path / "model.ckpt",
+        seed=config.seed,
+        device=config.device,
+        overwrite=call.overwrite,
+        command=call.command,
+    )
+    answers = answered(config.questions, data, asked, progress)
     summary = data_summary(data.sequences)
-    metrics: dict[str, Any] = {"data": summary, "train": trained.metrics}
+    metrics: dict[str, Any] = {"data": summary, "train": trained.metrics, **answers}
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
     folder.write_json("metrics.json", metrics)
     folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
-    write_report(report_input(config, summary, trained, attacked, folder), folder.path / "report.html")
+    report = replace(report_input(config, summary, trained, attacked, folder), sections=question_sections(answers))
+    write_report(report, folder.path / "report.html")
     return trained, attacked
 
 
@@ -188,6 +202,9 @@ def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
     decides: dict[str, Any] = config.model_dump(mode="json", exclude={"device", "name", "sweep"})
     decides["teacher_sha256"] = config.teacher_sha256
     attack = decides.pop("attack")
+    # Questions are asked of what stands; each compares what decides its own answer.
+    for name in ("attribute", "probe", "stability"):
+        decides.pop(name)
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.
         reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "average_strands")}

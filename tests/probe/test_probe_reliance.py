@@ -156,6 +156,17 @@ def test_exchange_finds_what_the_background_tells_and_nothing_where_it_tells_not
             assert found.p_value > 0.05
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_exchange_without_donors_to_compare_says_nothing(count: int) -> None:
+    """A record is no donor to itself: of so few, none has a donor of its own class and one of another."""
+    sequences = records(count, 30, [10], 8)
+    problem = problem_of(linear(30, slice(10, 18), 1), sequences, "binary")
+    usable = np.arange(count) == 0
+    with problem.predictor.attached():
+        found = exchanged(problem, divide(sequences, ["core"], problem.threat), usable)
+    assert (found.gap, found.ci, found.p_value, found.kept_gap) == (None, None, None, None)
+
+
 def test_exchange_of_a_regression_is_the_slope() -> None:
     sequences = records(50, 30, [10], 8)
     problem = problem_of(linear(30, slice(20, 30), 1), sequences, "regression")

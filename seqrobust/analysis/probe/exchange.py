@@ -79,16 +79,7 @@ def exchanged(
     receivers = np.flatnonzero(usable & places.functional.any(1) & places.background.any(1))
     donors = _donors(truth, problem.seed)
     if problem.predictor.task == "multilabel" or len(np.unique(truth[donors])) < 2 or not len(receivers):
-        return Exchange(
-            gap=None,
-            ci=None,
-            p_value=None,
-            kept_same=None,
-            kept_other=None,
-            kept_gap=None,
-            n=len(receivers),
-            donors=len(donors),
-        )
+        return _unknown(len(receivers), len(donors))
     letters = _donated(problem, places, donors)
     answers = np.empty((len(receivers), len(donors)))
     for number, (row, length) in enumerate(zip(letters, problem.sequences.lengths[donors], strict=True)):
@@ -157,6 +148,12 @@ def _answers(
     return margins
 
 
+def _unknown(receivers: int, donors: int) -> Exchange:
+    """Where no record has donors of its class and of another."""
+    nothing = dict.fromkeys(("gap", "ci", "p_value", "kept_same", "kept_other", "kept_gap"))
+    return Exchange(**nothing, n=receivers, donors=donors)
+
+
 def _gap(answers: Floats, own: NDArray[Any], donors: NDArray[Any], seed: int) -> Exchange:
     classes = np.unique(np.concatenate([own, donors]))
     margins, kept = (
@@ -164,6 +161,8 @@ def _gap(answers: Floats, own: NDArray[Any], donors: NDArray[Any], seed: int) ->
     )
     member = (donors[:, None] == classes).astype(np.float64)
     real = margins.gap(member)
+    if np.isnan(real):
+        return _unknown(0, len(donors))
     rng = np.random.default_rng(seed)
     null = np.array([margins.gap(rng.permutation(member)) for _ in range(PERMUTATIONS)])
     same, other = kept.means(member)
@@ -207,17 +206,17 @@ class _Answers:
         sums, counts = self.values @ member, self.known @ member
         same, of_same = sums[rows, self.own], counts[rows, self.own]
         other, of_other = sums.sum(1) - same, counts.sum(1) - of_same
-        both = (of_same > 0) & (of_other > 0)
+        both = (of_same > 0) & (of_other > 0) & (True if times is None else times > 0)
         weight = np.ones(int(both.sum())) if times is None else times[both] * both.sum() / times[both].sum()
         return weight * same[both] / of_same[both], weight * other[both] / of_other[both]
 
     def gap(self, member: Floats, times: Floats | None = None) -> float:
-        """The mean over records of the difference."""
+        """The mean over records of the difference; NaN of none."""
         same, other = self.means(member, times)
-        return float((same - other).mean())
+        return float((same - other).mean()) if len(same) else float("nan")
 
 
-def _interval(margins: _Answers, member: Floats, rng: np.random.Generator) -> list[float]:
+def _interval(margins: _Answers, member: Floats, rng: np.random.Generator) -> list[float] | None:
     """Records and donors drawn anew together: donors are few, and an interval over records alone would be too short."""
     n, groups = len(margins.own), [np.flatnonzero(column) for column in member.T]
     gaps = []
@@ -226,7 +225,8 @@ def _interval(margins: _Answers, member: Floats, rng: np.random.Generator) -> li
         weight = np.bincount(drawn, minlength=len(member))[:, None]
         times = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
         gaps.append(margins.gap(member * weight, times))
-    return [float(end) for end in np.quantile(gaps, [0.025, 0.975])]
+    # A draw in which no record has both kinds of donors says nothing; that of all of them does.
+    return [float(end) for end in np.nanquantile(gaps, [0.025, 0.975])] if np.isfinite(gaps).any() else None
 
 
 def _slope(answers: Floats, values: NDArray[Any], seed: int) -> Exchange:

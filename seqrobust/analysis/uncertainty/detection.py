@@ -1,0 +1,136 @@
+"""Whether attacked sequences can be told from natural ones by a score, and what that is worth against an adversary.
+
+Three comparisons, from flattering to honest: attacked against natural sequences; attacked against sequences with as
+many random edits, which shows whether it is the attack that is noticed or merely that something was edited; and an
+attack that knows the detector. Only what survives the last is a defence (Carlini and Wagner 2017; Tramer et al. 2020).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from seqrobust.analysis.intervals import Interval, proportion, wilson
+
+Standing = Literal["survives", "weak", "refused"]
+_DRAWS = 1000
+_SURVIVES = 0.5
+"""Share of attacks that a detector must stop, by the lower end of its interval, for the claim to stand."""
+
+
+def auroc(negatives: NDArray[np.float64], positives: NDArray[np.float64]) -> float:
+    """Chance that a positive scores above a negative, ties half (Mann and Whitney 1947); NaN of nothing.
+
+    >>> auroc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    0.875
+    """
+    n, m = len(negatives), len(positives)
+    if not n or not m:
+        return float("nan")
+    ranks = rankdata(np.concatenate([negatives, positives]))
+    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
+
+
+def paired_auroc(
+    negatives: NDArray[np.float64], positives: NDArray[np.float64], *, seed: int = 0
+) -> tuple[float, Interval]:
+    """AUROC of two scores of the same n records, and its 95 % percentile interval over records drawn anew.
+
+    A record's two scores are drawn together: that of an edited sequence resembles its own natural one's.
+    """
+    n = len(negatives)
+    if n < 2:
+        return auroc(negatives, positives), None
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(n, size=(_DRAWS, n))
+    ranks = rankdata(np.concatenate([negatives[drawn], positives[drawn]], axis=1), axis=1)
+    values = (ranks[:, n:].sum(1) - n * (n + 1) / 2) / (n * n)
+    low, high = np.quantile(values, [0.025, 0.975])
+    return auroc(negatives, positives), [float(low), float(high)]
+
+
+def threshold(natural: NDArray[np.float64], flagged: float) -> float:
+    """The smallest value above which at most that share of natural scores lies."""
+    ordered = np.sort(natural)
+    allowed = int(np.floor(flagged * len(ordered) + 1e-9))
+    return float(ordered[len(ordered) - 1 - allowed])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What a detector makes of n records that were fooled at one budget.
+
+    Attributes:
+        natural, edited, attacked: (n,) scores of the clean sequences, of random edits of the same size, and of the
+            attacked ones.
+    """
+
+    natural: NDArray[np.float64]
+    edited: NDArray[np.float64]
+    attacked: NDArray[np.float64]
+
+    def metrics(self, cut: float, *, seed: int = 0) -> dict[str, Any]:
+        """AUROC with intervals, and the shares above the threshold."""
+        entry: dict[str, Any] = {"n": len(self.attacked)}
+        for name, other in (("natural", self.natural), ("random_edits", self.edited)):
+            value, ends = paired_auroc(other, self.attacked, seed=seed)
+            entry |= {f"auroc_{name}": value, f"auroc_{name}_ci": ends}
+        for name, scores in (("natural", self.natural), ("random_edits", self.edited), ("attacked", self.attacked)):
+            hits = int((scores > cut).sum())
+            entry |= {f"flagged_{name}": proportion(hits, len(scores)), f"flagged_{name}_ci": wilson(hits, len(scores))}
+        return entry
+
+
+def adaptive_metrics(
+    fooled: NDArray[np.bool_], unnoticed: NDArray[np.bool_], evaded: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """What a detector stops, of the records that the attack fools where there is none.
+
+    Args:
+        fooled: (n,) records that an attack fools without a detector.
+        unnoticed: (n,) those whose sequence, found in ignorance of the detector, also passes it.
+        evaded: (n,) those that an attack which knows the detector fools unnoticed.
+
+    The adversary has both: a record counts as stopped only where neither passes.
+    """
+    n = int(fooled.sum())
+    ignorant, aware = int((fooled & ~unnoticed).sum()), int((fooled & ~(unnoticed | evaded)).sum())
+    return {
+        "n": n,
+        "stopped_ignorant": proportion(ignorant, n),
+        "stopped_ignorant_ci": wilson(ignorant, n),
+        "stopped": proportion(aware, n),
+        "stopped_ci": wilson(aware, n),
+    }
+
+
+def standing(entry: dict[str, Any], flagged: float) -> Standing:
+    """Whether one may say that a detector detects: after the adaptive attack at the largest budget.
+
+    ``survives`` where most attacks are stopped for certain, ``weak`` where more are than natural records are flagged.
+    """
+    ends = entry["stopped_ci"]
+    if ends is None or ends[0] <= flagged:
+        return "refused"
+    return "survives" if ends[0] > _SURVIVES else "weak"
+
+
+def detection_sentence(name: str, budget: str, entry: dict[str, Any], found: Standing) -> str:
+    """What may be said of a detector, in words."""
+    if not entry["n"]:
+        return f"{name}: no sequence was fooled at budget {budget}, and nothing can be said"
+    noticed = f"{100 * entry['stopped_ignorant']:.0f} %"
+    aware = f"{100 * entry['stopped']:.0f} %"
+    said = {
+        "survives": "the detection survives this adaptive attack",
+        "weak": "too little, or of too few attacks, to call it a detector",
+        "refused": "that it detects attacks may not be claimed",
+    }[found]
+    return (
+        f"{name}: of {entry['n']} attacks at budget {budget}, {noticed} are noticed, and {aware} once the attack knows "
+        f"the detector: {said}"
+    )

@@ -1,0 +1,79 @@
+"""What a report says of attributions, of a probe and of explanations attacked, where a run asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqrobust.pipeline.report.sections import Section
+from seqrobust.pipeline.report.tables import Table
+from seqrobust.pipeline.report.words import figure
+
+
+def question_sections(answers: Mapping[str, Mapping[str, Any]]) -> tuple[Section, ...]:
+    """A section for each of ``attribute``, ``probe`` and ``stability`` that is there, from its ``metrics.json``."""
+    makers = {"attribute": _attribution, "probe": _probe, "stability": _stability}
+    return tuple(make(answers[name]) for name, make in makers.items() if name in answers)
+
+
+def _interval(value: float | None, ci: list[float] | None) -> str:
+    if value is None:
+        return "–"
+    return figure(value) if not ci else f"{figure(value)} [{figure(ci[0])}, {figure(ci[1])}]"
+
+
+def _attribution(metrics: Mapping[str, Any]) -> Section:
+    rows, compared = [], False
+    for name, found in metrics["methods"].items():
+        cells = [name.replace("_", " ")]
+        for key in ("region_auroc", "region_aupr", "mass_in_regions"):
+            compared |= found.get(key) is not None
+            cells.append(_interval(found.get(key), found.get(f"{key}_ci")))
+        rows.append(tuple(cells))
+    chance = next((found["random"] for found in metrics["methods"].values() if "random" in found), None)
+    lead = "attribute/attribute.png shows the letters. "
+    if compared and chance is not None:
+        lead += (
+            "How well each method ranks the functional positions of a record above its others: by chance AUROC is "
+            f"{figure(chance['region_auroc'])}, average precision and share of importance are "
+            f"{figure(chance['region_aupr'])}."
+        )
+    else:
+        lead += "No functional regions are annotated, so attributions are not compared with any."
+    columns = ("method", "AUROC", "average precision", "share of importance")
+    return Section(
+        title="Which letters predictions rest on",
+        lead=lead,
+        tables=(Table(caption="Attribution against annotation", columns=columns, rows=tuple(rows)),)
+        if compared
+        else (),
+    )
+
+
+def _probe(metrics: Mapping[str, Any]) -> Section:
+    first, *further = metrics["verdict"]
+    items = tuple((_about(text), text) for text in further)
+    return Section(title="Right for the right reason?", lead=f"{first} More in probe/probe.html.", items=items)
+
+
+def _about(sentence: str) -> str:
+    """What a sentence of a probe's verdict is about, told by how it begins."""
+    begins = {
+        "Reliance": "reliance",
+        "With all letters": "exchanged backgrounds",
+        "Beyond chance": "words in the edits",
+        "Written": "words written",
+    }
+    return next((name for begin, name in begins.items() if sentence.startswith(begin)), "also")
+
+
+def _stability(metrics: Mapping[str, Any]) -> Section:
+    items = tuple(
+        (one["method"].replace("_", " "), one["text"].removeprefix(f"{one['method']}: ")) for one in metrics["verdicts"]
+    )
+    return Section(
+        title="Can the explanation be believed?",
+        lead="Explanations were attacked like predictions: moved while the prediction stays, kept while it flips. "
+        "stability/stability.png shows two records.",
+        items=items,
+    )
