@@ -18,7 +18,7 @@ _GROUPS = "Groups"
 @grouped
 def subgroups(
     *,
-    results: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of attacks, such as seeds.")],
+    folder: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of attacks, such as seeds.")],
     data: Annotated[
         Path | None,
         typer.Option("--data", help="The attacked file, for its columns.", rich_help_panel=take.DATA),
@@ -72,13 +72,13 @@ def subgroups(
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.texts import names_of
 
-    folder = out or Path("runs") / f"subgroups-{results[0].resolve().name}"
+    place = out or Path("runs") / f"subgroups-{folder[0].resolve().name}"
     call = SubgroupsCommand(
-        results=tuple(results),
+        results=tuple(folder),
         data=None if data is None else columns.source(data, format, None, None, None),
         by=tuple(name for text in by or () for name in names_of(text)),
         cut=tuple(name for text in cut or () for name in names_of(text)),
-        out=folder,
+        out=place,
         smallest=min_records,
         pool=take.choice("--small", small, ("pool", "leave-out")) == "pool",
         tests=TestSettings(
@@ -94,7 +94,7 @@ def subgroups(
     )
     with ConsoleProgress() as progress:
         metrics = subgroups_command(call, progress)
-    _print(metrics, folder)
+    _print(metrics, place)
 
 
 def _print(metrics: Mapping[str, Any], folder: Path) -> None:

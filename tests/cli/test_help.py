@@ -16,7 +16,8 @@ from seqrobust.errors import ConfigError
 Run = Callable[..., int]
 
 COMMANDS = [
-    "run", "train", "sweep", "attack", "evaluate", "compare", "ism", "attribute", "probe", "stability", "uncertainty", "subgroups", "init",
+    "run", "train", "sweep", "attack", "evaluate", "compare", "ism",
+    "attribute", "probe", "stability", "uncertainty", "subgroups", "init",
     "data describe", "data check", "data simulate",
 ]  # fmt: skip
 
