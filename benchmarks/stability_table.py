@@ -5,17 +5,18 @@ r"""How far explanations can be moved: five attribution methods, three ways of t
     python benchmarks/stability_table.py runs            # resumes
     python benchmarks/stability_table.py runs --table    # only print what is there
 
-Reads the networks of ``robust_objectives.py`` in ``runs/DATA/WAY/seed-1`` and asks ``seqrobust stability`` of each, about
-test records it reads correctly, the regions of the config's attack protected. *ordinary*, *adversarial* (one-step
-training at k = 3 on half of each batch) and *lipschitz-4*, a network of 1-Lipschitz layers whose bound certifies every
-record's margin (certificates of substitutions follow from it; see docs/method.md).
+Reads the networks of ``robust_objectives.py`` in ``runs/DATA/WAY/seed-1`` and asks ``seqrobust stability`` of each,
+about test records it reads correctly, the regions of the config's attack protected. *ordinary*, *adversarial* (one-
+step training at k = 3 on half of each batch) and *lipschitz-4*, a network of 1-Lipschitz layers whose bound certifies
+every record's margin (certificates of substitutions follow from it; see docs/method.md).
 
-*truth*: AUROC of the clean explanation against the annotated regions, 0.5 by chance. *random*: share of random sequences
-of k edits, the prediction kept, whose explanation correlates below 0.5 with the clean one. *change*, *keep*: share of
-records whose explanation is moved so far while the prediction stays, and whose prediction is flipped while the
-explanation correlates at 0.8 or more, by the attack. *weights*: rank correlation with the explanation of a network with
-random weights, 0 if the explanation depends on them. All in per cent but for *truth* and *weights*. DeepLIFT and ISM are
-not attacked themselves: what stands there are the edits found against the corrected input times gradient, a lower bound.
+*truth*: AUROC of the clean explanation against the annotated regions, 0.5 by chance. *random*: share of random
+sequences of k edits, the prediction kept, whose explanation correlates below 0.5 with the clean one. *change*, *keep*:
+share of records whose explanation is moved so far while the prediction stays, and whose prediction is flipped while
+the explanation correlates at 0.8 or more, by the attack. *weights*: rank correlation with the explanation of a network
+with random weights, 0 if the explanation depends on them. All in per cent but for *truth* and *weights*. DeepLIFT and
+ISM are not attacked themselves: what stands there are the edits found against the corrected input times gradient, a
+lower bound.
 The last table kept is in ``benchmarks/stability_table.md``.
 """
 

@@ -87,7 +87,7 @@ def _verdict(
         word, budget = ("stable" if _is_own(name, goals) else "not seen to move"), None
     else:
         word, budget = "untold", None
-    text = f"{name}: {word}" + (f" at {budget} edits" if budget is not None else "") + ": "
+    text = f"{name}: {word}" + (f" at {_edits(budget)}" if budget is not None else "") + ": "
     return {
         "method": name,
         "verdict": word,
@@ -108,17 +108,17 @@ def _reasons(
     said = []
     if (change := goals.get("change")) and change["n"]:
         said.append(
-            f"at {change['budget']} edits an adversary changes the explanation and keeps the prediction in "
-            f"{_share(change['success_rate'])} of {change['n']} records{_apart(change)}" + _beside(goals.get("random"))
+            f"at {_edits(change['budget'])} an adversary changes the explanation and keeps the prediction in "
+            f"{_rate(change)} of {change['n']} records{_apart(change)}" + _beside(goals.get("random"))
         )
     elif (random := goals.get("random")) and random["n"]:
         said.append(
-            f"{random['budget']} random edits that keep the prediction change it in {_share(random['success_rate'])}"
+            f"at {_edits(random['budget'])} random ones that keep the prediction change it in {_rate(random)}"
         )
     if (keep := goals.get("keep")) and keep["n"]:
         said.append(
-            f"at {keep['budget']} edits it flips the prediction and keeps the explanation in "
-            f"{_share(keep['success_rate'])}{_apart(keep)}{_foretold(keep)}"
+            f"at {_edits(keep['budget'])} it flips the prediction and keeps the explanation in "
+            f"{_rate(keep)}{_apart(keep)}{_foretold(keep)}"
         )
     if sanity is not None and sanity["passed"] is not None:
         like = sanity["all_at_once"]["spearman"]
@@ -152,3 +152,20 @@ def _foretold(keep: Mapping[str, Any]) -> str:
 
 def _share(value: float | None) -> str:
     return "none" if value is None else f"{100 * value:.0f} %"
+
+
+def _rate(goal: Mapping[str, Any]) -> str:
+    """A success rate with its interval, by which a verdict on few records is seen to be one."""
+    ci = goal.get("success_rate_ci")
+    span = f" [{100 * ci[0]:.0f}-{100 * ci[1]:.0f}]" if ci else ""
+    return _share(goal["success_rate"]) + span
+
+
+def _edits(budget: int | str) -> str:
+    """
+    >>> _edits(1), _edits(3), _edits("2%")
+    ('1 edit', '3 edits', '2% of the letters')
+    """
+    if isinstance(budget, str) and budget.endswith("%"):
+        return f"{budget} of the letters"
+    return f"{budget} edit" if str(budget) == "1" else f"{budget} edits"
