@@ -174,7 +174,8 @@ def _draw_spread(axes: Axes, results: pd.DataFrame, methods: list[str], study: S
     axes.grid(False, axis="y")
     axes.set_xlabel("correlation with the clean explanation")
     axes.set_title("All records" + ("" if most is None else f", {most} edits"))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), fontsize=7, ncols=1)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), fontsize=7, ncols=1)
 
 
 def _points(axes: Axes, values: NDArray[np.float64], y: float, colour: str, label: str | None) -> None:
