@@ -13,9 +13,11 @@ from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.attack import attack
 from seqrobust_cli.attribute import attribute
 from seqrobust_cli.compare import compare
+from seqrobust_cli.compress import compress
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
+from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.ism import ism
 from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
@@ -45,6 +47,8 @@ app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)
+app.command("inspect")(inspect_model)
+app.command()(compress)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

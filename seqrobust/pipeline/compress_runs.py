@@ -1,0 +1,200 @@
+"""The runs of a compression study: the original and each compressed copy under one attack, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from seqrobust.analysis import attack_metrics, proportion, wilson
+from seqrobust.analysis.compression import Compressed, Method, compressed, layers_of
+from seqrobust.analysis.transfer import Rival, fidelity, transfer_metrics, transferred
+from seqrobust.attacks import attacks_named, scores_for
+from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.predictor import Predictor
+from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
+from seqrobust.pipeline.model_stage import ModelSource, open_predictor
+from seqrobust.pipeline.progress import Progress
+from seqrobust.sequences import SequenceSet, Targets
+
+PARTS = f"parts/run-{4 * '[0-9]'}-{5 * '[0-9]'}.parquet"
+"""Finished shards, and no file of the user's own."""
+CALIBRATION = 256
+"""Records, drawn at random, whose activations give static ranges."""
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A model to be looked at: the method, None for the original, and the one layer that it is applied to; or the
+    checkpoint of a student, a smaller model that was trained by itself."""
+
+    method: Method | None = None
+    layer: str | None = None
+    student: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """As it stands in tables."""
+        if self.student is not None:
+            return f"student {self.student.parent.name if self.student.stem == 'model' else self.student.stem}"
+        method = ORIGINAL if self.method is None else self.method.name
+        return method if self.layer is None else f"{method} @ {self.layer}"
+
+
+def variants_of(
+    predictor: Predictor, methods: Sequence[Method], by_layer: Sequence[Method], students: Sequence[Path] = ()
+) -> list[Variant]:
+    """The original, whole models, students, then single layers; of a model of one layer the latter say nothing new.
+
+    Raises ConfigError for two of one name.
+    """
+    layers = list(layers_of(predictor.module).weights)
+    single = [Variant(method=method, layer=layer) for method in by_layer for layer in layers if len(layers) > 1]
+    whole = [*(Variant(method=method) for method in methods), *(Variant(student=path) for path in students)]
+    names = [variant.name for variant in [*whole, *single]]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(
+            "two models of the table have one name", found=twice[0], fix="name each once; students by their folders"
+        )
+    return [Variant(), *whole, *single]
+
+
+def opened_student(path: Path, predictor: Predictor, *, device: str, batch_size: int | None) -> Predictor:
+    """A student, ready to be asked as its teacher is. Raises ModelError for one that answers another question."""
+    student, _ = open_predictor(ModelSource(model=str(path)), alphabet=None, device=device, batch_size=batch_size)
+    said = [(one.alphabet.name, one.task, one.labels) for one in (predictor, student)]
+    if said[0] != said[1]:
+        expected, found = (f"{name}, {task}, {', '.join(labels or ())}" for name, task, labels in said)
+        raise ModelError("a student answers its teacher's question", expected=expected, found=found, where=str(path))
+    return student
+
+
+@dataclass(kw_only=True, eq=False)
+class CompressRuns:
+    """What is run, and where it is kept.
+
+    Attributes:
+        predictor, sequences, targets: the original and the records.
+        settings: the attack, the same for every variant.
+        calibration: records that static ranges are found on.
+        parts: folder of finished shards.
+        progress: hears of them.
+        seed: of the attack.
+        memory: bytes that scoring neighbours may take.
+        notices: what should be said, each once.
+    """
+
+    predictor: Predictor
+    sequences: SequenceSet
+    targets: Targets | None
+    settings: AttackSettings
+    calibration: torch.Tensor
+    parts: Path
+    progress: Progress
+    seed: int
+    memory: int | None
+    notices: list[str] = field(default_factory=list)
+
+    def original(self) -> Rival:
+        """The model itself under the attack."""
+        return self._attacked(self.predictor, ORIGINAL, 0)
+
+    def made(self, variant: Variant) -> Compressed:
+        """The compressed copy."""
+        assert variant.method is not None
+        copy = compressed(self.predictor, variant.method, layer=variant.layer, calibration=self.calibration)
+        for notice in copy.notices:
+            self._say(notice)
+        return copy
+
+    def run(
+        self, variant: Variant, predictor: Predictor, number: int, original: Rival
+    ) -> tuple[dict[str, Any], pd.DataFrame]:
+        """Metrics of a variant, asked by that predictor, and its rows."""
+        rival = self._attacked(predictor, variant.name, number)
+        moved = transferred([original, rival])
+        there = moved[(moved["source"] == ORIGINAL) & (moved["target_model"] == variant.name)]
+        rows = self.rows(variant, rival).assign(original_still_works=there["success"].to_numpy())
+        found = self.metrics(variant, rival)
+        agreement = fidelity(self.predictor, predictor, torch.tensor(original.problem.plain.sequences.tokens))
+        found |= {"agreement": agreement.agreement, "agreement_ci": agreement.agreement_ci}
+        column = "budget_share" if "budget_share" in rows else "budget"
+        for entry, of_budget in zip(found["budgets"], transfer_metrics(moved)["budgets"], strict=True):
+            pairs = {(pair["source"], pair["target"]): pair for pair in of_budget["pairs"]}
+            entry["transfer_to"] = _of_found(pairs[ORIGINAL, variant.name])
+            entry["transfer_back"] = _of_found(pairs[variant.name, ORIGINAL])
+            entry["standing"], entry["standing_ci"] = _standing(rows[rows[column] == entry["budget"]], found["task"])
+        if self.predictor.task != "regression" and len(set(rival.results["clean_prediction"])) == 1:
+            self._say(f"{variant.name} says the same of every record: that it cannot be fooled is no robustness")
+        return found, rows
+
+    def metrics(self, variant: Variant, rival: Rival) -> dict[str, Any]:
+        """What an attack's metrics hold, under the variant's name."""
+        method = variant.method
+        return {
+            "name": variant.name,
+            "method": None if method is None else method.name,
+            "layer": variant.layer,
+            "task": self.predictor.task,
+            **attack_metrics(rival.results, self.predictor.task, labelled=self.targets is not None),
+        }
+
+    def rows(self, variant: Variant, rival: Rival) -> pd.DataFrame:
+        """Rows of ``compress.parquet``."""
+        method = None if variant.method is None else variant.method.name
+        rows: pd.DataFrame = rival.results.assign(variant=variant.name, method=method, layer=variant.layer)
+        return rows
+
+    def _attacked(self, predictor: Predictor, name: str, number: int) -> Rival:
+        problem = attack_problem(predictor, self.sequences, self.targets, self.settings, seed=self.seed)
+        scores = scores_for(predictor, memory=self.memory)
+        results = run_shards(
+            problem,
+            attacks_named(self.settings.attacks),
+            partial(self._part, number),
+            self.progress,
+            scores,
+            before=number * len(problem.sequences),
+        )
+        for notice in scores.notices:
+            self._say(notice)
+        return Rival(name=name, problem=problem, results=results)
+
+    def _part(self, number: int, shard: int) -> Path:
+        return self.parts / f"run-{number:04d}-{shard:05d}.parquet"
+
+    def _say(self, notice: str) -> None:
+        if notice not in self.notices:
+            self.notices.append(notice)
+            self.progress.say(notice)
+
+
+def _of_found(pair: dict[str, Any]) -> dict[str, Any]:
+    """Of the sequences that fooled the one, how many fool the other."""
+    return {"n": pair["n_found"], "rate": pair["rate_of_found"], "rate_ci": pair["rate_of_found_ci"]}
+
+
+def _standing(rows: pd.DataFrame, task: str) -> tuple[float | None, list[float] | None]:
+    """Share of records that neither the copy's own attack nor the original's sequences fool; of a regression, of those
+    that were attacked."""
+    hit = (rows["success"].fillna(value=False) | rows["original_still_works"].fillna(value=False)).to_numpy(bool)
+    if task == "regression":
+        known = rows["success"].notna().to_numpy()
+        stands, n = int((known & ~hit).sum()), int(known.sum())
+    else:
+        right = (rows["clean_prediction"] == rows["target"]) & (rows["adversarial_prediction"] == rows["target"])
+        stands, n = int((right.to_numpy() & ~hit).sum()), len(rows)
+    return proportion(stands, n), wilson(stands, n)
+
+
+def calibration_of(sequences: SequenceSet, seed: int) -> torch.Tensor:
+    """(M, L) tokens of a sample of records."""
+    order = np.random.default_rng(seed).permutation(len(sequences))[:CALIBRATION]
+    return torch.tensor(sequences.take(np.sort(order)).tokens)
