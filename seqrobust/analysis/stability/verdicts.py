@@ -112,9 +112,7 @@ def _reasons(
             f"{_rate(change)} of {change['n']} records{_apart(change)}" + _beside(goals.get("random"))
         )
     elif (random := goals.get("random")) and random["n"]:
-        said.append(
-            f"at {_edits(random['budget'])} random ones that keep the prediction change it in {_rate(random)}"
-        )
+        said.append(f"at {_edits(random['budget'])} random ones that keep the prediction change it in {_rate(random)}")
     if (keep := goals.get("keep")) and keep["n"]:
         said.append(
             f"at {_edits(keep['budget'])} it flips the prediction and keeps the explanation in "
