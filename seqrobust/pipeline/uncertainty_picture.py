@@ -126,7 +126,7 @@ def _auroc(axes: Axes, metrics: dict[str, Any]) -> None:
     _names(axes, list(detectors))
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel(f"AUROC of fooling sequences, budget {metrics['budgets'][-1]['budget']}")
-    axes.set_title("Told apart, by an attack that does not know it")
+    axes.set_title("Told apart, if unattacked")
     _key(axes, (("against natural", CLEAN), ("against random edits", CONTROL)))
 
 
