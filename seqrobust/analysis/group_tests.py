@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from seqrobust.analysis.intervals import bootstrap_means
+
 _CELLS = 1 << 24
 """Permuted values that are held at once."""
 _WORK = 2 * 10**8
@@ -151,30 +153,13 @@ def cliffs_delta(one: NDArray[np.float64], other: NDArray[np.float64]) -> float 
     return float((below - (len(other) - upto)).mean() / len(other))
 
 
-def bootstrap_difference(
-    one: NDArray[np.float64], other: NDArray[np.float64], *, draws: int = 2000, seed: int = 0
-) -> list[float] | None:
+def bootstrap_difference(one: NDArray[np.float64], other: NDArray[np.float64], *, seed: int = 0) -> list[float] | None:
     """95 % percentile interval of mean(one) - mean(other), records drawn anew within each group."""
     if len(one) < 2 or len(other) < 2:
         return None
     rng = np.random.default_rng(seed)
-    means = [_bootstrap_means(group, draws, rng) for group in (one, other)]
+    means = [bootstrap_means(group, rng) for group in (one, other)]
     return [float(end) for end in np.quantile(means[0] - means[1], [0.025, 0.975])]
-
-
-def bootstrap_mean(values: NDArray[np.float64], *, draws: int = 2000, seed: int = 0) -> list[float] | None:
-    """95 % percentile interval of a mean; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    means = _bootstrap_means(values, draws, np.random.default_rng(seed))
-    return [float(end) for end in np.quantile(means, [0.025, 0.975])]
-
-
-def _bootstrap_means(values: NDArray[np.float64], draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    n = len(values)
-    rows = max(_CELLS // n, 1)
-    parts = [values[rng.integers(n, size=(min(rows, draws - start), n))].mean(1) for start in range(0, draws, rows)]
-    return np.concatenate(parts)
 
 
 def _weight(first: NDArray[np.bool_]) -> float:

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqrobust.analysis.group_tests import bootstrap_mean
-from seqrobust.analysis.intervals import Interval, wilson
+from seqrobust.analysis.intervals import Interval, bootstrap_mean, wilson
 from seqrobust.analysis.survival import median_edits
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.sequences import Task
@@ -294,5 +293,5 @@ def _interval(values: NDArray[np.float64], *, share: bool, seed: int) -> Interva
     """Of a share Wilson's, on the number of records (several attacks of one are not independent); else a bootstrap."""
     known = values[np.isfinite(values)]
     if not share:
-        return bootstrap_mean(known, seed=seed)
+        return bootstrap_mean(known, seed=seed, least=2)
     return wilson(round(float(known.sum())), len(known))

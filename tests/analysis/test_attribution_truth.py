@@ -26,7 +26,8 @@ from seqrobust.analysis.attribution import (
     rank_correlations,
     truth_metrics,
 )
-from seqrobust.analysis.attribution.truth import auroc, average_precision, bootstrap
+from seqrobust.analysis.attribution.truth import auroc, average_precision
+from seqrobust.analysis.intervals import bootstrap_mean
 from seqrobust.errors import ThreatError
 from seqrobust.sequences import Region, SequenceSet
 from seqrobust.sequences.encoding import one_hot
@@ -108,12 +109,12 @@ def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(200):
-        low, high = bootstrap(rng.normal(1, 2, 60)) or (0, 0)
+        low, high = bootstrap_mean(rng.normal(1, 2, 60)) or (0, 0)
         held += low <= 1 <= high
     assert 0.88 <= held / 200 <= 0.99
     values = rng.normal(size=50)
-    assert bootstrap(values) == bootstrap(values)
-    low, high = bootstrap(values) or (0, 0)
+    assert bootstrap_mean(values) == bootstrap_mean(values)
+    low, high = bootstrap_mean(values) or (0, 0)
     half = 1.96 * values.std() / np.sqrt(50)
     assert (low, high) == (pytest.approx(values.mean() - half, abs=0.06), pytest.approx(values.mean() + half, abs=0.06))
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from seqrobust.analysis.attribution.truth import bootstrap, mean_of
+from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 
 
 def rank_correlations(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -31,6 +31,6 @@ def pair_metrics(correlations: NDArray[np.float64]) -> dict[str, Any]:
     """Mean correlation over records (N,), with its interval."""
     return {
         "spearman": mean_of(correlations),
-        "spearman_ci": bootstrap(correlations),
+        "spearman_ci": bootstrap_mean(correlations),
         "records": int(np.isfinite(correlations).sum()),
     }

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from seqrobust.analysis.intervals import Interval
+from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.sequences import SequenceSet
 
 Floats = NDArray[np.float64]
 
-RESAMPLES = 2000
-"""Bootstrap samples of an interval."""
 MOST_REGIONS = 50
 """Region names that are measured apart, the most frequent ones."""
 
@@ -125,40 +123,16 @@ def average_precision(scores: Floats, positive: NDArray[np.bool_]) -> float:
     return float((gained * hits / (ends + 1)).sum() / hits[-1])
 
 
-def bootstrap(values: Floats, seed: int = 0) -> Interval:
-    """95 % percentile interval of the mean over records (Efron & Tibshirani 1993, chapter 13); None of nothing.
-
-    Records are drawn with replacement, the same draws for the same number of them.
-    """
-    kept = values[np.isfinite(values)]
-    if not len(kept):
-        return None
-    rng = np.random.default_rng(seed)
-    step = max(1, (1 << 22) // len(kept))
-    means = [
-        kept[rng.integers(len(kept), size=(min(step, RESAMPLES - done), len(kept)))].mean(1)
-        for done in range(0, RESAMPLES, step)
-    ]
-    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
-    return [float(low), float(high)]
-
-
-def mean_of(values: Floats) -> float | None:
-    """Mean of the finite ones; None of nothing."""
-    kept = values[np.isfinite(values)]
-    return float(kept.mean()) if len(kept) else None
-
-
 def truth_metrics(agreement: Agreement, records: NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """The keys of ``metrics.json`` that say how a method agrees with annotation, over some records or all."""
     auroc_, precision, rate, mass = agreement if records is None else (part[records] for part in agreement)
     return {
         "records": int(np.isfinite(auroc_).sum()),
         "region_auroc": mean_of(auroc_),
-        "region_auroc_ci": bootstrap(auroc_),
+        "region_auroc_ci": bootstrap_mean(auroc_),
         "region_aupr": mean_of(precision),
-        "region_aupr_ci": bootstrap(precision),
+        "region_aupr_ci": bootstrap_mean(precision),
         "mass_in_regions": mean_of(mass),
-        "mass_in_regions_ci": bootstrap(mass),
+        "mass_in_regions_ci": bootstrap_mean(mass),
         "random": {"region_auroc": 0.5, "region_aupr": mean_of(rate), "mass_in_regions": mean_of(rate)},
     }

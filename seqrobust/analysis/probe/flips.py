@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import proportion, wilson
-from seqrobust.analysis.probe.reliance import bootstrap
+from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
 from seqrobust.sequences import Task
 
 
@@ -46,16 +45,16 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
         "random_flip_rate_ci": None if random is None else wilson(round(random * n), n),
         "mean_edits": float(moved["n_edits"].mean()) if len(moved) else None,
         "drop_per_edit": float(per_edit.mean()) if len(moved) else None,
-        "drop_per_edit_ci": bootstrap(per_edit),
+        "drop_per_edit_ci": bootstrap_mean(per_edit),
     }
     if task == "regression":
         shift = (rows["adversarial_prediction"] - rows["clean_prediction"]).to_numpy(np.float64)
         random_shift = (rows["random_score"] - rows["clean_score"]).to_numpy(np.float64)
         found |= {
             "mean_shift": float(shift.mean()) if n else None,
-            "mean_shift_ci": bootstrap(shift),
+            "mean_shift_ci": bootstrap_mean(shift),
             "random_mean_shift": float(random_shift.mean()) if n else None,
-            "random_mean_shift_ci": bootstrap(random_shift),
+            "random_mean_shift_ci": bootstrap_mean(random_shift),
         }
     return found
 

@@ -31,13 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
+from seqrobust.analysis.intervals import bootstrap_mean
 from seqrobust.analysis.probe.effects import Effects
 from seqrobust.analysis.probe.places import Places
 from seqrobust.sequences import SequenceSet
 
 TURNS = 500
 """Turns at most, that of nothing among them."""
-REPEATS = 2000
 _ROUNDING = 1e-9
 
 
@@ -89,7 +89,7 @@ class Shares:
         null = _means(values)
         return Reliance(
             score=float(null[0]),
-            ci=bootstrap(values[:, 0], seed=seed),
+            ci=bootstrap_mean(values[:, 0], seed=seed),
             p_value=float((null >= null[0] - _ROUNDING).mean()),
             p_value_below=float((null <= null[0] + _ROUNDING).mean()),
             null_mean=float(null.mean()),
@@ -105,15 +105,6 @@ def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     total = np.where(known, values, 0).sum(0)
     means: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), 0.5)
     return means
-
-
-def bootstrap(values: NDArray[np.float64], *, seed: int = 0, repeats: int = REPEATS) -> list[float] | None:
-    """95 % percentile interval of a mean (Efron 1979), records drawn anew with a fixed seed; None of nothing."""
-    if not len(values):
-        return None
-    rng = np.random.default_rng(seed)
-    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(repeats)]
-    return [float(end) for end in np.quantile(means, [0.025, 0.975])]
 
 
 def reliance_shares(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.attribution.truth import bootstrap, mean_of
+from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.explaining import Judge
 from seqrobust.analysis.stability.measures import likeness
 from seqrobust.attacks.goals import predictions
@@ -32,9 +32,9 @@ def between_records(judge: Judge, methods: Sequence[str], seed: int = 0) -> dict
         found[method] = {
             "n": int(np.isfinite(like.correlation).sum()),
             "correlation": mean_of(like.correlation),
-            "correlation_ci": bootstrap(like.correlation),
+            "correlation_ci": bootstrap_mean(like.correlation),
             "spearman": mean_of(like.spearman),
-            "spearman_ci": bootstrap(like.spearman),
+            "spearman_ci": bootstrap_mean(like.spearman),
         }
     return found
 

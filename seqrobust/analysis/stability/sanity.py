@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqrobust.analysis.attribution.truth import bootstrap, mean_of
+from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.measures import likeness
 from seqrobust.models.expectation import seeded
 from seqrobust.models.predictor import Predictor
@@ -143,7 +143,7 @@ def sanity_metrics(
                         "stage": stage.name,
                         "layers": len(stage.layers),
                         "spearman": mean_of(found.spearman),
-                        "spearman_ci": bootstrap(found.spearman),
+                        "spearman_ci": bootstrap_mean(found.spearman),
                         "correlation": mean_of(found.correlation),
                     },
                 )

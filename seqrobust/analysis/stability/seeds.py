@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.attribution.truth import bootstrap, mean_of
+from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.measures import MEASURES, Likeness, likeness
 
 
@@ -66,5 +66,5 @@ def _overall(values: NDArray[np.float64]) -> dict[str, Any]:
     means = np.where(counts > 0, np.where(there, values, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
     said: dict[str, Any] = {}
     for name, row in zip(MEASURES, means, strict=True):
-        said[name], said[f"{name}_ci"] = mean_of(row), bootstrap(row)
+        said[name], said[f"{name}_ci"] = mean_of(row), bootstrap_mean(row)
     return said

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqrobust.analysis.attribution.truth import bootstrap, mean_of
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.analysis.intervals import bootstrap_mean, mean_of, proportion, wilson
 from seqrobust.analysis.stability.measures import MEASURES
 
 MOST_PREDICTIONS = 12
@@ -97,7 +96,7 @@ def _random_level(rows: pd.DataFrame) -> dict[str, Any]:
         "n": len(by_record),
         "kept_rate": mean_of(kept.to_numpy(np.float64)),
         "success_rate": mean_of(changed),
-        "success_rate_ci": bootstrap(changed),
+        "success_rate_ci": bootstrap_mean(changed),
         **_measures(by_record),
     }
 
@@ -106,5 +105,5 @@ def _measures(rows: pd.DataFrame) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for name in _MEANS:
         values = rows[name].to_numpy(np.float64)
-        said[name], said[f"{name}_ci"] = mean_of(values), bootstrap(values)
+        said[name], said[f"{name}_ci"] = mean_of(values), bootstrap_mean(values)
     return said

@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.analysis.group_tests import bootstrap_mean
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
 from seqrobust.analysis.uncertainty.detection import (
     Seen,
     adaptive_metrics,
@@ -90,7 +89,7 @@ def epistemic(study: Study, has: Materials, flagged: float, advance: Advance) ->
             {
                 "budget": _budget(budget),
                 "mean": float(raised[:, level].mean()),
-                "mean_ci": bootstrap_mean(raised[:, level], seed=study.seed),
+                "mean_ci": bootstrap_mean(raised[:, level], seed=study.seed, least=2),
                 "random_edits_mean": float(random[:, level].mean()),
                 "raised_above_threshold": proportion(hits, n),
                 "raised_above_threshold_ci": wilson(hits, n),
@@ -274,7 +273,7 @@ def purification(study: Study, has: Materials, defence: Defence, advance: Callab
                 **_shares("adaptive_alone", alone),
                 **_shares("adaptive", aware),
                 "gain": float(gain.mean()),
-                "gain_ci": bootstrap_mean(gain, seed=study.seed),
+                "gain_ci": bootstrap_mean(gain, seed=study.seed, least=2),
                 "apparent_gain": float(ignorant.mean() - plain.mean()),
             }
         )
