@@ -1,0 +1,142 @@
+"""RMIA: of how many other records is this one better remembered?
+
+The audited model's probability of a record is set against what models give it on the whole, and the ratio against that
+of many records z of the population: the score is the share of z that x beats by a factor of gamma (Zarifzadeh, Liu &
+Shokri 2024, "Low-cost high-power membership inference attacks"). Few reference models do; what it needs is many z, for
+its scores are multiples of 1/|Z| and no smaller false-positive rate can be told apart.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from seqrobust.analysis.membership.scores import Floats
+from seqrobust.errors import DataError
+
+ENOUGH = 10_000
+"""Records of the population from which on a false-positive rate of 0.1 % has some resolution."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rmia:
+    """What the attack found.
+
+    Attributes:
+        scores: (N,) share of the population that a record beats.
+        ratios: (N,) log of the audited model's probability over the mean one: the same without a population, and so
+            without its steps; a score of its own where the population is small.
+        resolution: 1/|Z|.
+        warning: what to tell the user of the resolution; None where there is nothing to say.
+    """
+
+    scores: Floats
+    ratios: Floats
+    resolution: float
+    warning: str | None
+
+
+def rmia(
+    target: ArrayLike,
+    references: ArrayLike,
+    inside: NDArray[np.bool_] | None,
+    population: ArrayLike,
+    population_references: ArrayLike,
+    *,
+    population_inside: NDArray[np.bool_] | None = None,
+    gamma: float = 1.0,
+    offline: float | None = None,
+) -> Rmia:
+    """The attack.
+
+    Args:
+        target: (N,) log probabilities of the true answers under the audited model.
+        references: (M, N) the same under M reference models.
+        inside: (M, N) whether a reference model trained on a record; None for none.
+        population: (Z,) log probabilities of population records under the audited model, which did not see them.
+        population_references: (M, Z) under the reference models.
+        population_inside: (M, Z) likewise; None for none.
+        gamma: by how much a record must beat another, 1 or more.
+        offline: None for the online attack: the mean probability is half that of models which trained on a record and
+            half that of others. Else a, from 0 to 1: models that trained on a record are not asked, and the mean is
+            taken to be ((1 + a) p_out + 1 - a) / 2. The larger a, the less a model's training changes a record.
+
+    Raises DataError for arrays that do not fit, log probabilities above 0 where ``offline`` is below 1 (densities have
+    no such bound), a record that the references cannot speak of, or gamma or a out of range.
+    """
+    if not gamma >= 1:
+        raise DataError("gamma is how much better a member is remembered", expected="1 or more", found=str(gamma))
+    if offline is not None and not 0 <= offline <= 1:
+        raise DataError("a of the offline attack is a share", expected="0 to 1", found=str(offline))
+    ratios = _ratios(target, references, inside, offline, "record")
+    # The population was left out by all reference models unless it is said otherwise: then p_out is all there is.
+    others = _ratios(population, population_references, population_inside, offline, "population record")
+    if not len(others):
+        raise DataError("RMIA compares with a population", fix="give records that the model was not trained on")
+    beaten = np.searchsorted(np.sort(others), ratios - np.log(gamma), side="right")
+    return Rmia(
+        scores=beaten / len(others),
+        ratios=ratios,
+        resolution=1 / len(others),
+        warning=resolution_warning(len(others)),
+    )
+
+
+def resolution_warning(population: int) -> str | None:
+    """What the size of the population forbids to say; None where it is large enough."""
+    if population >= ENOUGH:
+        return None
+    return (
+        f"RMIA scores are multiples of 1/{population}, the size of the population: true-positive rates at "
+        f"false-positive rates near or below {100 / population:.2g} % are decided by ties, and come out too low; give "
+        f"{ENOUGH:,} records or more, or use the likelihood ratio alone"
+    )
+
+
+def _ratios(
+    target: ArrayLike, references: ArrayLike, inside: NDArray[np.bool_] | None, offline: float | None, what: str
+) -> Floats:
+    own, models = np.asarray(target, np.float64), np.asarray(references, np.float64)
+    if models.ndim != 2 or models.shape[1:] != own.shape or (inside is not None and inside.shape != models.shape):
+        raise DataError(
+            "log probabilities of the audited and the reference models do not fit",
+            expected="(N,), (M, N), and (M, N) for who trained on what",
+            found=f"{own.shape}, {models.shape}" + ("" if inside is None else f", {inside.shape}"),
+        )
+    if np.isnan(own).any() or not np.isfinite(models).all():
+        raise DataError("a log probability is not finite", fix="leave out the reference model that diverged")
+    if offline is not None and offline < 1 and ((own > 0).any() or (models > 0).any()):
+        raise DataError(
+            "the offline mean holds for probabilities, and a density may exceed 1", fix="use a = 1, or online"
+        )
+    out = _mean(models, np.ones(models.shape, bool) if inside is None else ~inside)
+    if offline is not None:
+        rest = np.log1p(-offline) if offline < 1 else -np.inf
+        mean: Floats = np.logaddexp(_checked(out, what) + np.log1p(offline), rest)
+        return own - mean + math.log(2)
+    held = out if inside is None else _mean(models, inside)
+    both: Floats = np.logaddexp(_checked(out, what), _checked(held, what))
+    return own - both + math.log(2)
+
+
+def _mean(models: Floats, used: NDArray[np.bool_]) -> Floats:
+    """(N,) log of the mean probability of the used models; NaN of none."""
+    counts = used.sum(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = logsumexp(np.where(used, models, -np.inf), axis=0) - np.log(counts)
+    return np.where(counts > 0, found, np.nan)
+
+
+def _checked(mean: Floats, what: str) -> Floats:
+    if np.isnan(mean).any():
+        raise DataError(
+            f"no reference model can speak of a {what}",
+            found="one that all, or none, of them trained on",
+            where=f"{what} number {int(np.isnan(mean).argmax()) + 1}",
+            fix="train more reference models, or give offline",
+        )
+    return mean

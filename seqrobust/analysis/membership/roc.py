@@ -1,0 +1,185 @@
+"""What an attack's scores are worth: ROC, its area, and true-positive rates at small false-positive rates.
+
+An attack matters where it is sure: one that finds a few members for certain is worse than one that guesses a little
+better than a coin, though its area under the ROC may be smaller (Carlini et al. 2022). Scores that are equal cannot be
+told apart: a threshold takes all of them or none, and no point is drawn between.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest, norm, rankdata
+
+from seqrobust.analysis.membership.scores import Floats
+from seqrobust.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Roc:
+    """Points of an ROC, from calling no record a member to calling all.
+
+    Attributes:
+        thresholds: (P,) falling, the first infinite: records at or above are called members.
+        false, true: (P,) counts of non-members and of members called so.
+        nonmembers, members: how many there are.
+    """
+
+    thresholds: Floats
+    false: Floats
+    true: Floats
+    nonmembers: int
+    members: int
+
+    @property
+    def fpr(self) -> Floats:
+        """(P,) false-positive rates."""
+        return self.false / self.nonmembers
+
+    @property
+    def tpr(self) -> Floats:
+        """(P,) true-positive rates."""
+        return self.true / self.members
+
+
+def roc(members: Floats, nonmembers: Floats) -> Roc:
+    """The ROC of members' (n,) and non-members' (m,) scores, large for members.
+
+    Raises DataError where either are missing or a score is not a number; infinite ones are in order.
+    """
+    check_scores(members, nonmembers)
+    values = np.unique(np.concatenate([members, nonmembers]))[::-1]
+
+    def above(scores: Floats) -> Floats:
+        counts = len(scores) - np.searchsorted(np.sort(scores), values, side="left")
+        return np.concatenate([[0.0], counts.astype(np.float64)])
+
+    return Roc(
+        thresholds=np.concatenate([[np.inf], values]),
+        false=above(nonmembers),
+        true=above(members),
+        nonmembers=len(nonmembers),
+        members=len(members),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateAt:
+    """The true-positive rate at a false-positive rate.
+
+    Attributes:
+        wanted: the false-positive rate that may not be exceeded.
+        tpr: the largest true-positive rate of a threshold that keeps to it; None where it was refused.
+        interval: 95 % Clopper-Pearson interval of it (1934). It takes the threshold as given.
+        threshold: from which score on; infinite where not even the largest score keeps to the rate.
+        false_positives: non-members there.
+        refused: why there is no number.
+        needed: non-members from which on there is one.
+    """
+
+    wanted: float
+    tpr: float | None
+    interval: list[float] | None
+    threshold: float | None
+    false_positives: int | None
+    refused: str | None
+    needed: int
+
+
+def tpr_at_fpr(curve: Roc, wanted: float) -> RateAt:
+    """The true-positive rate at a false-positive rate, without interpolation.
+
+    Refused where a single false positive would exceed the rate: whatever came out then, it would be the rate at none.
+    Raises DataError for a rate that is not between 0 and 1.
+    """
+    if not 0 < wanted < 1:
+        raise DataError("a false-positive rate", expected="above 0, below 1", found=str(wanted))
+    needed = math.ceil(1 / wanted - 1e-9)
+    if curve.nonmembers < needed:
+        reason = (
+            f"{curve.nonmembers} non-members cannot show a false-positive rate of {100 * wanted:g} %: "
+            f"{needed:,} or more are needed"
+        )
+        return RateAt(
+            wanted=wanted, tpr=None, interval=None, threshold=None, false_positives=None, refused=reason, needed=needed
+        )
+    allowed = math.floor(wanted * curve.nonmembers + 1e-9)
+    # The last point that keeps to it; points are in order of both counts.
+    at = int(np.searchsorted(curve.false, allowed, side="right")) - 1
+    hits = int(curve.true[at])
+    return RateAt(
+        wanted=wanted,
+        tpr=hits / curve.members,
+        interval=clopper_pearson(hits, curve.members),
+        threshold=float(curve.thresholds[at]),
+        false_positives=int(curve.false[at]),
+        refused=None,
+        needed=needed,
+    )
+
+
+def clopper_pearson(hits: int, n: int) -> list[float]:
+    """95 % exact interval of a proportion (Clopper & Pearson 1934), n at least 1.
+
+    >>> [round(end, 4) for end in clopper_pearson(0, 10)]
+    [0.0, 0.3085]
+    """
+    interval = binomtest(hits, n).proportion_ci(method="exact")
+    return [float(interval.low), float(interval.high)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Area:
+    """The area under an ROC: its value, standard error, and 95 % interval."""
+
+    auc: float
+    error: float
+    interval: list[float]
+
+
+def auc(members: Floats, nonmembers: Floats) -> Area:
+    """The chance that a member scores above a non-member, ties half, with its interval.
+
+    The standard error is that of DeLong, DeLong & Clarke-Pearson (1988), by mid-ranks (Sun & Xu 2014). Where scores
+    separate the two in full it is 0, and tells nothing: the interval is then that of as many certain outcomes as there
+    are records of the rarer kind.
+
+    Raises DataError as :func:`roc`.
+    """
+    check_scores(members, nonmembers)
+    n, m = len(members), len(nonmembers)
+    together = rankdata(np.concatenate([members, nonmembers]))
+    # Of each record, the share of the other kind that it beats.
+    of_members = (together[:n] - rankdata(members)) / m
+    of_nonmembers = 1 - (together[n:] - rankdata(nonmembers)) / n
+    value = float(of_members.mean())
+    error = math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in (of_members, of_nonmembers) if len(part) > 1))
+    if min(n, m) < 2 or value in (0.0, 1.0):
+        return Area(auc=value, error=error, interval=_of_few(value, min(n, m)))
+    reach = float(norm.ppf(0.975)) * error
+    return Area(auc=value, error=error, interval=[max(value - reach, 0.0), min(value + reach, 1.0)])
+
+
+def _of_few(value: float, fewer: int) -> list[float]:
+    if value in (0.0, 1.0):
+        return clopper_pearson(int(value) * fewer, fewer)
+    return [0.0, 1.0]
+
+
+def balanced_accuracy(members: Floats, nonmembers: Floats, threshold: float) -> float:
+    """Mean of the shares called rightly at a threshold that was chosen without these records.
+
+    Twice it less 1 is the advantage: true- less false-positive rate (Yeom et al. 2018).
+    """
+    check_scores(members, nonmembers)
+    return float(((members >= threshold).mean() + (nonmembers < threshold).mean()) / 2)
+
+
+def check_scores(members: Floats, nonmembers: Floats) -> None:
+    """Raises DataError where members or non-members are missing, or a score is not a number."""
+    if not len(members) or not len(nonmembers):
+        raise DataError("an attack is judged by members and non-members", found=f"{len(members)} and {len(nonmembers)}")
+    if np.isnan(members).any() or np.isnan(nonmembers).any():
+        raise DataError("a membership score is not a number")
