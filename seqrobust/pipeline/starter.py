@@ -44,7 +44,11 @@ attack:
   budget: 1..5             # letters an adversary may change, one curve point each; or 2%
 {protect}
   # allow: any             # transitions | blosum62:0 (conservative changes) | a table of your own
-{goal}"""
+{goal}
+# attribute: {{}}            # which letters do predictions rest on? compared with the file's regions
+# probe: {{}}                # is it right for the right reason? needs regions
+# stability: {{}}            # can its explanations be moved?
+"""
 
 
 def starter_config(data: Path | None, task: Task | None) -> str:
