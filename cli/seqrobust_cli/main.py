@@ -19,6 +19,7 @@ from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.ism import ism
+from seqrobust_cli.privacy import privacy
 from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
@@ -47,6 +48,7 @@ app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)
+app.command()(privacy)
 app.command("inspect")(inspect_model)
 app.command()(compress)
 app.command()(init)

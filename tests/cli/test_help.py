@@ -17,7 +17,7 @@ Run = Callable[..., int]
 
 COMMANDS = [
     "run", "train", "sweep", "attack", "evaluate", "compare", "ism",
-    "attribute", "probe", "stability", "uncertainty", "subgroups", "inspect", "compress", "init",
+    "attribute", "probe", "stability", "uncertainty", "subgroups", "privacy", "inspect", "compress", "init",
     "data describe", "data check", "data simulate",
 ]  # fmt: skip
 

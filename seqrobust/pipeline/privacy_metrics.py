@@ -1,0 +1,188 @@
+"""What an audit found in numbers and in plain words: ``metrics.json`` and ``results.parquet``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqrobust.analysis.membership import (
+    Copies,
+    Shift,
+    attack_numbers,
+    auc,
+    group_numbers,
+    held_out_accuracy,
+    most_exposed,
+    shift_test,
+)
+from seqrobust.analysis.membership.scores import Floats
+from seqrobust.errors import DataError
+from seqrobust.pipeline.privacy_scores import Score, Scores
+from seqrobust.pipeline.privacy_setup import WITH_SHADOWS, Pool
+from seqrobust.pipeline.privacy_shadows import Shadows
+from seqrobust.pipeline.run_folder import plain
+
+_GROUPS = 40
+"""Groups above which numbers of each would be of hardly a record."""
+_RATE = "0.01"
+_LEVEL = 0.05
+
+
+def shift_of(pool: Pool, copies: Copies) -> tuple[Shift | None, str | None]:
+    """The shift test, or None and why there is none."""
+    classes = pool.classes
+    targets = None if classes is None else (classes[pool.is_member], classes[~pool.is_member])
+    try:
+        return shift_test(*pool.sides, targets=targets, clusters=copies.clusters), None
+    except (DataError, ValueError):
+        # Too few clusters for folds that hold both kinds: each record then stands alone.
+        try:
+            return shift_test(*pool.sides, targets=targets), None
+        except DataError as error:
+            return None, " ".join(str(error).split())
+
+
+def metrics_of(
+    pool: Pool,
+    scores: Scores,
+    copies: Copies,
+    shift: tuple[Shift | None, str | None],
+    shadows: Shadows | None,
+    seed: int,
+) -> dict[str, Any]:
+    """``metrics.json``."""
+    found, left_out = shift[0], dict(scores.left_out)
+    if found is None and shift[1]:
+        left_out["shift"] = shift[1]
+    attacks = {name: _numbers(pool, score, copies, seed) for name, score in scores.found.items()}
+    best = best_attack(attacks)
+    values = scores.found[best].values
+    copied = copies.exact | copies.other_strand | copies.near
+    metrics: dict[str, Any] = {
+        "task": pool.targets.task,
+        "n_members": int(pool.is_member.sum()),
+        "n_nonmembers": int((~pool.is_member).sum()),
+        "verdict": "",
+        "best_attack": best,
+        "attacks": attacks,
+        "shift": None
+        if found is None
+        else {"auc": found.auc, "auc_ci": found.interval, "k": found.k, "warning": found.warning},
+        "copies": {
+            "exact": int(copies.exact.sum()),
+            "other_strand": int(copies.other_strand.sum()),
+            "near": int(copies.near.sum()),
+            "members_touched": int(copies.touched.sum()),
+            "nonmembers_left": int((~copied).sum()),
+            "how": copies.how,
+            "warning": copies.warning,
+        },
+        "shadows": {
+            "n": 0 if shadows is None else len(shadows.inside),
+            "training": None if shadows is None else shadows.how,
+        },
+        "left_out": left_out,
+        "per_class": _of_groups(values, pool, pool.class_names),
+        "per_group": _of_groups(values, pool, pool.groups),
+        "exposed": [
+            {"id": pool.ids[one.record], "score": one.score, "false_positives": one.false_positives}
+            | {"fpr_upper": one.fpr_upper}
+            for one in most_exposed(values, pool.is_member)
+        ],
+    }
+    metrics["verdict"] = verdict(metrics)
+    said: dict[str, Any] = plain(metrics)
+    return said
+
+
+def _numbers(pool: Pool, score: Score, copies: Copies, seed: int) -> dict[str, Any]:
+    numbers = attack_numbers(score.values, pool.is_member, threshold=score.threshold, seed=seed)
+    held = held_out_accuracy(score.values, pool.is_member, seed=seed)
+    numbers |= {"threshold": score.threshold, "balanced_accuracy_held_out": held}
+    kept = ~(copies.exact | copies.other_strand | copies.near)
+    area = auc(score.values[pool.is_member], score.values[~pool.is_member][kept]) if kept.any() else None
+    without = None if area is None else {"auc": area.auc, "auc_ci": area.interval}
+    return numbers | {"without_copies": without}
+
+
+def _of_groups(values: Floats, pool: Pool, names: list[str] | tuple[str, ...] | None) -> list[dict[str, Any]] | None:
+    if names is None or not 1 < len(set(names)) <= _GROUPS:
+        return None
+    return group_numbers(values, pool.is_member, names)
+
+
+def best_attack(attacks: dict[str, dict[str, Any]]) -> str:
+    """The attack that finds most members at a false-positive rate of 1 %; where that is no help, by AUC."""
+    return max(attacks, key=lambda name: (attacks[name]["tpr_at_fpr"][_RATE] or 0.0, attacks[name]["auc"]))
+
+
+def verdict(metrics: dict[str, Any]) -> str:
+    """What was found, in plain words."""
+    attacks, best = metrics["attacks"], metrics["best_attack"]
+    one = attacks[best]
+    said = [_share_found(one, best)]
+    # The best of several is better by chance alone: p-values are multiplied by their number (Bonferroni).
+    rate = one["tpr_at_fpr_p_value"][_RATE]
+    tried = [one["p_value"], *([rate] if rate is not None else [])]
+    p = min(1.0, len(attacks) * len(tried) * min(tried))
+    low, high = one["auc_ci"]
+    said.append(
+        f"it tells a member from a non-member with an AUC of {one['auc']:.3f} [{low:.3f}, {high:.3f}] (chance 0.5); "
+        + ("together this is more than chance" if p < _LEVEL else "this cannot be told from chance")
+        + f" (p = {p:.2g}, corrected for {len(attacks)} attack{'s' if len(attacks) > 1 else ''})"
+    )
+    if metrics["shift"] is not None and metrics["shift"]["warning"]:
+        said.append(
+            "but members and non-members differ without the model (AUC "
+            f"{metrics['shift']['auc']:.2f}), so that this may be no leak of the model's"
+        )
+    left, n = metrics["copies"]["nonmembers_left"], metrics["n_nonmembers"]
+    if 2 * left < n:
+        said.append(f"{n - left:,} of {n:,} non-members are near copies of members, which hides what leaks")
+    if not any(name in attacks for name in WITH_SHADOWS):
+        said.append("attacks with shadow models, which are stronger, were not tried: true leaks may be larger")
+    return "; ".join(said)
+
+
+def _share_found(one: dict[str, Any], name: str) -> str:
+    rate = one["tpr_at_fpr"][_RATE]
+    if rate is None:
+        refused = one["tpr_at_fpr_refused"][_RATE]
+        return f"what an adversary finds who may be wrong once in a hundred is not known: {refused}"
+    low, high = one["tpr_at_fpr_ci"][_RATE]
+    return (
+        f"an adversary who may be wrong once in a hundred finds {100 * rate:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
+        f"of the members ({name.replace('_', ' ')}); chance finds 1 %"
+    )
+
+
+def record_table(pool: Pool, scores: Scores, copies: Copies, best: str) -> pd.DataFrame:
+    """A row per record, by the best attack's score, the most exposed first."""
+    copied = np.full(len(pool.ids), "none", dtype="<U12")
+    aside = np.flatnonzero(~pool.is_member)
+    for name, marks in (("near", copies.near), ("other strand", copies.other_strand), ("exact", copies.exact)):
+        copied[aside[marks]] = name
+    columns: dict[str, Any] = {"id": pool.ids, "member": pool.is_member, "class": _classes(pool), "copy": copied}
+    if pool.groups is not None:
+        columns["group"] = pool.groups
+    for name, score in scores.found.items():
+        columns[name] = score.values
+        if score.posterior is not None:
+            columns[f"{name}_posterior"] = score.posterior
+    table: pd.DataFrame = pd.DataFrame(columns)
+    order: NDArray[np.int64] = np.argsort(-scores.found[best].values, kind="stable")
+    ordered: pd.DataFrame = table.iloc[order].reset_index(drop=True)
+    return ordered
+
+
+def _classes(pool: Pool) -> list[str]:
+    """Class names, names of labels joined by semicolons, or a regression's values."""
+    if pool.class_names is not None:
+        return pool.class_names
+    if pool.targets.task == "regression":
+        return [";".join(f"{value:g}" for value in row) for row in pool.targets.values]
+    labels = pool.targets.labels
+    return [";".join(labels[i] for i in np.flatnonzero(row)) for row in pool.targets.values]

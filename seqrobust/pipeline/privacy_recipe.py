@@ -1,0 +1,136 @@
+"""How the audited model came about, so that shadow models can be made the same way: from its card, or from a config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from seqrobust.errors import ConfigError, InputError
+from seqrobust.models import ModelCard, SequenceModel, build_model
+from seqrobust.models.base import HyperParameter
+from seqrobust.pipeline.config import RunConfig, TrainConfig, read_config
+from seqrobust.pipeline.data_stage import load_data
+from seqrobust.pipeline.inputs import DataSource
+from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.sequences.encoding import Unknown
+from seqrobust.training import TrainingSettings
+
+_NEEDED = ("name", "task", "seed", "data")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recipe:
+    """What a shadow model is made by.
+
+    Attributes:
+        architecture, hyperparameters: as :func:`~seqrobust.models.build_model` takes them.
+        alphabet_size, outputs, input_length: of the pool.
+        unknown: how unknown letters are encoded.
+        settings: of training.
+    """
+
+    architecture: str
+    hyperparameters: Mapping[str, HyperParameter]
+    alphabet_size: int
+    outputs: int
+    input_length: int
+    unknown: Unknown
+    settings: TrainingSettings
+
+    def build(self) -> SequenceModel:
+        """One with weights from torch's current generator."""
+        return build_model(
+            self.architecture,
+            alphabet_size=self.alphabet_size,
+            outputs=self.outputs,
+            input_length=self.input_length,
+            **self.hyperparameters,
+        )
+
+
+def find_recipe(
+    config: Path | None, card: ModelCard | None, targets: Targets, sequences: SequenceSet, said: list[str]
+) -> tuple[Recipe | None, str]:
+    """The recipe, or None and the reason; what should be known of it is added to ``said``.
+
+    Args:
+        config: of the user's, which counts before the checkpoint's own.
+        card: of the checkpoint, None for a stranger's model.
+        targets, sequences: of the pool.
+        said: notices.
+
+    Raises ConfigError for a config that cannot be read or builds no model for these records.
+    """
+    given: tuple[str, Mapping[str, Any], Unknown, TrainConfig]
+    if config is not None:
+        whole = read_config(config)
+        if whole.task != targets.task:
+            raise ConfigError("the recipe is for another task", expected=targets.task, found=whole.task, where="task")
+        given = (whole.model.architecture, whole.model.hyperparameters, whole.model.unknown, whole.training)
+    else:
+        if card is None:
+            return None, "how the model was trained is not known: give its config with --recipe"
+        try:
+            training = TypeAdapter(TrainConfig).validate_python(dict(card.provenance["training"]))
+        except (KeyError, TypeError, ValueError, InputError, ValidationError):
+            return None, "the checkpoint does not say how it was trained: give a config with --recipe"
+        given = (card.architecture, card.hyperparameters, card.unknown, training)
+    architecture, hyperparameters, unknown, training = given
+    if training.adversarial is not None:
+        said.append(
+            "the model was trained against an adversary, and shadow models are trained in the ordinary way: what they "
+            "say of members holds for it less well, and shadow attacks may seem weaker than they are"
+        )
+    recipe = Recipe(
+        architecture=architecture,
+        hyperparameters=hyperparameters,
+        alphabet_size=sequences.alphabet.size,
+        outputs=targets.outputs,
+        input_length=int(sequences.lengths.max()),
+        unknown=unknown,
+        settings=_ordinary(training),
+    )
+    with torch.random.fork_rng(devices=[]):
+        recipe.build()
+    return recipe, ""
+
+
+def _ordinary(training: TrainConfig) -> TrainingSettings:
+    names = TrainingSettings.__dataclass_fields__
+    return TrainingSettings(**{name: getattr(training, name) for name in names})
+
+
+def splits_as_trained(data: DataSource, card: ModelCard | None, said: list[str]) -> dict[str, str] | None:
+    """Id to split as the checkpoint's training drew them, where that file is the one it was trained on; else None.
+
+    A file's training split may hold records that were set aside for validation: those are neither members nor records
+    that the model has no part of.
+    """
+    try:
+        # What a run notes beside its config, and sections that a later version knows, are no matter here.
+        kept = {name: value for name, value in card.provenance["config"].items() if name in _NEEDED} if card else {}
+        config = RunConfig.model_validate(kept) if card else None
+    except (AttributeError, KeyError, TypeError, ValueError, InputError):
+        config = None
+    if config is None or config.data.path is None or data.split is None:
+        return None
+    if not data.path.exists() or config.data.path.resolve() != data.path.resolve():
+        said.append(
+            "this is not the file that the checkpoint names: records that its training set aside for validation, if "
+            "they are among the members given, were not trained on"
+        )
+        return None
+    try:
+        made = load_data(config.data, config.task, config.seed)
+    except InputError:
+        return None
+    assert made.sequences.splits is not None
+    splits = dict(zip(made.sequences.ids, made.sequences.splits.tolist(), strict=True))
+    aside = sum(name == "valid" for name in splits.values())
+    said.append(f"splits are those of the checkpoint's training; {aside:,} validation records are on neither side")
+    return splits

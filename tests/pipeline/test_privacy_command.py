@@ -1,0 +1,373 @@
+"""The folder of a call of ``seqrobust privacy``: who is found out, what is warned of, and how a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+
+from seqrobust.alphabet import DNA, PROTEIN, Alphabet
+from seqrobust.analysis.membership import train_shadows
+from seqrobust.errors import ConfigError, DataError, InputError
+from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
+from seqrobust.pipeline.data_stage import DataConfig, load_data
+from seqrobust.pipeline.inputs import DataSource
+from seqrobust.pipeline.model_stage import ModelSource
+from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
+from seqrobust.pipeline.progress import Silent
+from seqrobust.sequences import SequenceSet, Task, encode_targets
+from seqrobust.sequences.encoding import one_hot
+from seqrobust.sequences.readers import Columns
+from seqrobust.training import TrainingSettings
+from seqrobust.training.data import Labelled
+
+LENGTH = 20
+SETTINGS: dict[str, Any] = {"epochs": 30, "batch_size": 16, "learning_rate": 8e-3, "schedule": "constant"}
+HYPER: dict[str, Any] = {
+    "channels": 12,
+    "blocks": 1,
+    "first_kernel": 5,
+    "hidden": 24,
+    "dropout": 0.0,
+    "head": "flatten",
+}
+LABELS: dict[Task, tuple[str, ...]] = {
+    "classification": ("EI", "IE", "N"),
+    "binary": ("no", "yes"),
+    "multilabel": ("up", "down"),
+    "regression": ("activity",),
+}
+
+
+class Heard(Silent):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        """See the protocol."""
+        self.said.append(text)
+
+
+def write_records(
+    folder: Path, *, task: Task = "classification", alphabet: Alphabet = DNA, count: int = 100, rich: float = 0.0
+) -> None:
+    """Members and non-members of random letters and random answers; ``rich`` non-members hold more of one letter."""
+    rng = np.random.default_rng(0)
+    letters = list(alphabet.letters)
+    for name in ("members", "nonmembers"):
+        weights = np.ones(len(letters))
+        weights[0] += 4 * rich if name == "nonmembers" else 0
+        texts = ["".join(row) for row in rng.choice(letters, (count, LENGTH), p=weights / weights.sum())]
+        drawn = {
+            "classification": rng.choice(["EI", "IE", "N"], count).tolist(),
+            "binary": rng.choice(["no", "yes"], count).tolist(),
+            "multilabel": rng.choice(["", "up", "down", "up;down"], count).tolist(),
+            "regression": rng.normal(2, 3, count).round(3).tolist(),
+        }[task]
+        head = "activity" if task == "regression" else "label"
+        rows = [
+            f"{name[0]}{i}\t{value}\tg{i % 4}\t{text}" for i, (value, text) in enumerate(zip(drawn, texts, strict=True))
+        ]
+        (folder / f"{name}.tsv").write_text(f"id\t{head}\tgroup\tsequence\n" + "\n".join(rows) + "\n")
+
+
+def write_model(
+    folder: Path, *, task: Task = "classification", alphabet: Alphabet = DNA, trained: bool = True, recipe: bool = True
+) -> None:
+    """A small net that learnt the members by heart, or was never trained."""
+    table = pd.read_csv(folder / "members.tsv", sep="\t", keep_default_na=False)
+    column = table.columns[1]
+    targets = encode_targets(table[[column]], task, LABELS[task])
+    sequences = SequenceSet.from_texts(table["sequence"].tolist(), alphabet)
+    outputs = targets.outputs
+
+    def build() -> Any:
+        return build_model("cnn", alphabet_size=alphabet.size, outputs=outputs, input_length=LENGTH, **HYPER)
+
+    torch.manual_seed(3)
+    model = build()
+    if trained:
+        # Trained as shadow models are, but on every member.
+        inside = np.ones((1, len(sequences)), bool)
+        pool = Labelled(sequences=sequences, targets=targets)
+        model = train_shadows(build, pool, inside, settings=TrainingSettings(**SETTINGS), way="serial").models[0]
+    training = {**SETTINGS, "adversarial": None}
+    card = ModelCard(
+        alphabet=alphabet,
+        task=task,
+        labels=LABELS[task],
+        architecture="cnn",
+        hyperparameters=model.hyperparameters,
+        input_length=LENGTH,
+        provenance={"training": training} if recipe else {},
+    )
+    save_checkpoint(folder / "model.ckpt", model, card)
+
+
+def call(folder: Path, *, target: str = "label", **more: Any) -> PrivacyCommand:
+    """On that folder's files, written into ``out`` there."""
+    columns = Columns(targets=(target,))
+    usual: dict[str, Any] = {
+        "model": ModelSource(model=str(folder / "model.ckpt")),
+        "members": DataSource(path=folder / "members.tsv", columns=columns),
+        "nonmembers": DataSource(path=folder / "nonmembers.tsv", columns=columns),
+        "out": folder / "out",
+        "device": "cpu",
+        "shadows": 4,
+    }
+    return PrivacyCommand(**{**usual, **more})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A memorising net and its records, audited with ten shadow models, two files of them."""
+    made = tmp_path_factory.mktemp("privacy")
+    write_records(made)
+    write_model(made)
+    privacy_command(call(made, shadows=10, label_only=True), Silent())
+    return made
+
+
+def test_a_net_that_learnt_by_heart_is_found_out(folder: Path) -> None:
+    metrics = json.loads((folder / "out" / "metrics.json").read_text())
+    assert set(metrics["attacks"]) == {
+        "loss", "confidence", "margin", "entropy", "modified_entropy", "shadow_beta", "shadow_gaussian", "lira_online",
+        "lira_offline", "rmia", "label_only",
+    }  # fmt: skip
+    for name in ("loss", "shadow_beta", "lira_online", "rmia"):
+        assert metrics["attacks"][name]["auc_ci"][0] > 0.8, name
+        assert metrics["attacks"][name]["balanced_accuracy"] > 0.7, name
+    assert (metrics["n_members"], metrics["n_nonmembers"], metrics["left_out"]) == (100, 100, {})
+    assert metrics["shift"]["warning"] is None
+    assert "together this is more than chance" in metrics["verdict"]
+    assert metrics["verdict"].startswith("an adversary who may be wrong once in a hundred finds ")
+    assert metrics["attacks"]["loss"]["tpr_at_fpr"]["0.001"] is None
+    assert "1,000 or more" in metrics["attacks"]["loss"]["tpr_at_fpr_refused"]["0.001"]
+    assert {row["group"] for row in metrics["per_class"]} == {"EI", "IE", "N"}
+    assert {row["group"] for row in metrics["per_group"]} == {"g0", "g1", "g2", "g3"}
+    assert (folder / "out" / "privacy.png").stat().st_size > 10_000
+    manifest = json.loads((folder / "out" / "manifest.json").read_text())
+    assert manifest["status"] == "finished"
+
+
+def test_the_table_holds_what_the_metrics_say(folder: Path) -> None:
+    table = pd.read_parquet(folder / "out" / "results.parquet")
+    metrics = json.loads((folder / "out" / "metrics.json").read_text())
+    assert len(table) == 200
+    assert (table["id"].str[0] == "m").tolist() == table["member"].tolist()
+    for name, one in metrics["attacks"].items():
+        assert roc_auc_score(table["member"], table[name]) == pytest.approx(one["auc"]), name
+    best = table[metrics["best_attack"]]
+    assert best.is_monotonic_decreasing
+    first = table[table["member"]]["id"].iloc[0]
+    assert metrics["exposed"][0]["id"] == first
+    # A non-member is compared with the others, not with itself.
+    aside = np.sort(table[~table["member"]]["rmia"].to_numpy())
+    np.testing.assert_allclose(aside, np.linspace(0, 1, 100), atol=1e-12)
+    # The posterior at prior 1/2 is the logistic function of the ratio.
+    np.testing.assert_allclose(table["shadow_beta_posterior"], expit(table["shadow_beta"].to_numpy()), atol=1e-12)
+
+
+def test_the_loss_is_the_models_own(folder: Path) -> None:
+    """By a forward pass written out."""
+    content = torch.load(folder / "model.ckpt")
+    model = build_model("cnn", alphabet_size=4, outputs=3, input_length=LENGTH, **HYPER)
+    model.load_state_dict(content["state_dict"])
+    table = pd.read_csv(folder / "nonmembers.tsv", sep="\t")
+    tokens = torch.tensor(SequenceSet.from_texts(table["sequence"].tolist(), DNA).tokens)
+    with torch.no_grad():
+        logs = model.eval()(one_hot(tokens, DNA, "zeros"), None).double().log_softmax(1).numpy()
+    truth = table["label"].map({"EI": 0, "IE": 1, "N": 2}).to_numpy()
+    found = pd.read_parquet(folder / "out" / "results.parquet").set_index("id").loc[table["id"], "loss"]
+    np.testing.assert_allclose(found, logs[np.arange(100), truth], atol=1e-5)
+
+
+def test_resume_trains_no_shadow_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(folder / "out", out)
+    parts = sorted((out / "parts").iterdir())
+    assert [part.name for part in parts] == ["shadows-00000.npz", "shadows-00001.npz"]
+    before = json.loads((out / "metrics.json").read_text())
+    trained: list[int] = []
+
+    def counted(build: Any, pool: Any, inside: Any, **more: Any) -> Any:
+        trained.append(len(inside))
+        return train_shadows(build, pool, inside, **more)
+
+    monkeypatch.setattr("seqrobust.pipeline.privacy_shadows.train_shadows", counted)
+    usual: dict[str, Any] = {"out": out, "shadows": 10, "resume": True, "draw": False}
+    again = privacy_command(call(folder, label_only=True, **usual), Silent())
+    assert trained == []
+    assert again == before
+    # A block that is missing is trained as it was the first time.
+    parts[1].unlink()
+    again = privacy_command(call(folder, label_only=True, **usual), Silent())
+    assert trained == [2]
+    assert again == before
+    # Another choice of attacks needs no other models; another seed does.
+    fewer = privacy_command(call(folder, attacks=("rmia",), prior=0.1, **usual), Silent())
+    assert trained == [2]
+    assert fewer["attacks"]["rmia"] == before["attacks"]["rmia"]
+    with pytest.raises(ConfigError, match="other settings"):
+        privacy_command(call(folder, seed=5, **usual), Silent())
+
+
+def test_a_net_that_was_never_trained_betrays_nobody(tmp_path: Path) -> None:
+    write_records(tmp_path)
+    write_model(tmp_path, trained=False)
+    metrics = privacy_command(call(tmp_path, draw=False), Silent())
+    for name, one in metrics["attacks"].items():
+        assert one["auc_ci"][0] < 0.5 < one["auc_ci"][1], name
+    assert "this cannot be told from chance" in metrics["verdict"]
+    assert not (tmp_path / "out" / "privacy.png").exists()
+
+
+def test_a_shift_is_warned_of(tmp_path: Path) -> None:
+    write_records(tmp_path, rich=1.0)
+    write_model(tmp_path, trained=False)
+    heard = Heard()
+    metrics = privacy_command(call(tmp_path, shadows=0, draw=False), heard)
+    assert metrics["shift"]["auc_ci"][0] > 0.7
+    assert any("can be told apart without the model" in text for text in heard.said)
+    assert "may be no leak of the model's" in metrics["verdict"]
+
+
+def test_without_a_recipe_shadow_attacks_are_left_out(tmp_path: Path) -> None:
+    write_records(tmp_path)
+    write_model(tmp_path, trained=False, recipe=False)
+    heard = Heard()
+    metrics = privacy_command(call(tmp_path, shadows=None), heard)
+    assert set(metrics["left_out"]) == {"shadow_beta", "shadow_gaussian", "lira_online", "lira_offline", "rmia"}
+    assert "--recipe" in metrics["left_out"]["rmia"]
+    assert any("lira_online" in text and "--recipe" in text for text in heard.said)
+    assert "were not tried" in metrics["verdict"]
+    with pytest.raises(ConfigError, match="no attack is left"):
+        privacy_command(call(tmp_path, attacks=("rmia",), out=tmp_path / "other"), Silent())
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_recipe_from_a_config(tmp_path: Path) -> None:
+    write_records(tmp_path)
+    write_model(tmp_path, trained=False, recipe=False)
+    text = (
+        "name: x\ntask: {}\ndata: {{path: members.tsv}}\nmodel: {{architecture: gru, hidden: 4, readout_hidden: 0}}\n"
+    )
+    text += "training: {{epochs: 1, batch_size: 32, adversarial: {{budget: '1'}}}}\n"
+    config = tmp_path / "recipe.yaml"
+    config.write_text(text.format("classification"))
+    heard = Heard()
+    metrics = privacy_command(call(tmp_path, recipe=config, draw=False), heard)
+    assert (metrics["shadows"]["n"], metrics["left_out"]) == (4, {})
+    assert any("shadow models are trained in the ordinary way" in said for said in metrics["notices"])
+    assert any("trained against an adversary" in said for said in heard.said)
+    config.write_text(text.format("regression"))
+    with pytest.raises(ConfigError, match="another task"):
+        privacy_command(call(tmp_path, recipe=config, out=tmp_path / "other"), Silent())
+
+
+@pytest.mark.parametrize(
+    ("task", "alphabet", "missing"),
+    [
+        ("binary", PROTEIN, set()),
+        ("multilabel", DNA, set()),
+        ("regression", DNA, {"entropy", "modified_entropy", "shadow_beta", "label_only"}),
+    ],
+)
+def test_every_task(task: Task, alphabet: Alphabet, missing: set[str], tmp_path: Path) -> None:
+    write_records(tmp_path, task=task, alphabet=alphabet, count=60)
+    write_model(tmp_path, task=task, alphabet=alphabet)
+    target = "activity" if task == "regression" else "label"
+    metrics = privacy_command(call(tmp_path, target=target, label_only=True, draw=False), Silent())
+    assert set(metrics["left_out"]) == missing
+    assert metrics["attacks"]["lira_online"]["auc_ci"][0] > 0.6
+    assert metrics["attacks"]["shadow_gaussian"]["auc_ci"][0] > 0.6
+    assert len(pd.read_parquet(tmp_path / "out" / "results.parquet")) == 120
+
+
+def test_validation_records_are_on_neither_side(tmp_path: Path) -> None:
+    """As training drew them; a file that the checkpoint does not name is taken at its word."""
+    write_records(tmp_path)
+    write_model(tmp_path, trained=False)
+    whole = pd.concat([pd.read_csv(tmp_path / f"{name}.tsv", sep="\t") for name in ("members", "nonmembers")])
+    whole.insert(1, "split", np.repeat(["train", "test"], 100))
+    for name in ("whole", "moved"):
+        whole.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+    model, card = load_checkpoint(tmp_path / "model.ckpt")
+    config = {"name": "x", "task": "classification", "seed": 4, "data": {"path": str(tmp_path / "whole.tsv")}}
+    config |= {"later": {"section": 1}}
+    kept = {**config["data"], "by_group": False, "target": "label"}  # type: ignore[dict-item]
+    provenance = {**card.provenance, "config": {**config, "data": kept}}
+    save_checkpoint(tmp_path / "model.ckpt", model, replace(card, provenance=provenance))
+    trained = load_data(DataConfig.model_validate(kept), "classification", 4)
+    expected = set(trained.in_split("train")[0].ids)
+    assert len(expected) == 90
+    for name, count in (("whole", 90), ("moved", 100)):
+        both: dict[str, Any] = {
+            f"{kind}members": DataSource(path=tmp_path / f"{name}.tsv", split=split)
+            for kind, split in (("", "train"), ("non", "test"))
+        }
+        heard = Heard()
+        metrics = privacy_command(call(tmp_path, **both, shadows=0, draw=False, out=tmp_path / name), heard)
+        assert (metrics["n_members"], metrics["n_nonmembers"]) == (count, 100)
+        said = " ".join(heard.said)
+        assert ("10 validation records are on neither side" in said) == (name == "whole")
+        assert ("not the file that the checkpoint names" in said) == (name == "moved")
+    table = pd.read_parquet(tmp_path / "whole" / "results.parquet")
+    assert set(table[table["member"]]["id"]) == expected
+
+
+def test_near_copies_are_told_and_left_out(tmp_path: Path) -> None:
+    write_records(tmp_path)
+    write_model(tmp_path)
+    lines = (tmp_path / "members.tsv").read_text().splitlines()
+    copies = [f"copy{i}\t" + line.split("\t", 1)[1] for i, line in enumerate(lines[1:21])]
+    with (tmp_path / "nonmembers.tsv").open("a") as file:
+        file.write("\n".join(copies) + "\n")
+    metrics = privacy_command(call(tmp_path, shadows=0, draw=False), Silent())
+    assert (metrics["copies"]["exact"], metrics["copies"]["nonmembers_left"]) == (20, 100)
+    one = metrics["attacks"]["loss"]
+    table = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    kept = table[table["copy"] == "none"]
+    assert one["without_copies"]["auc"] == pytest.approx(roc_auc_score(kept["member"], kept["loss"]))
+    assert one["without_copies"]["auc"] > one["auc"] + 0.03
+
+
+def test_bad_inputs(tmp_path: Path) -> None:
+    write_records(tmp_path)
+    write_model(tmp_path, trained=False)
+    with pytest.raises(ConfigError, match="the same records"):
+        call(tmp_path, nonmembers=call(tmp_path).members)
+    lines = (tmp_path / "members.tsv").read_text().splitlines()
+    (tmp_path / "some.tsv").write_text("\n".join(lines[:9]) + "\n")
+    refused: list[tuple[str, str, str]] = [("some.tsv", "overlap", "'m0' and 7 more")]
+    (tmp_path / "empty.tsv").write_text(lines[0] + "\n")
+    refused.append(("empty.tsv", "", ""))
+    (tmp_path / "plain.fa").write_text(">a\nACGTACGTACGTACGTACGT\n")
+    refused.append(("plain.fa", "no targets", "--target-column"))
+    for name, problem, detail in refused:
+        with pytest.raises(InputError) as caught:
+            privacy_command(call(tmp_path, nonmembers=DataSource(path=tmp_path / name)), Silent())
+        assert problem in str(caught.value)
+        assert detail in str(caught.value)
+    assert not (tmp_path / "out").exists()
+    for wrong, option in (
+        ({"attacks": ("guess",)}, "--attacks"),
+        ({"shadows": 2}, "--shadows"),
+        ({"prior": 1.0}, "--prior"),
+    ):
+        with pytest.raises(ConfigError, match=option):
+            call(tmp_path, **wrong)
+    same = call(tmp_path, members=DataSource(path=tmp_path / "members.tsv", split="train"))
+    with pytest.raises(DataError, match="split"):
+        privacy_command(replace(same, nonmembers=DataSource(path=tmp_path / "members.tsv", split="test")), Silent())

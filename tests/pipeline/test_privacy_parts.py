@@ -1,0 +1,65 @@
+"""What an audit says in words and draws, and the random edits it asks with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from seqrobust.alphabet import DNA
+from seqrobust.analysis.membership import roc
+from seqrobust.analysis.membership.roc import clopper_pearson
+from seqrobust.pipeline.privacy_metrics import verdict
+from seqrobust.pipeline.privacy_picture import alike, band, privacy_figure
+from seqrobust.pipeline.privacy_scores import substituted
+from seqrobust.sequences import SequenceSet
+
+
+def test_the_verdict_in_words() -> None:
+    one: dict[str, Any] = {
+        "auc": 0.61, "auc_ci": [0.55, 0.67], "p_value": 0.004, "tpr_at_fpr": {"0.01": 0.032},
+        "tpr_at_fpr_ci": {"0.01": [0.026, 0.04]}, "tpr_at_fpr_p_value": {"0.01": 0.02},
+    }  # fmt: skip
+    metrics = {"attacks": {"loss": one, "lira_online": one}, "best_attack": "lira_online", "n_nonmembers": 100}
+    metrics |= {"copies": {"nonmembers_left": 10}, "shift": {"warning": "they differ", "auc": 0.7}}
+    assert verdict(metrics) == (
+        "an adversary who may be wrong once in a hundred finds 3.2 % [2.6, 4.0] of the members (lira online); "
+        "chance finds 1 %; it tells a member from a non-member with an AUC of 0.610 [0.550, 0.670] (chance 0.5); "
+        "together this is more than chance (p = 0.016, corrected for 2 attacks); but members and non-members differ "
+        "without the model (AUC 0.70), so that this may be no leak of the model's; 90 of 100 non-members are near "
+        "copies of members, which hides what leaks"
+    )
+    refused = {"tpr_at_fpr": {"0.01": None}, "tpr_at_fpr_p_value": {"0.01": None}}
+    few = {**one, **refused, "tpr_at_fpr_refused": {"0.01": "9 non-members cannot show it"}, "p_value": 0.3}
+    said = verdict({**metrics, "attacks": {"loss": few}, "best_attack": "loss", "shift": None})
+    assert "is not known: 9 non-members cannot show it; " in said
+    assert "this cannot be told from chance (p = 0.3, corrected for 1 attack)" in said
+    assert said.endswith("were not tried: true leaks may be larger")
+
+
+def test_substitutions_are_as_many_as_asked_for() -> None:
+    sequences = SequenceSet.from_texts(["ACGTN" * 20, "AAAAA", "N"], DNA)
+    edited = substituted(sequences.tokens, 4, 0.1, np.random.default_rng(0))
+    assert (edited != sequences.tokens).sum(1).tolist() == [8, 1, 0]
+    assert (edited[sequences.tokens >= 4] == sequences.tokens[sequences.tokens >= 4]).all()
+
+
+def test_the_band_and_equal_curves() -> None:
+    rng = np.random.default_rng(0)
+    members, values = np.repeat([True, False], 30), rng.normal(size=60)
+    values[members] += 1
+    curve = roc(values[members], values[~members])
+    low, high = band(curve)
+    for at in (0, 5, len(low) - 1):
+        assert [low[at], high[at]] == pytest.approx(clopper_pearson(int(curve.true[at]), 30))
+    scores = {"loss": values, "rmia": rng.normal(size=60), "confidence": np.exp(values)}
+    assert alike(scores, "rmia") == [("rmia",), ("loss", "confidence")]
+    attacks = {name: {"auc": 0.5} for name in scores}
+    metrics = {"best_attack": "rmia", "attacks": attacks, "n_members": 30, "n_nonmembers": 30}
+    axes = privacy_figure(scores, members, metrics).axes
+    assert (axes[0].get_xscale(), axes[0].get_yscale()) == ("log", "log")
+    legend = axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()][1:] == ["loss, confidence (AUC 0.500)", "chance"]
+    assert axes[0].xaxis.get_major_formatter()(0.01, 0) == "1 %"
