@@ -190,6 +190,13 @@ def test_a_run_of_other_settings_is_not_finished(done: tuple[Path, Repeats]) -> 
     assert finished_metrics(config().with_seed(3), out / "nowhere") is None
 
 
+def test_a_run_that_is_asked_more_is_not_finished(done: tuple[Path, Repeats]) -> None:
+    out, _ = done
+    place = out / "seed-3"
+    assert finished_metrics(config().with_seed(3), place) is not None
+    assert finished_metrics(config(attribute={"methods": ["ism"]}).with_seed(3), place) is None
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

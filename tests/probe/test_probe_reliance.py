@@ -36,6 +36,22 @@ def test_expected_largest_is_the_mean_over_all_subsets() -> None:
             assert found[row] == pytest.approx(np.mean(sums))
 
 
+@pytest.mark.parametrize("width", [2, 5])
+def test_the_smaller_kind_of_positions_sets_the_size_of_both(width: int) -> None:
+    """By every subset, where functional positions are the fewer and where they are the more."""
+    sequences = records(1, 8, [1], width)
+    covered = _covered(sequences)
+    places = Places(names=("core",), covered=covered, editable=np.ones((1, 8), bool))
+    effect = np.random.default_rng(2).random((1, 8))
+    found = reliance_shares(Effects(effect=effect, usable=np.ones(1, bool)), places, sequences, 1)
+    size = min(width, 8 - width)
+    inside, outside = (
+        np.mean([max(subset) for subset in itertools.combinations(effect[0, kind], size)])
+        for kind in (covered[0], ~covered[0])
+    )
+    assert found.values[0, 0] == pytest.approx(outside / (inside + outside))
+
+
 @pytest.mark.parametrize(("task", "outputs"), TASKS)
 def test_effects_are_those_of_every_mutant_by_itself(task: Task, outputs: int) -> None:
     sequences = records(6, 9, [2], 3)

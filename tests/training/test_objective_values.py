@@ -12,7 +12,7 @@ import torch
 from scipy.stats import chisquare, entropy
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, kl_divergence
-from training_toys import LinearModel
+from training_toys import LinearModel, small, toy
 
 from seqrobust.alphabet import DNA
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
@@ -258,25 +258,33 @@ def test_replay_finds_the_next_sequences_in_passing() -> None:
 
 
 def test_a_continued_search_goes_on_where_training_left_it() -> None:
-    """By hand on a linear model, whose gradient is the same at every sequence but for the softmax's weights."""
-    data, model = tiny("classification"), LinearModel(5, 3)
-    objective, batch = made(data, objective="continued", budget=1, clean_share=0), batch_of(data)
+    """Step by step, by best responses to gradients taken here; and it is not the search that begins anew."""
+    data = toy("classification", n=40)
+    model = small("cnn", data, channels=16, blocks=2, first_kernel=3, kernel=3, hidden=16).eval()
+    objective = make_objective(
+        data,
+        "zeros",
+        TrainingSettings(),
+        AdversarialSettings(objective="continued", budget=3, clean_share=0),
+    )
     assert isinstance(objective, Continued)
+    batch = RecordDataset(data, objective.settings.threat()).__getitems__(range(40))
 
     def gradient(tokens: Tensor) -> Tensor:
         encoded = one_hot(tokens, DNA).requires_grad_(True)
-        return torch.autograd.grad(objective.loss(model(encoded), batch.targets).sum(), encoded)[0]
+        return torch.autograd.grad(objective.loss(model(encoded, batch.lengths), batch.targets).sum(), encoded)[0]
 
     threat = objective.bound(batch)
-    start = batch.tokens
+    start, anew = batch.tokens, threat.best_response(gradient(batch.tokens)).tokens
     for visit in range(3):
         found = threat.best_response(gradient(start)).tokens
         losses = objective.losses(model, batch, visit)
-        assert torch.allclose(losses, objective.loss(model(one_hot(found, DNA)), batch.targets))
+        assert torch.allclose(losses, objective.loss(model(one_hot(found, DNA), batch.lengths), batch.targets))
         losses.mean().backward()  # type: ignore[no-untyped-call]
         objective.after_backward()
         start = threat.best_response(gradient(found)).tokens
         assert torch.equal(objective.memory.tokens, start)
+        assert torch.equal(found, anew) == (visit == 0)
 
 
 def test_invariance_draws_what_is_neutral_and_its_converse_what_is_not() -> None:

@@ -15,6 +15,7 @@ from torch import nn
 from seqrobust.alphabet import DNA
 from seqrobust.analysis.attribution import METHODS
 from seqrobust.analysis.stability import PROFILES, ExplainedPredictor, StabilitySettings, importances
+from seqrobust.analysis.stability.explained import Layout
 from seqrobust.analysis.stability.goals import ChangeExplanation
 from seqrobust.errors import ConfigError
 from seqrobust.sequences import SequenceSet, one_hot
@@ -174,6 +175,18 @@ def test_values_of_a_regression_stay_or_shift(goal: str) -> None:
         assert bool((moved[reached, 0] >= 0.12 - 1e-5).all())
     else:
         assert bool((moved[reached] <= 0.05 + 1e-5).all())
+
+
+@pytest.mark.parametrize(("logit", "kept"), [(1.5, True), (0.5, False), (-1.0, False)])
+def test_a_prediction_is_kept_with_half_of_its_lead(logit: float, kept: bool) -> None:
+    """The explanation is turned round in each case, the class the same in all but the last."""
+    importance = torch.tensor([[0.0, 1.0, 2.0, 3.0]])
+    letters = torch.full((1, 4), 0.4)
+    clean = torch.cat([torch.tensor([[2.0]]), importance, letters], dim=1)
+    edited = torch.cat([torch.tensor([[logit]]), importance.flip(1), letters], dim=1)
+    goal = ChangeExplanation(layout=Layout(task="binary", outputs=1)).bind("regression", clean, torch.tensor([1]))
+    assert bool(goal.attackable)
+    assert bool(goal.achieved(edited, torch.tensor([0]))) == kept
 
 
 def test_no_broken_prediction_beats_a_kept_one() -> None:
