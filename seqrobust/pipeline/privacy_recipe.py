@@ -18,7 +18,9 @@ from seqrobust.pipeline.data_stage import load_data
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.encoding import Unknown
-from seqrobust.training import TrainingSettings
+from seqrobust.training import AdversarialSettings, TrainingSettings
+from seqrobust.training.data import Labelled
+from seqrobust.training.objectives import make_objective
 
 _NEEDED = ("name", "task", "seed", "data")
 
@@ -32,6 +34,8 @@ class Recipe:
         alphabet_size, outputs, input_length: of the pool.
         unknown: how unknown letters are encoded.
         settings: of training.
+        adversarial: against whom; None for ordinary training.
+        last: the epoch whose weights the audited model has; None where that is not known.
     """
 
     architecture: str
@@ -41,6 +45,13 @@ class Recipe:
     input_length: int
     unknown: Unknown
     settings: TrainingSettings
+    adversarial: AdversarialSettings | None
+    last: int | None
+
+    @property
+    def epochs(self) -> int:
+        """That each shadow model is trained for."""
+        return self.settings.epochs if self.last is None else min(self.last, self.settings.epochs)
 
     def build(self) -> SequenceModel:
         """One with weights from torch's current generator."""
@@ -81,11 +92,7 @@ def find_recipe(
             return None, "the checkpoint does not say how it was trained: give a config with --recipe"
         given = (card.architecture, card.hyperparameters, card.unknown, training)
     architecture, hyperparameters, unknown, training = given
-    if training.adversarial is not None:
-        said.append(
-            "the model was trained against an adversary, and shadow models are trained in the ordinary way: what they "
-            "say of members holds for it less well, and shadow attacks may seem weaker than they are"
-        )
+    settings = _ordinary(training)
     recipe = Recipe(
         architecture=architecture,
         hyperparameters=hyperparameters,
@@ -93,11 +100,39 @@ def find_recipe(
         outputs=targets.outputs,
         input_length=int(sequences.lengths.max()),
         unknown=unknown,
-        settings=_ordinary(training),
+        settings=settings,
+        adversarial=_adversary(training, Labelled(sequences=sequences, targets=targets), unknown, settings, said),
+        last=_last(card) if config is None else None,
     )
     with torch.random.fork_rng(devices=[]):
         recipe.build()
     return recipe, ""
+
+
+def _adversary(
+    training: TrainConfig, pool: Labelled, unknown: Unknown, settings: TrainingSettings, said: list[str]
+) -> AdversarialSettings | None:
+    """The recipe's adversary, where it can be trained against on these records."""
+    if training.adversarial is None:
+        return None
+    try:
+        make_objective(pool, unknown, settings, training.adversarial)
+    except InputError as error:
+        reason = " ".join(str(error).split())
+        said.append(
+            "the model was trained against an adversary, and shadow models are trained in the ordinary way, for theirs "
+            f"cannot be had here ({reason}): what they say of members holds for the model less well, and shadow attacks "
+            "may seem weaker than they are"
+        )
+        return None
+    return training.adversarial
+
+
+def _last(card: ModelCard | None) -> int | None:
+    """The epoch whose weights training kept."""
+    metrics = card.provenance.get("metrics") if card else None
+    epoch = metrics.get("best_epoch") if isinstance(metrics, Mapping) else None
+    return epoch if isinstance(epoch, int) and epoch > 0 else None
 
 
 def _ordinary(training: TrainConfig) -> TrainingSettings:

@@ -164,7 +164,7 @@ def open_pool(call: PrivacyCommand, progress: Progress) -> Pool:
     said: list[str] = []
     members, nonmembers = _sides(call, predictor, card, said)
     _check_apart(members, nonmembers)
-    sequences = SequenceSet.from_texts([*members.texts, *nonmembers.texts], predictor.alphabet)
+    sequences = _together(members, nonmembers)
     rows = np.unique(np.linspace(0, len(sequences) - 1, min(len(sequences), _TRIED)).astype(np.int64))
     predictor.check(torch.tensor(sequences.tokens[rows]))
     targets = _targets(call, predictor, card, (members, nonmembers))
@@ -220,6 +220,16 @@ def _sides(
             raise DataError(f"there are no {kind}", expected="a record or more", where=str(source.path))
         both.append(records)
     return both[0], both[1]
+
+
+def _together(members: SequenceSet, nonmembers: SequenceSet) -> SequenceSet:
+    """Letters and regions of both, without names: a member and a non-member may share one."""
+    sides = (members, nonmembers)
+    return SequenceSet.from_texts(
+        [text for side in sides for text in side.texts],
+        members.alphabet,
+        regions=[side.regions.of(record) for side in sides for record in range(len(side))],
+    )
 
 
 def _check_apart(members: SequenceSet, nonmembers: SequenceSet) -> None:

@@ -61,7 +61,7 @@ def shadows_of(
     except DataError as error:
         raise error.at("members and non-members together") from None
     starts = range(0, pool.shadows, BLOCK)
-    progress.start("shadow models", pool.shadows * recipe.settings.epochs)
+    progress.start("shadow models", pool.shadows * recipe.epochs)
     parts, how = [], ""
     for block, start in enumerate(starts):
         path, rows = folder / "parts" / f"shadows-{block:05d}.npz", inside[start : start + BLOCK]
@@ -72,14 +72,14 @@ def shadows_of(
                 raise DataError("kept shadow models are of other halves", where=str(path), fix="use --overwrite")
             parts.append(archive["logits"])
             how = str(archive["how"])
-        progress.advance(min(start + BLOCK, pool.shadows) * recipe.settings.epochs)
+        progress.advance(min(start + BLOCK, pool.shadows) * recipe.epochs)
     return Shadows(logits=np.concatenate(parts), inside=inside, how=how)
 
 
 def _train_block(
     pool: Pool, recipe: Recipe, inside: NDArray[np.bool_], path: Path, progress: Progress, *, seed: int, block: int
 ) -> None:
-    before = block * BLOCK * recipe.settings.epochs
+    before = block * BLOCK * recipe.epochs
 
     def tell(done: int, total: int) -> None:
         progress.advance(before + done, f"block {block + 1}")
@@ -93,6 +93,8 @@ def _train_block(
         labelled,
         inside,
         settings=recipe.settings,
+        adversarial=recipe.adversarial,
+        last=recipe.last,
         unknown=recipe.unknown,
         seed=own,
         device=device,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,10 @@ from seqrobust.analysis.membership.shadows import _built
 from seqrobust.analysis.membership.stacked import Stack
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.models import SequenceModel, build_model
-from seqrobust.sequences import SequenceSet, Targets, Task
+from seqrobust.sequences import Region, SequenceSet, Targets, Task
+from seqrobust.training import fit
 from seqrobust.training.data import Labelled
-from seqrobust.training.settings import TrainingSettings
+from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 L = 24
 
@@ -228,3 +231,49 @@ def test_a_memorising_model_is_found_out_and_an_untrained_one_is_not() -> None:
         low, high = auc(-loss[inside[seed % 9]], -loss[~inside[seed % 9]]).interval
         outside += not low <= 0.5 <= high
     assert outside <= 4
+
+
+@pytest.mark.parametrize(
+    "adversarial",
+    [
+        AdversarialSettings(budget=2, clean_share=0, validation_steps=1),
+        AdversarialSettings(objective="replay", budget=2, clean_share=0, ramp_epochs=2),
+        AdversarialSettings(objective="penalty", budget=2, weight=0.5),
+        AdversarialSettings(budget=2, clean_share=0, validation_steps=1, protect=("site",)),
+    ],
+)
+def test_adversarial_shadows_are_what_training_makes(adversarial: AdversarialSettings, tmp_path: Path) -> None:
+    """By Lightning's loop, on all records at once, so that no order of records tells the two apart."""
+    texts = pool(24).sequences.texts
+    sequences = SequenceSet.from_texts(texts, DNA, regions=[[Region("site", 3, 15)]] * 24)
+    records = Labelled(sequences=sequences, targets=pool(24).targets)
+    settings = TrainingSettings(epochs=4, batch_size=24, learning_rate=2e-2, schedule="cosine", select="last")
+    inside = np.ones((1, 24), bool)
+    found = train_shadows(small(records), records, inside, settings=settings, adversarial=adversarial)
+    assert (found.way, "by itself" in found.reason) == ("serial", True)
+    plain = train_shadows(small(records), records, inside, settings=settings)
+    start = _built(small(records), records, 0, 0)
+    by_fit = fit(
+        start, records, records, settings=settings, adversarial=adversarial, unknown="zeros", seed=0, out=tmp_path
+    )
+    same_weights(found.models[0], by_fit.model, atol=2e-3)
+    first = next(found.models[0].parameters()) - next(plain.models[0].parameters())
+    assert float(first.detach().abs().max()) > 0.02
+
+
+def test_training_stops_where_the_audited_models_weights_are_from() -> None:
+    """Two of five epochs along a cosine: steps of a longer schedule, not of a short one."""
+    records, inside = pool(24), assign_records(24, 2, seed=0)
+    long = TrainingSettings(epochs=5, batch_size=6, schedule="cosine", learning_rate=1e-2)
+    both = [
+        train_shadows(small(records), records, inside, settings=long, last=2, way=way) for way in ("stacked", "serial")
+    ]
+    same_weights(both[0].models[0], both[1].models[0])
+    # With a constant rate the end of two epochs is the second of five.
+    settings = [TrainingSettings(epochs=epochs, batch_size=6, schedule="constant") for epochs in (2, 5)]
+    short = train_shadows(small(records), records, inside, settings=settings[0])
+    cut = train_shadows(small(records), records, inside, settings=settings[1], last=2)
+    same_weights(short.models[1], cut.models[1], atol=1e-6)
+    by_cosine = train_shadows(small(records), records, inside, settings=replace(long, epochs=2))
+    gap = next(by_cosine.models[0].parameters()) - next(both[0].models[0].parameters())
+    assert float(gap.detach().abs().max()) > 1e-3

@@ -263,15 +263,22 @@ def test_a_recipe_from_a_config(tmp_path: Path) -> None:
     text = (
         "name: x\ntask: {}\ndata: {{path: members.tsv}}\nmodel: {{architecture: gru, hidden: 4, readout_hidden: 0}}\n"
     )
-    text += "training: {{epochs: 1, batch_size: 32, adversarial: {{budget: '1'}}}}\n"
+    text += "training: {{epochs: 1, batch_size: 32, adversarial: {{budget: '1', protect: [{}]}}}}\n"
     config = tmp_path / "recipe.yaml"
-    config.write_text(text.format("classification"))
+    config.write_text(text.format("classification", ""))
     heard = Heard()
     metrics = privacy_command(call(tmp_path, recipe=config, draw=False), heard)
     assert (metrics["shadows"]["n"], metrics["left_out"]) == (4, {})
+    assert "an adversary searches for each by itself" in metrics["shadows"]["training"]
+    assert not any("ordinary way" in said for said in heard.said)
+    # A region that these records do not have.
+    config.write_text(text.format("classification", "TATA"))
+    metrics = privacy_command(call(tmp_path, recipe=config, draw=False, out=tmp_path / "without"), heard)
+    assert "as asked" not in metrics["shadows"]["training"]
+    assert "adversary" not in metrics["shadows"]["training"]
     assert any("shadow models are trained in the ordinary way" in said for said in metrics["notices"])
-    assert any("trained against an adversary" in said for said in heard.said)
-    config.write_text(text.format("regression"))
+    assert any("'TATA'" in said for said in heard.said)
+    config.write_text(text.format("regression", ""))
     with pytest.raises(ConfigError, match="another task"):
         privacy_command(call(tmp_path, recipe=config, out=tmp_path / "other"), Silent())
 

@@ -19,7 +19,9 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.analysis.membership.assignment import batches, steps_an_epoch
 from seqrobust.sequences import one_hot
 from seqrobust.sequences.encoding import Unknown
+from seqrobust.threats import SubstitutionThreat
 from seqrobust.training.augmentation import evolved
+from seqrobust.training.costs import record_budgets
 from seqrobust.training.data import Batch, Labelled, with_reverse_complements
 from seqrobust.training.losses import RecordLoss
 from seqrobust.training.settings import TrainingSettings
@@ -30,26 +32,42 @@ class Records:
     """The pool on a device."""
 
     alphabet: Alphabet
-    tokens: Tensor
-    lengths: Tensor
-    targets: Tensor
+    columns: Batch
     ragged: bool
 
     @classmethod
-    def of(cls, pool: Labelled, device: torch.device) -> Records:
-        lengths = torch.tensor(pool.sequences.lengths)
-        return cls(
-            alphabet=pool.sequences.alphabet,
-            tokens=torch.tensor(pool.sequences.tokens)[:, : int(lengths.max())].to(device),
-            lengths=lengths.to(device),
-            targets=torch.tensor(pool.targets.values).to(device),
-            ragged=int(lengths.min()) != int(lengths.max()),
+    def of(cls, pool: Labelled, threat: SubstitutionThreat | None, device: torch.device) -> Records:
+        sequences = pool.sequences
+        lengths, count = torch.tensor(sequences.lengths), len(sequences)
+        width = int(lengths.max())
+        editable = torch.zeros((count, sequences.width), dtype=torch.bool)
+        budget = torch.zeros(count, dtype=torch.int64)
+        if threat is not None:
+            editable, budget = torch.from_numpy(threat.editable(sequences)), record_budgets(threat, sequences)
+        columns = Batch(
+            tokens=torch.tensor(sequences.tokens)[:, :width],
+            lengths=lengths,
+            targets=torch.tensor(pool.targets.values),
+            editable=editable[:, :width],
+            budget=budget,
+            records=torch.arange(count),
         )
+        return cls(alphabet=sequences.alphabet, columns=columns.to(device), ragged=int(lengths.min()) != width)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What all models' training shares."""
+    """What all models' training shares.
+
+    Attributes:
+        settings: how to train.
+        records: the pool.
+        loss: per record, of ordinary training.
+        unknown: how unknown letters are encoded.
+        seed: of everything that is drawn.
+        inside: (M, N) which model trains on which record.
+        last: the epoch, counted from 1, after which training stops.
+    """
 
     settings: TrainingSettings
     records: Records
@@ -57,6 +75,12 @@ class Job:
     unknown: Unknown
     seed: int
     inside: NDArray[np.bool_]
+    last: int
+
+    @property
+    def epochs(self) -> range:
+        """Those that are trained; schedules run as if all of the settings' were."""
+        return range(min(self.last, self.settings.epochs))
 
     @property
     def steps(self) -> int:
@@ -71,13 +95,15 @@ class Job:
     def batch(self, rows: NDArray[np.int64], model: int, epoch: int, step: int) -> Batch:
         """One model's records as it is shown them, as training shows them; seeds what dropout draws from."""
         records, settings = self.records, self.settings
-        chosen = torch.from_numpy(rows).to(records.tokens.device)
-        tokens, lengths = records.tokens[chosen], None
-        if records.ragged:
-            lengths = records.lengths[chosen]
-            tokens = tokens[:, : int(lengths.max())]
-        still = torch.zeros(tokens.shape, dtype=torch.bool, device=tokens.device)
-        batch = Batch(tokens, lengths, records.targets[chosen], still, torch.zeros_like(chosen))
+        batch = records.columns.rows(torch.from_numpy(rows).to(records.columns.tokens.device))
+        assert batch.lengths is not None
+        width = int(batch.lengths.max()) if records.ragged else batch.tokens.shape[1]
+        batch = batch._replace(
+            tokens=batch.tokens[:, :width],
+            editable=batch.editable[:, :width],
+            lengths=batch.lengths if records.ragged else None,
+        )
+        tokens = batch.tokens
         _seed_device(tokens.device, number_for(self.seed, model, step))
         if settings.reverse_complement:
             turned = torch.rand(len(tokens), device=tokens.device) < 0.5
@@ -91,9 +117,10 @@ class Job:
         if self.settings.reverse_complement or self.settings.augment != "none":
             parts = [self.batch(rows[model], model, epoch, step) for model in models]
             return torch.stack([part.tokens for part in parts]), torch.stack([part.targets for part in parts])
-        chosen = torch.from_numpy(rows[models]).to(self.records.tokens.device)
+        columns = self.records.columns
+        chosen = torch.from_numpy(rows[models]).to(columns.tokens.device)
         _seed_device(chosen.device, number_for(self.seed, models[0], step))
-        return self.records.tokens[chosen], self.records.targets[chosen]
+        return columns.tokens[chosen], columns.targets[chosen]
 
     def encoded(self, tokens: Tensor) -> Tensor:
         """(B, K, W)."""

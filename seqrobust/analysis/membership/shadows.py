@@ -25,7 +25,8 @@ from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training.data import Labelled
 from seqrobust.training.losses import record_loss, regression_scale
-from seqrobust.training.settings import TrainingSettings
+from seqrobust.training.objectives import Ordinary, Replay, Robust, make_objective
+from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 Way: TypeAlias = Literal["auto", "stacked", "serial"]
 STACKED_UP_TO = 32
@@ -57,13 +58,15 @@ def train_shadows(
     inside: NDArray[np.bool_],
     *,
     settings: TrainingSettings,
+    adversarial: AdversarialSettings | None = None,
+    last: int | None = None,
     unknown: Unknown = "zeros",
     seed: int = 0,
     way: Way = "auto",
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> ShadowModels:
-    """Train shadow models by the ordinary objective.
+    """Train shadow models.
 
     Args:
         build: makes one, with random weights from torch's current generator.
@@ -72,6 +75,10 @@ def train_shadows(
         settings: optimiser, schedule, loss and augmentation, as the audited model was trained with. Of the rest
             nothing is read: shadow models have no validation records, so the last weights count; they train in 32
             bits, on one device.
+        adversarial: the objective, where it is not the ordinary one; such models are trained one after another. Without
+            validation nobody watches for catastrophic overfitting.
+        last: the epoch, counted from 1, after which to stop, the schedule running as if it went on: that of the audited
+            model's weights, where training kept the best ones. None for the end.
         unknown: how unknown letters are encoded.
         seed: of weights, order, augmentation and dropout.
         way: ``stacked``, ``serial``, or ``auto``, which stacks where that is faster and possible.
@@ -81,24 +88,35 @@ def train_shadows(
     Class weights and the scale of regression values are those of the whole pool, alike for all models. The global
     random state of torch is as before afterwards.
 
-    Raises DataError for an assignment that does not fit, ConfigError where stacking was asked for and cannot be done,
-    SeqRobustError where a loss is not finite.
+    Raises DataError for an assignment that does not fit, ConfigError where stacking was asked for and cannot be done
+    and for an adversary that does not fit, SeqRobustError where a loss is not finite.
     """
     _check(pool, inside)
     place = torch.device(device)
     models = [_built(build, pool, seed, number) for number in range(len(inside))]
-    records = Records.of(pool, place)
-    loss = record_loss(pool.targets, settings)
-    job = Job(settings=settings, records=records, loss=loss, unknown=unknown, seed=seed, inside=inside)
+    job = Job(
+        settings=settings,
+        records=Records.of(pool, adversarial.threat() if adversarial is not None else None, place),
+        loss=record_loss(pool.targets, settings),
+        unknown=unknown,
+        seed=seed,
+        inside=inside,
+        last=settings.epochs if last is None else last,
+    )
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        chosen, reason = _chosen_way(way, models[0].to(place), job, place)
+        chosen, reason = _chosen_way(way, models[0].to(place), job, place, adversarial)
         size = AT_ONCE if chosen == "stacked" else 1
-        done, total = 0, len(models) * settings.epochs
+        done, total = 0, len(models) * len(job.epochs)
         for start in range(0, len(models), size):
             group = list(range(start, min(start + size, len(models))))
             trained = [models[number].to(place).train() for number in group]
-            train = _train_stacked if chosen == "stacked" else _train_one
-            for _ in train(trained, group, job):
+            # An objective may remember what it found, so each model has one of its own.
+            epochs = (
+                _train_stacked(trained, group, job)
+                if chosen == "stacked"
+                else _train_one(trained[0], group[0], job, make_objective(pool, unknown, settings, adversarial))
+            )
+            for _ in epochs:
                 done += len(group)
                 if progress is not None:
                     progress(done, total)
@@ -111,7 +129,7 @@ def _train_stacked(models: list[SequenceModel], numbers: list[int], job: Job) ->
     """Train together; yields after each epoch."""
     stack, settings = Stack(models), job.settings
     optimizer, schedule = job.optimiser(stack.parameters)
-    for epoch in range(settings.epochs):
+    for epoch in job.epochs:
         seen = []
         for step, rows in job.epoch(epoch):
             tokens, targets = job.batches(rows, numbers, epoch, step)
@@ -126,22 +144,27 @@ def _train_stacked(models: list[SequenceModel], numbers: list[int], job: Job) ->
     stack.unstack()
 
 
-def _train_one(models: list[SequenceModel], numbers: list[int], job: Job) -> Iterator[None]:
+def _train_one(model: SequenceModel, number: int, job: Job, objective: Ordinary) -> Iterator[None]:
     """Train a single model; yields after each epoch."""
-    (model,), (number,), settings = models, numbers, job.settings
+    settings = job.settings
+    if isinstance(objective, Replay):
+        objective.memory.to(job.records.columns.tokens.device)
     optimizer, schedule = job.optimiser(list(model.parameters()))
-    for epoch in range(settings.epochs):
+    for epoch in job.epochs:
         seen = []
         for step, rows in job.epoch(epoch):
             batch = job.batch(rows[number], number, epoch, step)
-            loss = job.loss(model(job.encoded(batch.tokens), batch.lengths), batch.targets).mean()
+            if isinstance(objective, Robust):
+                batch = objective.with_budgets_drawn(batch)
+            loss = objective.losses(model, batch, epoch).mean()
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            objective.after_backward()
             if settings.gradient_clip is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
             _step(optimizer, schedule)
             seen.append(loss.detach())
-        _check_finite(torch.stack(seen).sum()[None], numbers, epoch)
+        _check_finite(torch.stack(seen).sum()[None], [number], epoch)
         yield
 
 
@@ -152,14 +175,14 @@ def _step(optimizer: torch.optim.Optimizer, schedule: Any) -> None:
 
 
 def _chosen_way(
-    way: Way, model: SequenceModel, job: Job, device: torch.device
+    way: Way, model: SequenceModel, job: Job, device: torch.device, adversarial: AdversarialSettings | None
 ) -> tuple[Literal["stacked", "serial"], str]:
     if way == "serial":
         return "serial", "as asked"
     size = job.settings.batch_size
     if way == "auto" and device.type == "cpu" and size > STACKED_UP_TO:
         return "serial", f"batches of {size} records are trained faster one model after another on a CPU"
-    obstacle = _obstacle(model.train(), job)
+    obstacle = _obstacle(model.train(), job) if adversarial is None else "an adversary searches for each by itself"
     if obstacle is None:
         return "stacked", "as asked" if way == "stacked" else f"batches of {size} records are small"
     if way == "stacked":
