@@ -38,6 +38,14 @@ def privacy(
     nonmember_split: Annotated[
         str, typer.Option("--nonmember-split", help="Of --data.", rich_help_panel=_RECORDS)
     ] = "test",
+    population: Annotated[
+        Path | None,
+        typer.Option(
+            "--population",
+            help="Further records that it was not trained on, for RMIA; else the non-members.",
+            rich_help_panel=_RECORDS,
+        ),
+    ] = None,
     max_length: take.MaxLength = None,
     attacks: Annotated[
         str | None,
@@ -45,16 +53,29 @@ def privacy(
             "--attacks",
             metavar="NAME,...",
             help="loss, confidence, margin, entropy, modified_entropy; with shadow models shadow_beta, "
-            "shadow_gaussian, lira_online, lira_offline, rmia; label_only. Else all that apply but the last.",
+            "shadow_gaussian, lira_online, lira_offline, rmia, rmia_offline; label_only, label_only_edits. Else all "
+            "that apply but the last two.",
             rich_help_panel=_ATTACKS,
         ),
     ] = None,
     label_only: Annotated[
         bool,
         typer.Option(
-            "--label-only", help="Also attack by answers alone, under random edits.", rich_help_panel=_ATTACKS
+            "--label-only",
+            help="Also attack by answers alone, under random and under adversarial edits.",
+            rich_help_panel=_ATTACKS,
         ),
     ] = False,
+    other_strand: Annotated[
+        bool,
+        typer.Option(
+            "--other-strand", help="Ask about both strands (LiRA, attacks by answers).", rich_help_panel=_ATTACKS
+        ),
+    ] = False,
+    shifts: Annotated[
+        int,
+        typer.Option("--shifts", min=0, help="Ask about so many moved versions too (LiRA).", rich_help_panel=_ATTACKS),
+    ] = 0,
     prior: Annotated[
         float,
         typer.Option("--prior", help="Probability that a record is a member.", rich_help_panel=_ATTACKS),
@@ -106,12 +127,15 @@ def privacy(
         model=reading.source(model, weights, seed=seed),
         members=both[0],
         nonmembers=both[1],
+        population=None if population is None else columns.source(population, format, None, None, max_length),
         out=place,
         attacks=() if attacks is None else names_of(attacks),
         shadows=shadows,
         recipe=recipe,
         prior=prior,
         label_only=label_only,
+        other_strand=other_strand,
+        shifts=shifts,
         identity=identity,
         draw=not no_picture,
         seed=seed,

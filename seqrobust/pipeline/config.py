@@ -14,7 +14,13 @@ from seqrobust.files import sha256
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import DataConfig
 from seqrobust.pipeline.memory import parse_memory
-from seqrobust.pipeline.questions import AttributeConfig, ProbeConfig, Question, StabilityConfig
+from seqrobust.pipeline.question_settings import (
+    AttributeConfig,
+    PrivacyConfig,
+    ProbeConfig,
+    Question,
+    StabilityConfig,
+)
 from seqrobust.pipeline.yaml_file import load_config, read_text
 from seqrobust.resources import configs_root
 from seqrobust.sequences import Task
@@ -89,6 +95,7 @@ class RunConfig(BaseModel):
     attribute: AttributeConfig | None = None
     probe: ProbeConfig | None = None
     stability: StabilityConfig | None = None
+    privacy: PrivacyConfig | None = None
     sweep: Mapping[str, Any] | None = Field(None, description="what seqrobust sweep varies; runs pass it over")
 
     @model_validator(mode="after")
@@ -112,7 +119,12 @@ class RunConfig(BaseModel):
     @property
     def questions(self) -> dict[str, Question]:
         """What is asked of the trained model beside the attack, in that order."""
-        named = {"attribute": self.attribute, "probe": self.probe, "stability": self.stability}
+        named: dict[str, Question | None] = {
+            "attribute": self.attribute,
+            "probe": self.probe,
+            "stability": self.stability,
+            "privacy": self.privacy,
+        }
         return {name: question for name, question in named.items() if question is not None}
 
     def with_seed(self, seed: int) -> RunConfig:

@@ -12,7 +12,8 @@ from seqrobust.files import replacing
 from seqrobust.pipeline.privacy_metrics import metrics_of, record_table, shift_of
 from seqrobust.pipeline.privacy_picture import draw_privacy
 from seqrobust.pipeline.privacy_scores import all_scores
-from seqrobust.pipeline.privacy_setup import WITH_SHADOWS, Pool, PrivacyCommand, fingerprint, open_pool
+from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
+from seqrobust.pipeline.privacy_setup import Pool, PrivacyCommand, fingerprint, open_pool
 from seqrobust.pipeline.privacy_shadows import PARTS, shadows_of
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder

@@ -21,7 +21,8 @@ from seqrobust.analysis.membership import (
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 from seqrobust.pipeline.privacy_scores import Score, Scores
-from seqrobust.pipeline.privacy_setup import WITH_SHADOWS, Pool
+from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
+from seqrobust.pipeline.privacy_setup import Pool
 from seqrobust.pipeline.privacy_shadows import Shadows
 from seqrobust.pipeline.run_folder import plain
 

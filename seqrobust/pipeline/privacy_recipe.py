@@ -121,7 +121,7 @@ def _adversary(
         reason = " ".join(str(error).split())
         said.append(
             "the model was trained against an adversary, and shadow models are trained in the ordinary way, for theirs "
-            f"cannot be had here ({reason}): what they say of members holds for the model less well, and shadow attacks "
+            f"cannot be had here ({reason}): what they say of members holds for it less well, and shadow attacks "
             "may seem weaker than they are"
         )
         return None

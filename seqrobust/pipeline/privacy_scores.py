@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from seqrobust.analysis.membership import (
     Signals,
     fit_shadows,
     lira_offline,
     lira_online,
+    offline_share,
     rmia,
     signals,
-    survival_score,
 )
+from seqrobust.analysis.membership.rmia import Rmia
 from seqrobust.analysis.membership.scores import Floats
-from seqrobust.attacks.goals import is_right
-from seqrobust.pipeline.privacy_setup import LABEL_ONLY, THRESHOLDS, WITH_SHADOWS, Pool
+from seqrobust.analysis.membership.shadow import Family
+from seqrobust.pipeline.privacy_label_only import fewest_edits, survival
+from seqrobust.pipeline.privacy_settings import LABEL_ONLY, THRESHOLDS, WITH_SHADOWS
+from seqrobust.pipeline.privacy_setup import Pool
 from seqrobust.pipeline.privacy_shadows import Shadows
+from seqrobust.sequences import Targets
 
-EDITED = (0.02, 0.05, 0.1)
-"""Shares of letters that the label-only attack substitutes."""
-DRAWS = 10
-"""Random versions of each record at each share."""
 _LEAST = 1e-3
 """Of a regression's residual, in standard deviations of the targets."""
 
@@ -60,16 +59,19 @@ def all_scores(pool: Pool, shadows: Shadows | None, wanted: tuple[str, ...], *, 
     left_out = _left_out(pool, shadows, wanted)
     chosen = [name for name in wanted if name not in left_out]
     spread, residual = _scale(pool, shadows)
-    own = _signals(pool, pool.logits, spread, residual)
+    own = _signals(pool.targets, pool.logits, spread, residual)
     simple = own.as_scores()
     found = {name: Score(values=simple[name]) for name in chosen if name in THRESHOLDS}
     notices: tuple[str, ...] = ()
     if shadows is not None and any(name in WITH_SHADOWS for name in chosen):
-        models = _signals(pool, shadows.logits, spread, residual)
-        with_shadows, notices = _with_shadows(pool, shadows, own, models, chosen, prior)
+        compared = _Compared(pool=pool, shadows=shadows, spread=spread, residual=residual)
+        with_shadows, notices = _with_shadows(compared, chosen, prior)
         found |= with_shadows
-    if LABEL_ONLY in chosen:
-        found[LABEL_ONLY] = Score(values=_survival(pool, seed))
+    if any(name in LABEL_ONLY for name in chosen):
+        survived = survival(pool, seed)
+        found["label_only"] = Score(values=survived)
+        if "label_only_edits" in chosen:
+            found["label_only_edits"] = Score(values=fewest_edits(pool, survived, seed))
     return Scores(found={name: found[name] for name in chosen}, left_out=left_out, notices=notices)
 
 
@@ -82,13 +84,13 @@ def _left_out(pool: Pool, shadows: Shadows | None, wanted: tuple[str, ...]) -> d
             left_out[name] = "a regression's prediction has no entropy"
         elif pool.targets.task == "regression" and name == "shadow_beta":
             left_out[name] = "a Beta distribution is of probabilities, which a regression has none of"
-        elif pool.targets.task == "regression" and name == LABEL_ONLY:
+        elif pool.targets.task == "regression" and name in LABEL_ONLY:
             left_out[name] = "a regression's answer is neither right nor wrong"
     return left_out
 
 
-def _signals(pool: Pool, logits: Floats, spread: Floats, residual: float) -> Signals:
-    return signals(logits, pool.targets.values, pool.targets.task, spread=spread, residual=residual)
+def _signals(targets: Targets, logits: Floats, spread: Floats, residual: float) -> Signals:
+    return signals(logits, targets.values, targets.task, spread=spread, residual=residual)
 
 
 def _scale(pool: Pool, shadows: Shadows | None) -> tuple[Floats, float]:
@@ -100,85 +102,101 @@ def _scale(pool: Pool, shadows: Shadows | None) -> tuple[Floats, float]:
     if shadows is None:
         errors = ((pool.logits - wanted) / spread).ravel()
     else:
-        errors = ((shadows.logits - wanted) / spread)[~shadows.inside].ravel()
+        errors = ((shadows.logits[:, 0] - wanted) / spread)[~shadows.inside].ravel()
     return spread, max(float(np.sqrt((errors**2).mean())), _LEAST)
 
 
-def _with_shadows(
-    pool: Pool, shadows: Shadows, own: Signals, models: Signals, chosen: list[str], prior: float
-) -> tuple[dict[str, Score], tuple[str, ...]]:
-    found: dict[str, Score] = {}
-    notices: tuple[str, ...] = ()
-    flat, classes = shadows.inside.ravel(), pool.classes
-    tiled = None if classes is None else np.tile(classes, len(shadows.inside))
-    phi = _phi(pool, own), _phi(pool, models)
-    for name, family in (("shadow_beta", "beta"), ("shadow_gaussian", "gaussian")):
-        if name in chosen:
-            fitted = fit_shadows(phi[1].ravel(), flat, tiled, family="beta" if family == "beta" else "gaussian")
-            found[name] = Score(
-                values=fitted.log_ratio(phi[0], classes),
-                threshold=math.log1p(-prior) - math.log(prior),
-                posterior=fitted.posterior(phi[0], classes, prior=prior),
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Compared:
+    """Signals of the audited model beside those of its shadow models.
+
+    Attributes:
+        pool, shadows: whose.
+        spread, residual: scale of a regression.
+    """
+
+    pool: Pool
+    shadows: Shadows
+    spread: Floats
+    residual: float
+
+    @cached_property
+    def own(self) -> Signals:
+        """(Q, N) of the audited model."""
+        return _signals(self.pool.targets, self.pool.answers, self.spread, self.residual)
+
+    @cached_property
+    def models(self) -> Signals:
+        """(M, Q, N) of shadow models."""
+        return _signals(self.pool.targets, self.shadows.logits, self.spread, self.residual)
+
+    def lira(self, *, online: bool) -> Floats:
+        """(N,) by every query."""
+        attack = lira_online if online else lira_offline
+        return attack(self.own.margin.T, np.moveaxis(self.models.margin, 1, 2), self.shadows.inside)
+
+    def phi(self) -> tuple[Floats, Floats]:
+        """(N,) and (M, N) logit of the probability that the whole answer is right; a regression's log density."""
+        if self.pool.targets.task != "multilabel":
+            return self.own.margin[0], self.models.margin[:, 0]
+        # The sum of the labels' logits is none of a probability; that of all being right is their product.
+        return _logit(self.own.log_confidence[0]), _logit(self.models.log_confidence[:, 0])
+
+    def rmia(self, *, offline: bool) -> Rmia:
+        """With the population, or else the non-members, each compared with the others and not with itself."""
+        own, models, inside = self.own.log_confidence[0], self.models.log_confidence[:, 0], self.shadows.inside
+        others = ~self.pool.is_member
+        population, references, held = own[others], models[:, others], inside[:, others]
+        apart = self.pool.population
+        if apart is not None and self.shadows.population is not None:
+            population, references = (
+                _signals(apart.targets, logits, self.spread, self.residual).log_confidence
+                for logits in (apart.logits, self.shadows.population)
             )
-    if "lira_online" in chosen:
-        found["lira_online"] = Score(values=lira_online(own.margin, models.margin, shadows.inside), threshold=0.0)
-    if "lira_offline" in chosen:
-        found["lira_offline"] = Score(values=lira_offline(own.margin, models.margin, shadows.inside))
-    if "rmia" in chosen:
-        values, warning = _rmia(pool, shadows, own, models)
-        found["rmia"] = Score(values=values)
-        notices = (warning,) if warning else ()
-    return found, notices
+            held = np.zeros(references.shape, bool)
+        share = None
+        if offline:
+            # A density is not bounded by 1, which the mean with the unseen half would need.
+            regression = self.pool.targets.task == "regression"
+            share = 1.0 if regression else offline_share(models, inside)
+        known = held if apart is None else None
+        made = rmia(own, models, inside, population, references, population_inside=known, offline=share)
+        count = int(others.sum())
+        if apart is not None or count < 2:
+            return made
+        scores = made.scores.copy()
+        # With gamma 1 a record is as well remembered as itself.
+        scores[others] = (scores[others] * count - 1) / (count - 1)
+        return replace(made, scores=scores)
 
 
-def _phi(pool: Pool, one: Signals) -> Floats:
-    """Logit of the probability that the whole answer is right; for a regression the log density."""
-    if pool.targets.task != "multilabel":
-        return one.margin
-    # The sum of the labels' logits is none of a probability; that of all being right is their product.
-    log_p = np.minimum(one.log_confidence, -np.finfo(np.float64).tiny)
+def _logit(log_confidence: Floats) -> Floats:
+    log_p = np.minimum(log_confidence, -np.finfo(np.float64).tiny)
     return np.asarray(log_p - np.log(-np.expm1(log_p)), np.float64)
 
 
-def _rmia(pool: Pool, shadows: Shadows, own: Signals, models: Signals) -> tuple[Floats, str | None]:
-    """RMIA with the non-members as population, each compared with the others and not with itself."""
-    others = ~pool.is_member
-    made = rmia(
-        own.log_confidence,
-        models.log_confidence,
-        shadows.inside,
-        own.log_confidence[others],
-        models.log_confidence[:, others],
-        population_inside=shadows.inside[:, others],
-    )
-    count = int(others.sum())
-    scores = made.scores.copy()
-    if count > 1:
-        # With gamma 1 a record is as well remembered as itself.
-        scores[others] = (scores[others] * count - 1) / (count - 1)
-    return scores, made.warning
-
-
-def _survival(pool: Pool, seed: int) -> Floats:
-    """Share of versions with random substitutions that are still answered rightly."""
-    predictor, sequences = pool.predictor, pool.sequences
-    rng = np.random.default_rng(seed)
-    truth = torch.tensor(pool.targets.values, device=predictor.device)
-    right = np.zeros((len(sequences), len(EDITED), DRAWS), bool)
-    with predictor.attached():
-        for level, share in enumerate(EDITED):
-            for draw in range(DRAWS):
-                edited = substituted(sequences.tokens, sequences.alphabet.size, share, rng)
-                logits = predictor.logits(torch.tensor(edited, device=predictor.device))
-                right[:, level, draw] = is_right(pool.targets.task, logits, truth).cpu().numpy()
-    return survival_score(right)
-
-
-def substituted(tokens: NDArray[np.uint8], letters: int, share: float, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(N, L) tokens with that share of each record's known letters, one or more, replaced by another letter."""
-    known = tokens < letters
-    counts = np.maximum(np.rint(share * known.sum(1)), 1)
-    rank = np.where(known, rng.random(tokens.shape), 2.0).argsort(1).argsort(1)
-    chosen = known & (rank < counts[:, None])
-    moved = (tokens.astype(np.int64) + rng.integers(1, letters, tokens.shape)) % letters
-    return np.where(chosen, moved, tokens).astype(np.uint8)
+def _with_shadows(compared: _Compared, chosen: list[str], prior: float) -> tuple[dict[str, Score], tuple[str, ...]]:
+    found: dict[str, Score] = {}
+    notices: list[str] = []
+    inside, classes = compared.shadows.inside, compared.pool.classes
+    tiled = None if classes is None else np.tile(classes, len(inside))
+    own, models = compared.phi()
+    families: dict[str, Family] = {"shadow_beta": "beta", "shadow_gaussian": "gaussian"}
+    for name, family in families.items():
+        if name in chosen:
+            fitted = fit_shadows(models.ravel(), inside.ravel(), tiled, family=family)
+            found[name] = Score(
+                values=fitted.log_ratio(own, classes),
+                threshold=math.log1p(-prior) - math.log(prior),
+                posterior=fitted.posterior(own, classes, prior=prior),
+            )
+    if "lira_online" in chosen:
+        found["lira_online"] = Score(values=compared.lira(online=True), threshold=0.0)
+    if "lira_offline" in chosen:
+        found["lira_offline"] = Score(values=compared.lira(online=False))
+    for name in ("rmia", "rmia_offline"):
+        if name in chosen:
+            made = compared.rmia(offline=name == "rmia_offline")
+            found[name] = Score(values=made.scores)
+            notices += [made.warning] if made.warning and made.warning not in notices else []
+    return found, tuple(notices)

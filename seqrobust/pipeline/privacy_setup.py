@@ -10,42 +10,31 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seqrobust.analysis.membership import query_tokens
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import ConfigError, DataError
-from seqrobust.models import ModelCard, Predictor
+from seqrobust.models import Predictor
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint
 from seqrobust.pipeline.model_stage import ModelSource, open_predictor
-from seqrobust.pipeline.privacy_recipe import Recipe, find_recipe, splits_as_trained
+from seqrobust.pipeline.privacy_recipe import Recipe, find_recipe
+from seqrobust.pipeline.privacy_records import Reading, together
+from seqrobust.pipeline.privacy_settings import SHADOWS, PrivacySettings
 from seqrobust.pipeline.progress import Progress
-from seqrobust.sequences import SequenceSet, Targets, encode_targets
-from seqrobust.sequences.readers import read_sequences
+from seqrobust.sequences import SequenceSet, Targets
 
-THRESHOLDS = ("loss", "confidence", "margin", "entropy", "modified_entropy")
-"""Attacks by one number of the audited model."""
-WITH_SHADOWS = ("shadow_beta", "shadow_gaussian", "lira_online", "lira_offline", "rmia")
-"""Attacks that compare with shadow models."""
-LABEL_ONLY = "label_only"
-ATTACKS = (*THRESHOLDS, *WITH_SHADOWS, LABEL_ONLY)
-SHADOWS = 32
-"""Shadow models where the recipe is known and no number is given."""
-_FEWEST_SHADOWS = 4
 _TRIED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrivacyCommand:
+class PrivacyCommand(PrivacySettings):
     """Everything a call of ``seqrobust privacy`` says.
 
     Attributes:
         model: what is audited.
         members, nonmembers: records that it was, and was not, trained on; splits of one file, or two files.
+        population: further records that it was not trained on, with which RMIA compares; None for the non-members.
         out: folder to write to.
-        attacks: names among :data:`ATTACKS`; all that apply where there are none.
-        shadows: how many shadow models are trained; None for :data:`SHADOWS` where the recipe is known, else none.
         recipe: config whose model and training shadow models take; None for the checkpoint's own.
-        prior: probability that a record is a member, of the shadow attacks' verdicts.
-        label_only: also attack by answers alone, under random substitutions.
-        identity: share of letters in common from which on records count as near copies.
         draw: whether to draw ``privacy.png``.
         seed: of everything that is drawn.
         device, batch_size, resume, overwrite, command: as for an attack.
@@ -55,12 +44,8 @@ class PrivacyCommand:
     members: DataSource
     nonmembers: DataSource
     out: Path
-    attacks: tuple[str, ...] = ()
-    shadows: int | None = None
+    population: DataSource | None = None
     recipe: Path | None = None
-    prior: float = 0.5
-    label_only: bool = False
-    identity: float = 0.9
     draw: bool = True
     seed: int = 0
     device: str = "auto"
@@ -70,14 +55,7 @@ class PrivacyCommand:
     command: str = ""
 
     def __post_init__(self) -> None:
-        if unknown := [name for name in self.attacks if name not in ATTACKS]:
-            raise ConfigError("unknown value", expected=", ".join(ATTACKS), found=repr(unknown[0]), where="--attacks")
-        if self.shadows is not None and 0 != self.shadows < _FEWEST_SHADOWS:
-            expected = f"0, or {_FEWEST_SHADOWS} and more"
-            raise ConfigError("too few shadow models", expected=expected, found=str(self.shadows), where="--shadows")
-        for option, share in (("--prior", self.prior), ("--identity", self.identity)):
-            if not 0 < share < 1:
-                raise ConfigError("a share lies between 0 and 1", found=f"{share:g}", where=option)
+        super().__post_init__()
         if self.members == self.nonmembers:
             raise ConfigError(
                 "members and non-members are the same records",
@@ -88,14 +66,23 @@ class PrivacyCommand:
     @property
     def files(self) -> list[Path]:
         """Files that are read."""
-        named = [*self.model.files, *self.members.files, *self.nonmembers.files]
+        population = self.population.files if self.population else []
+        named = [*self.model.files, *self.members.files, *self.nonmembers.files, *population]
         return list(dict.fromkeys([*named, *([self.recipe] if self.recipe else [])]))
 
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """Names of the attacks that are asked for."""
-        named = self.attacks or (*THRESHOLDS, *WITH_SHADOWS)
-        return tuple(dict.fromkeys((*named, *([LABEL_ONLY] if self.label_only else []))))
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """Z records that no model here is trained on.
+
+    Attributes:
+        sequences, targets: of the records.
+        logits: (Z, outputs) of the audited model.
+    """
+
+    sequences: SequenceSet
+    targets: Targets
+    logits: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +95,10 @@ class Pool:
         ids: as the files name them; a member and a non-member may share one.
         is_member: (N,) bool.
         groups: (N,) names, or None.
-        logits: (N, outputs) of the audited model.
+        queries: Q arrays (N, L) of tokens that models are asked about, the records themselves first.
+        answers: (Q, N, outputs) logits of the audited model.
+        other_strand: whether attacks by answers alone ask about both strands.
+        population: records that RMIA compares with; None for the non-members.
         recipe: of shadow models, or None.
         why_none: why there is no recipe.
         shadows: how many to train.
@@ -121,11 +111,20 @@ class Pool:
     ids: tuple[str, ...]
     is_member: NDArray[np.bool_]
     groups: tuple[str, ...] | None
-    logits: Floats
+    queries: tuple[NDArray[np.uint8], ...]
+    answers: Floats
+    other_strand: bool
+    population: Population | None
     recipe: Recipe | None
     why_none: str
     shadows: int
     notices: tuple[str, ...]
+
+    @property
+    def logits(self) -> Floats:
+        """(N, outputs) of the audited model, of the records as they are."""
+        first: Floats = self.answers[0]
+        return first
 
     @property
     def classes(self) -> NDArray[np.int64] | None:
@@ -148,9 +147,12 @@ def fingerprint(call: PrivacyCommand) -> dict[str, Any]:
     in a moment.
     """
     # Relatives stay in one half, so that the identity decides the halves.
-    own = {name: getattr(call, name) for name in ("shadows", "recipe", "seed", "identity")}
-    other = {f"nonmembers_{name}": value for name, value in input_fingerprint(call.model, call.nonmembers).items()}
-    return {**input_fingerprint(call.model, call.members), **other, **own}
+    own = {name: getattr(call, name) for name in ("shadows", "recipe", "seed", "identity", "other_strand", "shifts")}
+    found = input_fingerprint(call.model, call.members)
+    for kind, source in (("nonmembers", call.nonmembers), ("population", call.population)):
+        values = {} if source is None else input_fingerprint(call.model, source)
+        found |= {f"{kind}_{name}": value for name, value in values.items()}
+    return {**found, **own}
 
 
 def open_pool(call: PrivacyCommand, progress: Progress) -> Pool:
@@ -162,14 +164,16 @@ def open_pool(call: PrivacyCommand, progress: Progress) -> Pool:
         call.model, alphabet=call.model.known_alphabet, device=call.device, batch_size=call.batch_size
     )
     said: list[str] = []
-    members, nonmembers = _sides(call, predictor, card, said)
-    _check_apart(members, nonmembers)
-    sequences = _together(members, nonmembers)
+    reading = Reading(predictor=predictor, card=card, labels_named=call.model.labels is not None, said=said)
+    members, nonmembers = reading.sides(call.members, call.nonmembers)
+    sequences = together(members, nonmembers)
     rows = np.unique(np.linspace(0, len(sequences) - 1, min(len(sequences), _TRIED)).astype(np.int64))
     predictor.check(torch.tensor(sequences.tokens[rows]))
-    targets = _targets(call, predictor, card, (members, nonmembers))
-    with predictor.attached():
-        logits = predictor.logits(torch.tensor(sequences.tokens, device=predictor.device)).double().cpu().numpy()
+    encoded = [reading.targets(*side) for side in ((members, call.members), (nonmembers, call.nonmembers))]
+    targets = replace(encoded[0], values=np.concatenate([part.values for part in encoded]))
+    queries = query_tokens(sequences, other_strand=call.other_strand, shifts=call.shifts, seed=call.seed)
+    answers = np.stack([_answers(predictor, tokens) for tokens in queries])
+    population = _population(call.population, reading, (members, nonmembers))
     recipe, why_none = find_recipe(call.recipe, card, targets, sequences, said)
     if recipe is not None and (call.model.average_strands or call.model.preprocess):
         said.append("shadow models are asked without the step before the model, and on one strand")
@@ -185,7 +189,10 @@ def open_pool(call: PrivacyCommand, progress: Progress) -> Pool:
         ids=(*members.ids, *nonmembers.ids),
         is_member=np.repeat([True, False], [len(members), len(nonmembers)]),
         groups=(*map(str, members.groups), *map(str, nonmembers.groups)) if named else None,  # type: ignore[arg-type]
-        logits=logits,
+        queries=tuple(queries),
+        answers=answers,
+        other_strand=call.other_strand,
+        population=population,
         recipe=recipe if shadows else None,
         why_none=why_none if recipe is None else "no shadow models were wanted (--shadows 0)",
         shadows=shadows,
@@ -193,75 +200,26 @@ def open_pool(call: PrivacyCommand, progress: Progress) -> Pool:
     )
 
 
-def _sides(
-    call: PrivacyCommand, predictor: Predictor, card: ModelCard | None, said: list[str]
-) -> tuple[SequenceSet, SequenceSet]:
-    longest = card.provenance.get("max_length") if card else None
-    trained = splits_as_trained(call.members, card, said) if call.members.path == call.nonmembers.path else None
-    both = []
-    for source, kind in ((call.members, "members"), (call.nonmembers, "non-members")):
-        loaded = read_sequences(
-            source.path,
-            alphabet=predictor.alphabet,
-            format=source.format,
-            columns=source.columns,
-            genome=source.genome,
-            annotation=source.annotation,
-            where=source.where,
-            max_length=source.max_length or longest,
-        )
-        said += [notice for notice in loaded.notices if notice not in said]
-        records = loaded.sequences
-        if trained is not None:
-            splits = np.asarray([trained.get(name, "") for name in records.ids], dtype=np.str_)
-            records = replace(records, splits=splits)
-        records = records if source.split is None else records.in_split(source.split)
-        if not len(records):
-            raise DataError(f"there are no {kind}", expected="a record or more", where=str(source.path))
-        both.append(records)
-    return both[0], both[1]
+def _population(
+    source: DataSource | None, reading: Reading, sides: tuple[SequenceSet, SequenceSet]
+) -> Population | None:
+    """The population's records, without those that are members or non-members."""
+    if source is None:
+        return None
+    records = reading.records(source, "population records")
+    known = {text for side in sides for text in side.texts}
+    fresh = np.array([text not in known for text in records.texts])
+    if not fresh.all():
+        reading.said.append(f"{int((~fresh).sum()):,} population records are members or non-members, and left out")
+    if not fresh.any():
+        raise DataError("no population is left", expected="records on neither side", where=str(source.path))
+    kept = records.take(fresh)
+    targets = reading.targets(kept, source)
+    return Population(sequences=kept, targets=targets, logits=_answers(reading.predictor, kept.tokens))
 
 
-def _together(members: SequenceSet, nonmembers: SequenceSet) -> SequenceSet:
-    """Letters and regions of both, without names: a member and a non-member may share one."""
-    sides = (members, nonmembers)
-    return SequenceSet.from_texts(
-        [text for side in sides for text in side.texts],
-        members.alphabet,
-        regions=[side.regions.of(record) for side in sides for record in range(len(side))],
-    )
-
-
-def _check_apart(members: SequenceSet, nonmembers: SequenceSet) -> None:
-    """A record of one name and the same letters on both sides is one record; copies of other names are told later."""
-    known = set(zip(members.ids, members.texts, strict=True))
-    shared = [name for name, text in zip(nonmembers.ids, nonmembers.texts, strict=True) if (name, text) in known]
-    if shared:
-        raise DataError(
-            "members and non-members overlap",
-            expected="no record on both sides",
-            found=f"{shared[0]!r}" + (f" and {len(shared) - 1} more" if len(shared) > 1 else ""),
-            fix="give as non-members records that the model was not trained on",
-        )
-
-
-def _targets(
-    call: PrivacyCommand, predictor: Predictor, card: ModelCard | None, sides: tuple[SequenceSet, SequenceSet]
-) -> Targets:
-    encoded = []
-    for side, source in zip(sides, (call.members, call.nonmembers), strict=True):
-        if side.targets is None:
-            raise DataError(
-                "the records have no targets, and membership shows in how well the true one is answered",
-                expected="a target column",
-                where=str(source.path),
-                fix="name it with --target-column",
-            )
-        try:
-            encoded.append(encode_targets(side.targets, predictor.task, predictor.labels))
-        except DataError as error:
-            if card is None and call.model.labels is None and predictor.task != "regression":
-                error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
-            raise error.at(str(source.path)) from None
-    values = np.concatenate([part.values for part in encoded])
-    return replace(encoded[0], values=values)
+def _answers(predictor: Predictor, tokens: NDArray[np.uint8]) -> Floats:
+    with predictor.attached():
+        found = predictor.logits(torch.tensor(tokens, device=predictor.device))
+    answers: Floats = found.double().cpu().numpy()
+    return answers

@@ -6,7 +6,9 @@ What is kept of a block is what its models answer, which is all that attacks nee
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +34,14 @@ class Shadows:
     """What shadow models answer.
 
     Attributes:
-        logits: (M, N, outputs) of M models for the N records of the pool.
+        logits: (M, Q, N, outputs) of M models for the N records of the pool, in Q versions.
+        population: (M, Z, outputs) for the population; None where there is none.
         inside: (M, N) who trained on what.
         how: how they were trained, in words.
     """
 
     logits: Floats
+    population: Floats | None
     inside: NDArray[np.bool_]
     how: str
 
@@ -62,7 +66,8 @@ def shadows_of(
         raise error.at("members and non-members together") from None
     starts = range(0, pool.shadows, BLOCK)
     progress.start("shadow models", pool.shadows * recipe.epochs)
-    parts, how = [], ""
+    parts: list[tuple[Floats, Floats | None]] = []
+    how = ""
     for block, start in enumerate(starts):
         path, rows = folder / "parts" / f"shadows-{block:05d}.npz", inside[start : start + BLOCK]
         if not path.exists():
@@ -70,10 +75,16 @@ def shadows_of(
         with np.load(path) as archive:
             if not np.array_equal(archive["inside"], rows):
                 raise DataError("kept shadow models are of other halves", where=str(path), fix="use --overwrite")
-            parts.append(archive["logits"])
+            parts.append((archive["logits"], archive["population"] if pool.population is not None else None))
             how = str(archive["how"])
         progress.advance(min(start + BLOCK, pool.shadows) * recipe.epochs)
-    return Shadows(logits=np.concatenate(parts), inside=inside, how=how)
+    asked = [population for _, population in parts if population is not None]
+    return Shadows(
+        logits=np.concatenate([logits for logits, _ in parts]),
+        population=np.concatenate(asked) if asked else None,
+        inside=inside,
+        how=how,
+    )
 
 
 def _train_block(
@@ -100,8 +111,10 @@ def _train_block(
         device=device,
         progress=tell,
     )
-    logits = shadow_logits(
-        trained.models, pool.sequences, [pool.sequences.tokens], unknown=recipe.unknown, device=device
-    )[:, 0]
+    answered = partial(shadow_logits, trained.models, unknown=recipe.unknown, device=device)
+    kept: dict[str, Any] = {"logits": answered(pool.sequences, pool.queries)}
+    if pool.population is not None:
+        apart = pool.population.sequences
+        kept["population"] = answered(apart, [apart.tokens])[:, 0]
     with replacing(path) as temporary:
-        np.savez(temporary, logits=logits, inside=inside, how=np.array(f"{trained.way}: {trained.reason}"))
+        np.savez(temporary, inside=inside, how=np.array(f"{trained.way}: {trained.reason}"), **kept)

@@ -1,4 +1,5 @@
-"""What a run asks of the model it trained, beside the attack: ``attribute``, ``probe`` and ``stability`` in a config.
+"""What a run asks of the model it trained, beside the attack; the sections are in
+:mod:`~seqrobust.pipeline.question_settings`.
 
 Each is the command of that name, asked about the checkpoint and the records of a split, which are written beside it: so
 the same call can be typed by hand afterwards, and a section added to the config of a finished run is answered by
@@ -8,93 +9,31 @@ the same call can be typed by hand afterwards, and a section added to the config
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict
-
-from seqrobust.analysis.attribution import USUAL, AttributionSettings, Baseline, methods_named
-from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
+from seqrobust.analysis.attribution import AttributionSettings
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
 from seqrobust.pipeline.data_stage import Data
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.model_stage import ModelSource
+from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
+from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
 from seqrobust.pipeline.progress import Progress
+from seqrobust.pipeline.question_settings import (
+    AttributeConfig,
+    PrivacyConfig,
+    ProbeConfig,
+    Question,
+    StabilityConfig,
+)
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
-
-_STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttributeConfig:
-    """Which letters predictions rest on; see :class:`~seqrobust.pipeline.attribute_command.AttributeCommand`."""
-
-    __pydantic_config__ = _STRICT
-
-    split: str = "test"
-    max_records: int | None = None
-    methods: tuple[str, ...] = USUAL
-    regions: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    output: str | None = None
-    baseline: Baseline = "uniform"
-
-    def __post_init__(self) -> None:
-        methods_named(self.methods)
-
-    @property
-    def regions_named(self) -> tuple[str, ...]:
-        """Names that the records must have."""
-        return (*self.regions, *self.protect)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeConfig(AttackSettings):
-    """Whether the model is right for the right reason; see :class:`~seqrobust.pipeline.probe_command.ProbeCommand`."""
-
-    __pydantic_config__ = _STRICT
-
-    budget: str | int = "1..3"
-    split: str = "test"
-    functional: tuple[str, ...] = ()
-    motifs: tuple[Path, ...] = ()
-    write: tuple[str, ...] = ()
-
-    @property
-    def regions_named(self) -> tuple[str, ...]:
-        """Names that the records must have."""
-        return (*self.functional, *self.protect, *self.only)
-
-
-@dataclass(frozen=True, kw_only=True)
-class StabilityConfig(AttackSettings):
-    """Whether explanations hold; see :class:`~seqrobust.pipeline.stability_command.StabilityCommand`."""
-
-    __pydantic_config__ = _STRICT
-
-    budget: str | int = "1,3,5"
-    max_records: int | None = 100
-    split: str = "test"
-    methods: tuple[str, ...] = USUAL_STABILITY
-    functional: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        StabilitySettings(methods=self.methods)
-
-    @property
-    def regions_named(self) -> tuple[str, ...]:
-        """Names that the records must have."""
-        return (*self.functional, *self.protect, *self.only)
-
-
-Question = AttributeConfig | ProbeConfig | StabilityConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,14 +64,19 @@ def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progre
         place = asked.out / name
         common: dict[str, Any] = {
             "model": ModelSource(model=str(asked.model)),
-            "data": source,
             "out": place,
             "device": asked.device,
             "command": asked.command,
             "resume": (place / "manifest.json").exists() and not asked.overwrite,
             "overwrite": asked.overwrite,
         }
-        found[name] = _answer(question, common, asked.seed, progress)
+        if isinstance(question, PrivacyConfig):
+            own = {field.name: getattr(question, field.name) for field in fields(PrivacySettings)}
+            members = _written(data, "train", asked.out)
+            audit = PrivacyCommand(**common, **own, members=members, nonmembers=source, seed=asked.seed)
+            found[name] = privacy_command(audit, progress)
+        else:
+            found[name] = _answer(question, {**common, "data": source}, asked.seed, progress)
     return found
 
 
@@ -146,7 +90,9 @@ def _written(data: Data, split: str, out: Path) -> DataSource:
     return DataSource(path=path, columns=Columns(targets=targets))
 
 
-def _answer(question: Question, common: dict[str, Any], seed: int, progress: Progress) -> dict[str, Any]:
+def _answer(
+    question: AttributeConfig | ProbeConfig | StabilityConfig, common: dict[str, Any], seed: int, progress: Progress
+) -> dict[str, Any]:
     if isinstance(question, AttributeConfig):
         settings = AttributionSettings(output=question.output, baseline=question.baseline, seed=seed)
         call = AttributeCommand(

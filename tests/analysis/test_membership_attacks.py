@@ -18,6 +18,7 @@ from seqrobust.analysis.membership import (
     lira_offline,
     lira_online,
     offline_confidence,
+    offline_share,
     rmia,
     roc,
     signals,
@@ -240,6 +241,20 @@ def test_rmia_on_normal_records() -> None:
     assert found.warning is None
     agrees(found.scores, members, D, slack=0.02)
     agrees(found.ratios, members, D, slack=0.02)
+
+
+@pytest.mark.parametrize("law", [0.2, 0.9])
+def test_the_offline_share_follows_the_law_of_the_means(law: float) -> None:
+    """Records whose probability rises as the offline mean supposes: (1 + a) p + 1 - a halved, at that a."""
+    rng = np.random.default_rng(10)
+    inside = np.stack([rng.permutation(3000) < 1500 for _ in range(24)])
+    out = rng.uniform(0.02, 0.98, 3000)
+    held = law * out + 1 - law
+    noise = rng.normal(size=inside.shape) * 0.05
+    p = np.where(inside, held, out) * np.exp(noise)
+    assert offline_share(np.log(p.clip(1e-9, 1)), inside) == pytest.approx(law, abs=0.15)
+    with pytest.raises(DataError, match="3 or more"):
+        offline_share(np.log(p[:2].clip(1e-9, 1)), inside[:2])
 
 
 def test_rmia_refuses() -> None:

@@ -52,7 +52,7 @@ def test_a_strangers_model_and_two_files(files: Path, tmp_path: Path) -> None:
     both = ["--members", tmp_path / "in.tsv", "--nonmembers", tmp_path / "out.tsv", "--labels", "no,yes"]
     said = ask(*model, *both, "--label-only", "--no-picture", "--out", tmp_path / "out")
     assert "30 members, 30 non-members; no shadow models" in said
-    assert "lira_offline, rmia left out: how the model was trained is not known: give its config with --recipe" in said
+    assert "rmia, rmia_offline left out: how the model was trained is not known: give its config with --recipe" in said
     assert "label only" in said
     assert not (tmp_path / "out" / "privacy.png").exists()
 

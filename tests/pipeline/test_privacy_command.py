@@ -23,6 +23,7 @@ from seqrobust.pipeline.data_stage import DataConfig, load_data
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
+from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
 from seqrobust.pipeline.progress import Silent
 from seqrobust.sequences import SequenceSet, Task, encode_targets
 from seqrobust.sequences.encoding import one_hot
@@ -143,9 +144,9 @@ def test_a_net_that_learnt_by_heart_is_found_out(folder: Path) -> None:
     metrics = json.loads((folder / "out" / "metrics.json").read_text())
     assert set(metrics["attacks"]) == {
         "loss", "confidence", "margin", "entropy", "modified_entropy", "shadow_beta", "shadow_gaussian", "lira_online",
-        "lira_offline", "rmia", "label_only",
+        "lira_offline", "rmia", "rmia_offline", "label_only", "label_only_edits",
     }  # fmt: skip
-    for name in ("loss", "shadow_beta", "lira_online", "rmia"):
+    for name in ("loss", "shadow_beta", "lira_online", "rmia", "rmia_offline", "label_only_edits"):
         assert metrics["attacks"][name]["auc_ci"][0] > 0.8, name
         assert metrics["attacks"][name]["balanced_accuracy"] > 0.7, name
     assert (metrics["n_members"], metrics["n_nonmembers"], metrics["left_out"]) == (100, 100, {})
@@ -191,6 +192,73 @@ def test_the_loss_is_the_models_own(folder: Path) -> None:
     truth = table["label"].map({"EI": 0, "IE": 1, "N": 2}).to_numpy()
     found = pd.read_parquet(folder / "out" / "results.parquet").set_index("id").loc[table["id"], "loss"]
     np.testing.assert_allclose(found, logs[np.arange(100), truth], atol=1e-5)
+
+
+def test_the_fewest_edits_are_those_of_going_through_all(folder: Path) -> None:
+    """One edit and two, every one of them; what a search finds can only be more, and seldom is."""
+    content = torch.load(folder / "model.ckpt")
+    model = build_model("cnn", alphabet_size=4, outputs=3, input_length=LENGTH, **HYPER)
+    model.load_state_dict(content["state_dict"])
+    table = pd.read_csv(folder / "members.tsv", sep="\t").iloc[:30]
+    texts, truth = table["sequence"].tolist(), table["label"].map({"EI": 0, "IE": 1, "N": 2}).tolist()
+
+    def broken(versions: list[str], right: int) -> bool:
+        tokens = torch.tensor(SequenceSet.from_texts(versions, DNA).tokens)
+        with torch.no_grad():
+            answers = model.eval()(one_hot(tokens, DNA, "zeros"), None).argmax(1)
+        return bool((answers != right).any())
+
+    def edited(versions: list[str]) -> list[str]:
+        return [text[:i] + letter + text[i + 1 :] for text in versions for i in range(LENGTH) for letter in "ACGT"]
+
+    exact = []
+    for text, right in zip(texts, truth, strict=True):
+        one = edited([text])
+        least = 1 if broken(one, right) else 2 if broken(edited(one), right) else 3
+        exact.append(0 if broken([text], right) else least)
+    found = pd.read_parquet(folder / "out" / "results.parquet").set_index("id").loc[table["id"], "label_only_edits"]
+    # The share of random versions that are still answered rightly breaks ties, by a half at most.
+    edits = np.floor(found.to_numpy()).clip(max=3)
+    assert {1, 2} <= set(exact)
+    assert (edits >= exact).all()
+    assert (edits == exact).mean() > 0.8
+
+
+def test_other_versions_of_records_are_asked_about(folder: Path, tmp_path: Path) -> None:
+    """Both strands and a moved version: shadow models answer three times, and LiRA weighs the answers together."""
+    first = json.loads((folder / "out" / "metrics.json").read_text())["attacks"]
+    asked = call(folder, shadows=10, other_strand=True, shifts=1, label_only=True, draw=False, out=tmp_path / "out")
+    attacks = privacy_command(asked, Silent())["attacks"]
+    with np.load(tmp_path / "out" / "parts" / "shadows-00000.npz") as archive:
+        logits = archive["logits"]
+    with np.load(folder / "out" / "parts" / "shadows-00000.npz") as archive:
+        np.testing.assert_array_equal(logits[:, :1], archive["logits"])
+    assert logits.shape == (8, 3, 200, 3)
+    assert not np.array_equal(logits[:, 0], logits[:, 1])
+    assert attacks["rmia"] == first["rmia"]
+    for name in ("lira_online", "lira_offline", "label_only"):
+        assert attacks[name]["auc"] != first[name]["auc"], name
+
+
+def test_rmia_compares_with_a_population(folder: Path, tmp_path: Path) -> None:
+    """Fresh records beside some of those that are judged, which are left out."""
+    rng = np.random.default_rng(5)
+    rows = [f"p{i}\t{rng.choice(['EI', 'IE', 'N'])}\t{''.join(rng.choice(list('ACGT'), LENGTH))}" for i in range(300)]
+    known = pd.read_csv(folder / "members.tsv", sep="\t").iloc[:7]
+    rows += [f"{row.id}\t{row.label}\t{row.sequence}" for row in known.itertuples()]
+    path = tmp_path / "population.tsv"
+    path.write_text("id\tlabel\tsequence\n" + "\n".join(rows) + "\n")
+    source = DataSource(path=path, columns=Columns(targets=("label",)))
+    metrics = privacy_command(call(folder, population=source, draw=False, out=tmp_path / "out"), Silent())
+    assert any("7 population records are members or non-members" in said for said in metrics["notices"])
+    table = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    for name in ("rmia", "rmia_offline"):
+        steps = table[name].to_numpy() * 300
+        np.testing.assert_allclose(steps, steps.round(), atol=1e-6)
+        assert metrics["attacks"][name]["auc_ci"][0] > 0.7
+    path.write_text("id\tlabel\tsequence\n" + rows[-1] + "\n")
+    with pytest.raises(DataError, match="no population is left"):
+        privacy_command(call(folder, population=source, out=tmp_path / "other"), Silent())
 
 
 def test_resume_trains_no_shadow_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +316,7 @@ def test_without_a_recipe_shadow_attacks_are_left_out(tmp_path: Path) -> None:
     write_model(tmp_path, trained=False, recipe=False)
     heard = Heard()
     metrics = privacy_command(call(tmp_path, shadows=None), heard)
-    assert set(metrics["left_out"]) == {"shadow_beta", "shadow_gaussian", "lira_online", "lira_offline", "rmia"}
+    assert set(metrics["left_out"]) == set(WITH_SHADOWS)
     assert "--recipe" in metrics["left_out"]["rmia"]
     assert any("lira_online" in text and "--recipe" in text for text in heard.said)
     assert "were not tried" in metrics["verdict"]
@@ -288,7 +356,7 @@ def test_a_recipe_from_a_config(tmp_path: Path) -> None:
     [
         ("binary", PROTEIN, set()),
         ("multilabel", DNA, set()),
-        ("regression", DNA, {"entropy", "modified_entropy", "shadow_beta", "label_only"}),
+        ("regression", DNA, {"entropy", "modified_entropy", "shadow_beta", "label_only", "label_only_edits"}),
     ],
 )
 def test_every_task(task: Task, alphabet: Alphabet, missing: set[str], tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import roc
 from seqrobust.analysis.membership.roc import clopper_pearson
+from seqrobust.pipeline.privacy_label_only import substituted
 from seqrobust.pipeline.privacy_metrics import verdict
 from seqrobust.pipeline.privacy_picture import alike, band, privacy_figure
-from seqrobust.pipeline.privacy_scores import substituted
 from seqrobust.sequences import SequenceSet
 
 

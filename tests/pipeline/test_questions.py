@@ -1,4 +1,4 @@
-"""Attributions, a probe and a study of explanations as parts of a run."""
+"""Attributions, a probe, a study of explanations and an audit of membership as parts of a run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ training: {epochs: 1}
 """
 ATTRIBUTE = "attribute: {regions: [minus35, minus10], methods: [saliency, ism], max_records: 10}\n"
 PROBE = "probe: {functional: [minus35, minus10], budget: 1, attacks: [one_step], max_records: 10}\n"
+PRIVACY = "privacy: {shadows: 4, label_only: true}\n"
 STABILITY = "stability: {budget: 1, methods: [saliency], max_records: 4, attacks: [one_step]}\n"
 
 
@@ -33,7 +34,7 @@ def config(folder: Path, text: str) -> RunConfig:
 
 def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
     call = RunCommand(out=tmp_path / "out")
-    run_pipeline(config(tmp_path, TRAINED + ATTRIBUTE + PROBE + STABILITY), call, Silent())
+    run_pipeline(config(tmp_path, TRAINED + ATTRIBUTE + PROBE + STABILITY + PRIVACY), call, Silent())
     metrics = json.loads((call.out / "metrics.json").read_text())
     assert set(metrics["attribute"]["methods"]) == {"saliency", "ism"}
     assert metrics["attribute"]["methods"]["ism"]["region_auroc"] is not None
@@ -44,11 +45,18 @@ def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
         "Which letters predictions rest on",
         "Right for the right reason?",
         "Can the explanation be believed?",
+        "Does the model betray what it was trained on?",
     ):
         assert title in page
     written = pd.read_csv(call.out / "records-test.tsv.gz", sep="\t")
     assert set(written["split"]) == {"test"}
-    for name in ("attribute", "probe", "stability"):
+    # Records set aside for validation are no members, and shadow models stop where the model's weights are from.
+    counts = pd.read_csv(call.out / "records-train.tsv.gz", sep="\t")["split"].value_counts()
+    assert (metrics["privacy"]["n_members"], metrics["privacy"]["n_nonmembers"]) == (counts["train"], len(written))
+    assert metrics["data"]["splits"]["train"] == counts["train"]
+    assert metrics["privacy"]["shadows"]["n"] == 4
+    assert "an adversary who may be wrong once in a hundred" in page or "what an adversary finds" in page.lower()
+    for name in ("attribute", "probe", "stability", "privacy"):
         assert json.loads((call.out / name / "manifest.json").read_text())["status"] == "finished"
 
 
@@ -75,6 +83,9 @@ def test_a_question_that_comes_later_is_answered_without_training_anew(tmp_path:
         ("probe: {function: [minus35]}", "function"),
         ("stability: {methods: [guess]}", "guess"),
         ("stability: {split: other}", "other"),
+        ("privacy: {split: other}", "other"),
+        ("privacy: {shadows: 2}", "too few shadow models"),
+        ("privacy: {members: train}", "members"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_training(text: str, said: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from seqrobust.analysis.membership.metrics import (
     permutation_p_value,
 )
 from seqrobust.analysis.membership.queries import query_tokens, shadow_logits
-from seqrobust.analysis.membership.rmia import Rmia, rmia
+from seqrobust.analysis.membership.rmia import Rmia, offline_share, rmia
 from seqrobust.analysis.membership.roc import Area, RateAt, Roc, auc, balanced_accuracy, roc, tpr_at_fpr
 from seqrobust.analysis.membership.scores import Signals, phi_from_confidence, signals
 from seqrobust.analysis.membership.shadow import ShadowDistributions, fit_beta, fit_gaussian, fit_shadows
@@ -55,6 +55,7 @@ __all__ = [
     "mean_loss_threshold",
     "most_exposed",
     "offline_confidence",
+    "offline_share",
     "permutation_p_value",
     "phi_from_confidence",
     "query_tokens",

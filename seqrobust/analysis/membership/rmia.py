@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from seqrobust.analysis.membership.roc import auc
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 
 ENOUGH = 10_000
 """Records of the population from which on a false-positive rate of 0.1 % has some resolution."""
+_SHARES = np.linspace(0, 1, 11).round(1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,6 +86,33 @@ def rmia(
         resolution=1 / len(others),
         warning=resolution_warning(len(others)),
     )
+
+
+def offline_share(references: ArrayLike, inside: NDArray[np.bool_], *, audited: int = 4) -> float:
+    """The a of the offline attack that finds out most of what reference models were trained on, of 0, 0.1, ..., 1.
+
+    Args:
+        references: (M, N) log probabilities of the true answers under the reference models.
+        inside: (M, N) who trained on what.
+        audited: reference models that are audited in turn by the others, as the authors choose a.
+
+    Raises DataError as :func:`rmia`, and where there are fewer than three models.
+    """
+    models = np.asarray(references, np.float64)
+    if len(models) < 3:
+        raise DataError("reference models are audited by two others", expected="3 or more", found=str(len(models)))
+    areas = np.zeros(len(_SHARES))
+    for number in range(min(audited, len(models))):
+        rest = np.delete(np.arange(len(models)), number)
+        # What only this model left out, or none of them, the others cannot speak of.
+        known = (~inside[rest]).any(0)
+        held = inside[number, known]
+        if held.all() or not held.any():
+            continue
+        for place, share in enumerate(_SHARES):
+            ratios = _ratios(models[number, known], models[rest][:, known], inside[rest][:, known], share, "record")
+            areas[place] += auc(ratios[held], ratios[~held]).auc
+    return float(_SHARES[areas.argmax()])
 
 
 def resolution_warning(population: int) -> str | None:

@@ -1,4 +1,4 @@
-"""What a report says of attributions, of a probe and of explanations attacked, where a run asked for them."""
+"""What a report says of attributions, a probe, explanations attacked and membership, where a run asked for them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from seqrobust.pipeline.report.words import figure
 
 
 def question_sections(answers: Mapping[str, Mapping[str, Any]]) -> tuple[Section, ...]:
-    """A section for each of ``attribute``, ``probe`` and ``stability`` that is there, from its ``metrics.json``."""
-    makers = {"attribute": _attribution, "probe": _probe, "stability": _stability}
+    """A section for each question that was answered, from its ``metrics.json``."""
+    makers = {"attribute": _attribution, "probe": _probe, "stability": _stability, "privacy": _privacy}
     return tuple(make(answers[name]) for name, make in makers.items() if name in answers)
 
 
@@ -76,4 +76,22 @@ def _stability(metrics: Mapping[str, Any]) -> Section:
         lead="Explanations were attacked like predictions: moved while the prediction stays, kept while it flips. "
         "stability/stability.png shows two records.",
         items=items,
+    )
+
+
+def _privacy(metrics: Mapping[str, Any]) -> Section:
+    rows = []
+    for name, one in sorted(metrics["attacks"].items(), key=lambda item: -item[1]["auc"]):
+        found = [_interval(one["tpr_at_fpr"][rate], one["tpr_at_fpr_ci"][rate]) for rate in ("0.01", "0.001")]
+        rows.append((name.replace("_", " "), _interval(one["auc"], one["auc_ci"]), *found))
+    rows.append(("by chance", figure(0.5), figure(0.01), figure(0.001)))
+    columns = ("attack", "AUC", "members found, 1 in 100 wrong", "1 in 1,000 wrong")
+    first, *further = metrics["verdict"].split("; ")
+    return Section(
+        title="Does the model betray what it was trained on?",
+        lead=f"{first[0].upper()}{first[1:]}. {metrics['n_members']:,} training records against "
+        f"{metrics['n_nonmembers']:,} others, {metrics['shadows']['n']} shadow models; privacy/privacy.png shows the "
+        "curves.",
+        tables=(Table(caption="Membership inference", columns=columns, rows=tuple(rows)),),
+        items=tuple(("also", text) for text in further),
     )
