@@ -32,7 +32,8 @@ from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.models import SequenceModel, build_model
 from seqrobust.sequences import Region, SequenceSet, Targets, Task
 from seqrobust.training import fit
-from seqrobust.training.data import Labelled
+from seqrobust.training.data import Batch, Labelled
+from seqrobust.training.objectives import Robust
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 L = 24
@@ -259,6 +260,22 @@ def test_adversarial_shadows_are_what_training_makes(adversarial: AdversarialSet
     same_weights(found.models[0], by_fit.model, atol=2e-3)
     first = next(found.models[0].parameters()) - next(plain.models[0].parameters())
     assert float(first.detach().abs().max()) > 0.02
+
+
+def test_shadow_models_draw_budgets_as_training_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    records, drawn = pool(24), Robust.with_budgets_drawn
+    spent: list[int] = []
+
+    def heard(objective: Robust, batch: Batch) -> Batch:
+        found = drawn(objective, batch)
+        spent.extend(found.budget.tolist())
+        return found
+
+    monkeypatch.setattr(Robust, "with_budgets_drawn", heard)
+    against = AdversarialSettings(budget=2, least_share=0)
+    settings = TrainingSettings(epochs=2, batch_size=12)
+    train_shadows(small(records), records, np.ones((1, 24), bool), settings=settings, adversarial=against)
+    assert (len(spent), set(spent)) == (48, {0, 1, 2})
 
 
 def test_training_stops_where_the_audited_models_weights_are_from() -> None:

@@ -351,6 +351,33 @@ def test_a_recipe_from_a_config(tmp_path: Path) -> None:
         privacy_command(call(tmp_path, recipe=config, out=tmp_path / "other"), Silent())
 
 
+def test_shadows_train_as_the_checkpoint_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against its adversary, whose region the records have, and up to the epoch that its weights are from."""
+    write_records(tmp_path)
+    write_model(tmp_path, trained=False)
+    for name in ("members", "nonmembers"):
+        table = pd.read_csv(tmp_path / f"{name}.tsv", sep="\t")
+        table["regions"] = "TATA:3-9"
+        table.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+    model, card = load_checkpoint(tmp_path / "model.ckpt")
+    training = {**SETTINGS, "epochs": 5, "adversarial": {"budget": 2, "protect": ["TATA"], "steps": 2}}
+    provenance = {"training": training, "metrics": {"best_epoch": 3, "epochs": 5}}
+    save_checkpoint(tmp_path / "model.ckpt", model, replace(card, provenance=provenance))
+    told: list[dict[str, Any]] = []
+    protected: list[int] = []
+
+    def heard(build: Any, pool: Any, inside: Any, **more: Any) -> Any:
+        told.append(more)
+        protected.append(int((~more["adversarial"].threat().editable(pool.sequences)).sum()))
+        return train_shadows(build, pool, inside, **more)
+
+    monkeypatch.setattr("seqrobust.pipeline.privacy_shadows.train_shadows", heard)
+    metrics = privacy_command(call(tmp_path, draw=False, attacks=("rmia",)), Silent())
+    assert (told[0]["last"], told[0]["settings"].epochs, told[0]["adversarial"].steps) == (3, 5, 2)
+    assert protected == [200 * 6]
+    assert not any("ordinary way" in said for said in metrics["notices"])
+
+
 @pytest.mark.parametrize(
     ("task", "alphabet", "missing"),
     [
