@@ -43,7 +43,7 @@ def privacy_command(call: PrivacyCommand, progress: Progress) -> dict[str, Any]:
     )
     notices: list[str] = []
     copies = find_copies(*pool.sides, identity=call.identity, seed=call.seed)
-    shift = shift_of(pool, copies)
+    shift = shift_of(pool, copies, identity=call.identity, seed=call.seed)
     notices += [text for text in (copies.warning, shift[0] and shift[0].warning) if text]
     needed = pool.recipe is not None and any(name in WITH_SHADOWS for name in call.wanted)
     shadows = None

@@ -13,8 +13,10 @@ from seqrobust.analysis.membership import (
     Shift,
     attack_numbers,
     auc,
+    cluster_records,
     group_numbers,
     held_out_accuracy,
+    joined_clusters,
     most_exposed,
     shift_test,
 )
@@ -30,20 +32,41 @@ _GROUPS = 40
 """Groups above which numbers of each would be of hardly a record."""
 _RATE = "0.01"
 _LEVEL = 0.05
+_RELATED = 0.7
+"""Share of letters in common from which on records may be known again by their words."""
+_LARGEST = 0.2
+"""Share of the records that one fold in five has."""
 
 
-def shift_of(pool: Pool, copies: Copies) -> tuple[Shift | None, str | None]:
+def shift_of(pool: Pool, copies: Copies, *, identity: float, seed: int) -> tuple[Shift | None, str | None]:
     """The shift test, or None and why there is none."""
     classes = pool.classes
     targets = None if classes is None else (classes[pool.is_member], classes[~pool.is_member])
     try:
-        return shift_test(*pool.sides, targets=targets, clusters=copies.clusters), None
-    except (DataError, ValueError):
-        # Too few clusters for folds that hold both kinds: each record then stands alone.
-        try:
-            return shift_test(*pool.sides, targets=targets), None
-        except DataError as error:
-            return None, " ".join(str(error).split())
+        together = relatives(pool, copies, identity=identity, seed=seed)
+        return shift_test(*pool.sides, targets=targets, clusters=together), None
+    except (DataError, ValueError) as error:
+        return None, " ".join(str(error).split())
+
+
+def relatives(pool: Pool, copies: Copies, *, identity: float, seed: int) -> NDArray[np.int64]:
+    """(N,) clusters that the shift test keeps in one fold: more distant relatives than near copies, and whole groups.
+
+    A relative in another fold is known again by its words, which says nothing of where members and non-members come
+    from. Clusters and groups so large that folds would be unlike are not joined further.
+    """
+    found = copies.clusters
+    if identity > _RELATED:
+        found = _unless_large(cluster_records(pool.sequences, identity=_RELATED, seed=seed).numbers, found)
+    if pool.groups is not None:
+        names: NDArray[np.int64] = np.unique(pool.groups, return_inverse=True)[1]
+        found = _unless_large(joined_clusters([found, names]), found)
+    return found
+
+
+def _unless_large(clusters: NDArray[np.int64], otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
+    largest = int(np.bincount(clusters).max())
+    return clusters if largest <= _LARGEST * len(clusters) else otherwise
 
 
 def metrics_of(

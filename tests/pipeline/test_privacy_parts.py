@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import roc
 from seqrobust.analysis.membership.roc import clopper_pearson
 from seqrobust.pipeline.privacy_label_only import substituted
-from seqrobust.pipeline.privacy_metrics import verdict
+from seqrobust.pipeline.privacy_metrics import relatives, verdict
 from seqrobust.pipeline.privacy_picture import alike, band, privacy_figure
 from seqrobust.sequences import SequenceSet
 
@@ -63,3 +64,25 @@ def test_the_band_and_equal_curves() -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()][1:] == ["loss, confidence (AUC 0.500)", "chance"]
     assert axes[0].xaxis.get_major_formatter()(0.01, 0) == "1 %"
+
+
+def test_relatives_stay_in_one_fold() -> None:
+    """Families of which half are too far apart to be near copies, and groups that link what no letter does."""
+    rng = np.random.default_rng(3)
+    ancestors = rng.integers(0, 4, (12, 200))
+    family = np.repeat(np.arange(12), 10)
+    moved = rng.random((120, 200)) < 0.05
+    letters = np.where(moved, (ancestors[family] + rng.integers(1, 4, (120, 200))) % 4, ancestors[family])
+    sequences = SequenceSet.from_texts(["".join("ACGT"[i] for i in row) for row in letters], DNA)
+    pool: Any = SimpleNamespace(sequences=sequences, groups=None)
+    alone: Any = SimpleNamespace(clusters=np.arange(120))
+    found = relatives(pool, alone, identity=0.9, seed=0)
+    assert len(np.unique(found)) == 12
+    assert all(len(np.unique(found[family == one])) == 1 for one in range(12))
+    # Asked for at that identity, nothing is looked for below it.
+    assert relatives(pool, alone, identity=0.6, seed=0).tolist() == list(range(120))
+    pool.groups = tuple(f"species {one // 2}" for one in family)
+    assert len(np.unique(relatives(pool, alone, identity=0.9, seed=0))) == 6
+    # A group of half of all records would leave no folds.
+    pool.groups = tuple(f"species {one // 6}" for one in family)
+    assert len(np.unique(relatives(pool, alone, identity=0.9, seed=0))) == 12

@@ -1,7 +1,7 @@
 """Membership inference: whether it can be told which records a model was trained on, and what that is worth."""
 
 from seqrobust.analysis.membership.assignment import assign_records
-from seqrobust.analysis.membership.copies import Clusters, Copies, cluster_records, find_copies
+from seqrobust.analysis.membership.copies import Clusters, Copies, cluster_records, find_copies, joined_clusters
 from seqrobust.analysis.membership.label_only import combined_score, edits_score, survival_score
 from seqrobust.analysis.membership.lira import lira_offline, lira_online, offline_confidence
 from seqrobust.analysis.membership.metrics import (
@@ -50,6 +50,7 @@ __all__ = [
     "fit_shadows",
     "group_numbers",
     "held_out_accuracy",
+    "joined_clusters",
     "lira_offline",
     "lira_online",
     "mean_loss_threshold",

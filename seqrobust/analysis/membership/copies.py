@@ -12,6 +12,7 @@ aligns, which is asked as well where one is installed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -147,7 +148,7 @@ def cluster_records(
     if tool is not None and tool != "kmers":
         found.append(clustered_by(tool, sequences, identity))
         how += f" and {tool} at {100 * identity:g} % identity"
-    return Clusters(numbers=_joined(found), how=how)
+    return Clusters(numbers=joined_clusters(found), how=how)
 
 
 def near_pairs(
@@ -216,8 +217,8 @@ def _linked(count: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDA
     return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
-def _joined(clusterings: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Records that any clustering puts together, numbered by first appearance."""
+def joined_clusters(clusterings: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """(N,) clusters of records that any of several (N,) clusterings puts together, numbered by first appearance."""
     count = len(clusterings[0])
     ones, others = [], []
     for numbers in clusterings:
