@@ -39,9 +39,11 @@ def draw_privacy(
 @styled
 def privacy_figure(scores: Mapping[str, Floats], members: NDArray[np.bool_], metrics: Mapping[str, Any]) -> Figure:
     """Curves on the left, distributions on the right."""
-    figure = Figure(figsize=(9.4, 4.3), layout="constrained")
+    figure = Figure(figsize=(9.4, 5.0), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.05, 1))
-    _curves(left, scores, members, metrics)
+    handles, labels = _curves(left, scores, members, metrics)
+    # Below both, for a strong attack's curves fill the upper left and a weak one's the lower right.
+    figure.legend(handles, labels, fontsize=6.6, loc="outside lower left", ncols=4)
     _distributions(right, scores[metrics["best_attack"]], members, metrics)
     return figure
 
@@ -65,7 +67,10 @@ def band(curve: Roc) -> tuple[Floats, Floats]:
     return np.asarray(low, np.float64), np.asarray(high, np.float64)
 
 
-def _curves(axes: Axes, scores: Mapping[str, Floats], members: NDArray[np.bool_], metrics: Mapping[str, Any]) -> None:
+def _curves(
+    axes: Axes, scores: Mapping[str, Floats], members: NDArray[np.bool_], metrics: Mapping[str, Any]
+) -> tuple[list[Any], list[Any]]:
+    """Draw, and give handles and labels of a legend, the best attack first."""
     # Below one non-member no rate can be told from none.
     floor = 0.5 / metrics["n_nonmembers"]
     groups = alike(scores, metrics["best_attack"])
@@ -96,7 +101,7 @@ def _curves(axes: Axes, scores: Mapping[str, Floats], members: NDArray[np.bool_]
     handles, labels = axes.get_legend_handles_labels()
     # Drawn from the last to the best, so that the best lies on top; named the other way round.
     order = [*range(len(groups) - 1, -1, -1), len(groups)]
-    axes.legend([handles[i] for i in order], [labels[i] for i in order], fontsize=6.6, loc="lower right")
+    return [handles[i] for i in order], [labels[i] for i in order]
 
 
 def _percent(rate: float, _: float) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqrobust.pipeline.report.sections import Section
 from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import figure
+from seqrobust.pipeline.report.words import figure, percent, percent_range, plural
 
 
 def question_sections(answers: Mapping[str, Mapping[str, Any]]) -> tuple[Section, ...]:
@@ -80,18 +80,25 @@ def _stability(metrics: Mapping[str, Any]) -> Section:
 
 
 def _privacy(metrics: Mapping[str, Any]) -> Section:
+    shown = {"0.01": "found, 1 in 100 accused wrongly", "0.001": "1 in 1,000"}
+    # A rate is refused for all attacks alike, where there are too few non-members.
+    known = [rate for rate in shown if all(one["tpr_at_fpr"][rate] is not None for one in metrics["attacks"].values())]
     rows = []
     for name, one in sorted(metrics["attacks"].items(), key=lambda item: -item[1]["auc"]):
-        found = [_interval(one["tpr_at_fpr"][rate], one["tpr_at_fpr_ci"][rate]) for rate in ("0.01", "0.001")]
+        found = [f"{percent(one['tpr_at_fpr'][rate])} ({percent_range(*one['tpr_at_fpr_ci'][rate])})" for rate in known]
         rows.append((name.replace("_", " "), _interval(one["auc"], one["auc_ci"]), *found))
-    rows.append(("by chance", figure(0.5), figure(0.01), figure(0.001)))
-    columns = ("attack", "AUC", "members found, 1 in 100 wrong", "1 in 1,000 wrong")
-    first, *further = metrics["verdict"].split("; ")
+    rows.append(("by chance", figure(0.5), *(percent(float(rate)) for rate in known)))
+    said = metrics["verdict"]
     return Section(
         title="Does the model betray what it was trained on?",
-        lead=f"{first[0].upper()}{first[1:]}. {metrics['n_members']:,} training records against "
-        f"{metrics['n_nonmembers']:,} others, {metrics['shadows']['n']} shadow models; privacy/privacy.png shows the "
-        "curves.",
-        tables=(Table(caption="Membership inference", columns=columns, rows=tuple(rows)),),
-        items=tuple(("also", text) for text in further),
+        lead=f"{said[0].upper()}{said[1:]}. Compared were {metrics['n_members']:,} training records and "
+        f"{metrics['n_nonmembers']:,} others, with {plural(metrics['shadows']['n'], 'shadow model')}; "
+        "privacy/privacy.png shows the curves, privacy/results.parquet each record.",
+        tables=(
+            Table(
+                caption="Membership inference",
+                columns=("attack", "AUC", *(shown[rate] for rate in known)),
+                rows=tuple(rows),
+            ),
+        ),
     )
