@@ -42,7 +42,11 @@ PROTECTED = ("donor_GT", "acceptor_AG")
 PROTECT = f"[{', '.join(PROTECTED)}]"
 _ADVERSARY = "training.adversarial"
 _THREE_STEPS = {f"{_ADVERSARY}": "{objective: adversarial, budget: 2, steps: 3, clean_share: 0}"}
-_GRU = {"model": "{architecture: gru, head: flatten, hidden: 48, readout_hidden: 0, dropout: 0.5}"}
+_GRU = {"model": "{architecture: gru, head: flatten, hidden: 32, readout_hidden: 0, dropout: 0.5}"}
+_CONTINUED = {
+    f"{_ADVERSARY}": "{objective: continued, budget: 2, least_share: 0.5, clean_share: 0}",
+    "training.epochs": "30",
+}
 
 Way = tuple[str, Mapping[str, str]]
 WAYS: dict[str, Way] = {
@@ -57,7 +61,9 @@ WAYS: dict[str, Way] = {
     "hinge 0..2": ("splice_exact", {f"{_ADVERSARY}.least_share": "0"}),
     "recipe": ("splice_exact", {}),
     "recipe, 2 % set aside": ("splice_exact", {"data.valid_fraction": "0.02"}),
-    "recipe, GRU": ("splice_exact", _GRU),
+    "recipe, GRU": ("splice_exact", {**_GRU, **_CONTINUED}),
+    "hinge, GRU": ("splice_exact", _GRU),
+    "continued": ("splice_exact", _CONTINUED),
     "ordinary, GRU": ("splice_gru", {}),
     "ordinary, protected": ("splice", {"attack.protect": PROTECT}),
     "recipe, protected": ("splice_exact", {f"{_ADVERSARY}.protect": PROTECT, "attack.protect": PROTECT}),
