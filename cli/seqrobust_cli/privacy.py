@@ -188,7 +188,9 @@ def _print(metrics: Mapping[str, Any], folder: Path) -> None:
         cells += [_cell(one["tpr_at_fpr"][rate], one["tpr_at_fpr_ci"][rate], 100, 1) for rate in ("0.01", "0.001")]
         cells.append(_cell(one["balanced_accuracy"], None, 100, 1))
         table.add_row(*(escape(cell) for cell in (name.replace("_", " "), *cells)))
-    chance = ["0.500", *(["0.500"] if copied else []), "1.0", "0.1", "50.0"]
+    rates = next(iter(metrics["attacks"].values()))["tpr_at_fpr_by_chance"]
+    lucky = [_cell(rates[rate], None, 100, 1) for rate in ("0.01", "0.001")]
+    chance = ["0.500", *(["0.500"] if copied else []), *lucky, "50.0"]
     table.add_row("by chance", *chance, style="dim")
     out.print(table)
     refused = {text for one in metrics["attacks"].values() for text in one["tpr_at_fpr_refused"].values() if text}

@@ -9,7 +9,7 @@ from typing import Any
 from seqrobust.analysis.membership import find_copies
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
-from seqrobust.pipeline.privacy_metrics import metrics_of, record_table, shift_of
+from seqrobust.pipeline.privacy_metrics import metrics_of, record_table, relatives, shift_of, split_units
 from seqrobust.pipeline.privacy_picture import draw_privacy
 from seqrobust.pipeline.privacy_scores import all_scores
 from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
@@ -43,17 +43,20 @@ def privacy_command(call: PrivacyCommand, progress: Progress) -> dict[str, Any]:
     )
     notices: list[str] = []
     copies = find_copies(*pool.sides, identity=call.identity, seed=call.seed)
-    shift = shift_of(pool, copies, identity=call.identity, seed=call.seed)
+    together = relatives(pool, copies, identity=call.identity, seed=call.seed)
+    shift = shift_of(pool, together)
     notices += [text for text in (copies.warning, shift[0] and shift[0].warning) if text]
     needed = pool.recipe is not None and any(name in WITH_SHADOWS for name in call.wanted)
     shadows = None
     if needed and pool.recipe is not None:
-        shadows = shadows_of(pool, pool.recipe, folder.path, progress, seed=call.seed, clusters=copies.clusters)
+        shadows = shadows_of(
+            pool, pool.recipe, folder.path, progress, seed=call.seed, clusters=split_units(pool, copies, together)
+        )
     progress.start("attacks", 1)
     scores = all_scores(pool, shadows, call.wanted, prior=call.prior, seed=call.seed)
     notices += scores.notices
     notices += [f"{names} left out: {reason}" for reason, names in _by_reason(scores.left_out).items()]
-    metrics = metrics_of(pool, scores, copies, shift, shadows, call.seed)
+    metrics = metrics_of(pool, scores, copies, shift, shadows, together, call.seed)
     metrics["notices"] = [*pool.notices, *notices]
     progress.advance(1)
     with replacing(folder.path / "results.parquet") as temporary:

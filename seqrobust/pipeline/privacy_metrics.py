@@ -18,7 +18,9 @@ from seqrobust.analysis.membership import (
     held_out_accuracy,
     joined_clusters,
     most_exposed,
+    roc,
     shift_test,
+    tpr_at_fpr,
 )
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
@@ -34,26 +36,28 @@ _RATE = "0.01"
 _LEVEL = 0.05
 _RELATED = 0.7
 """Share of letters in common from which on records may be known again by their words."""
+_MIXED = 0.05
+"""Share of non-members with a relative among the members, up to which these count as split by relatives."""
 _LARGEST = 0.2
 """Share of the records that one fold in five has."""
 
 
-def shift_of(pool: Pool, copies: Copies, *, identity: float, seed: int) -> tuple[Shift | None, str | None]:
-    """The shift test, or None and why there is none."""
+def shift_of(pool: Pool, together: NDArray[np.int64]) -> tuple[Shift | None, str | None]:
+    """The shift test, relatives in one fold, or None and why there is none."""
     classes = pool.classes
     targets = None if classes is None else (classes[pool.is_member], classes[~pool.is_member])
     try:
-        together = relatives(pool, copies, identity=identity, seed=seed)
         return shift_test(*pool.sides, targets=targets, clusters=together), None
     except (DataError, ValueError) as error:
         return None, " ".join(str(error).split())
 
 
 def relatives(pool: Pool, copies: Copies, *, identity: float, seed: int) -> NDArray[np.int64]:
-    """(N,) clusters that the shift test keeps in one fold: more distant relatives than near copies, and whole groups.
+    """(N,) clusters of records that are answered alike: more distant relatives than near copies, and whole groups.
 
-    A relative in another fold is known again by its words, which says nothing of where members and non-members come
-    from. Clusters and groups so large that folds would be unlike are not joined further.
+    The shift test keeps them in one fold, for a relative in another is known again by its words, which says nothing of
+    where members and non-members come from; intervals and p-values take them as one. Clusters and groups so large that
+    folds would be unlike are not joined further.
     """
     found = copies.clusters
     if identity > _RELATED:
@@ -62,6 +66,14 @@ def relatives(pool: Pool, copies: Copies, *, identity: float, seed: int) -> NDAr
         names: NDArray[np.int64] = np.unique(pool.groups, return_inverse=True)[1]
         found = _unless_large(joined_clusters([found, names]), found)
     return found
+
+
+def split_units(pool: Pool, copies: Copies, together: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N,) clusters that stay in one half of a shadow model: relatives where members and non-members are split so
+    themselves, for shadow models should come about as the audited one did; else near copies.
+    """
+    mixed = np.isin(together[~pool.is_member], together[pool.is_member]).mean()
+    return together if mixed <= _MIXED else copies.clusters
 
 
 def _unless_large(clusters: NDArray[np.int64], otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -75,13 +87,14 @@ def metrics_of(
     copies: Copies,
     shift: tuple[Shift | None, str | None],
     shadows: Shadows | None,
+    together: NDArray[np.int64],
     seed: int,
 ) -> dict[str, Any]:
     """``metrics.json``."""
     found, left_out = shift[0], dict(scores.left_out)
     if found is None and shift[1]:
         left_out["shift"] = shift[1]
-    attacks = {name: _numbers(pool, score, copies, seed) for name, score in scores.found.items()}
+    attacks = {name: _numbers(pool, score, copies, together, seed) for name, score in scores.found.items()}
     best = best_attack(attacks)
     values = scores.found[best].values
     copied = copies.exact | copies.other_strand | copies.near
@@ -95,6 +108,7 @@ def metrics_of(
         "shift": None
         if found is None
         else {"auc": found.auc, "auc_ci": found.interval, "k": found.k, "warning": found.warning},
+        "clusters": int(together.max()) + 1,
         "copies": {
             "exact": int(copies.exact.sum()),
             "other_strand": int(copies.other_strand.sum()),
@@ -122,14 +136,26 @@ def metrics_of(
     return said
 
 
-def _numbers(pool: Pool, score: Score, copies: Copies, seed: int) -> dict[str, Any]:
-    numbers = attack_numbers(score.values, pool.is_member, threshold=score.threshold, seed=seed)
-    held = held_out_accuracy(score.values, pool.is_member, seed=seed)
-    numbers |= {"threshold": score.threshold, "balanced_accuracy_held_out": held}
-    kept = ~(copies.exact | copies.other_strand | copies.near)
-    area = auc(score.values[pool.is_member], score.values[~pool.is_member][kept]) if kept.any() else None
-    without = None if area is None else {"auc": area.auc, "auc_ci": area.interval}
-    return numbers | {"without_copies": without}
+def _numbers(pool: Pool, score: Score, copies: Copies, together: NDArray[np.int64], seed: int) -> dict[str, Any]:
+    values, members = score.values, pool.is_member
+    numbers = attack_numbers(values, members, threshold=score.threshold, clusters=together, seed=seed)
+    numbers |= {
+        "threshold": score.threshold,
+        "balanced_accuracy_held_out": held_out_accuracy(values, members, seed=seed),
+    }
+    kept = members.copy()
+    kept[~members] = ~(copies.exact | copies.other_strand | copies.near)
+    return numbers | {"without_copies": _without(values, members, kept, together) if kept[~members].any() else None}
+
+
+def _without(
+    values: Floats, members: NDArray[np.bool_], kept: NDArray[np.bool_], together: NDArray[np.int64]
+) -> dict[str, Any]:
+    """What is found where non-members are near copies of no member."""
+    others = kept & ~members
+    area = auc(values[members], values[others], (together[members], together[others]))
+    rate = tpr_at_fpr(roc(values[members], values[others]), float(_RATE))
+    return {"auc": area.auc, "auc_ci": area.interval, "tpr_at_fpr": {_RATE: rate.tpr}}
 
 
 def _of_groups(values: Floats, pool: Pool, names: list[str] | tuple[str, ...] | None) -> list[dict[str, Any]] | None:
@@ -179,7 +205,7 @@ def _share_found(one: dict[str, Any], name: str) -> str:
     low, high = one["tpr_at_fpr_ci"][_RATE]
     return (
         f"an adversary who may be wrong once in a hundred finds {100 * rate:.1f} % [{100 * low:.1f}, {100 * high:.1f}] "
-        f"of the members ({name.replace('_', ' ')}); chance finds 1 %"
+        f"of the members ({name.replace('_', ' ')}); chance finds {100 * one['tpr_at_fpr_by_chance'][_RATE]:.2g} %"
     )
 
 

@@ -25,6 +25,7 @@ from seqrobust.analysis.membership import (
     signals,
     tpr_at_fpr,
 )
+from seqrobust.analysis.membership.roc import clopper_pearson
 from seqrobust.errors import DataError
 
 GOOD = [
@@ -236,11 +237,88 @@ def test_rates_keep_ties_together_and_do_not_interpolate() -> None:
     found = tpr_at_fpr(roc(held, others), 0.01)
     # The score 1 is that of two non-members in a hundred: too many.
     assert (found.tpr, found.false_positives, found.threshold) == (0.2, 0, 2.0)
-    low, high = found.interval or [0, 0]
-    assert low == pytest.approx(beta.ppf(0.025, 20, 81))
-    assert high == pytest.approx(beta.ppf(0.975, 21, 80))
+    # Where the hundredth part of all non-members lies, a hundred of them hardly say.
+    assert found.interval == [0, 1]
+    # Of very many it is known, and what is left is the exact interval of 20 in 100.
+    many = np.repeat([0, 1, 1.5, 1.8], [989_500, 500, 9_900, 100])
+    known = tpr_at_fpr(roc(held, many), 0.01)
+    assert known.tpr == 0.2
+    assert known.interval is not None
+    assert known.interval[0] == pytest.approx(beta.ppf(0.025, 20, 81))
     assert tpr_at_fpr(roc(held, others), 0.02).tpr == 0.5
     assert tpr_at_fpr(roc(held, np.full(100, 3.0)), 0.01).tpr == 0
+
+
+@pytest.mark.parametrize(("gain", "count"), [(0.0, 300), (1.0, 300), (1.0, 2000), (2.5, 1000)])
+def test_the_interval_of_a_rate_knows_that_the_threshold_was_estimated(gain: float, count: int) -> None:
+    rng = np.random.default_rng(int(gain * 10) + count)
+    truth, by_chance = float(norm.sf(norm.isf(0.01) - gain)), (int(0.01 * count) + 1) / (count + 1)
+    below = above = as_if_known = 0
+    rates = []
+    for _ in range(300):
+        held, others = rng.normal(gain, 1, 500), rng.normal(0, 1, count)
+        found = tpr_at_fpr(roc(held, others), 0.01)
+        assert found.tpr is not None
+        assert found.interval is not None
+        assert found.by_chance == pytest.approx(by_chance)
+        rates.append(found.tpr)
+        below += truth < found.interval[0]
+        above += truth > found.interval[1]
+        low, high = clopper_pearson(round(500 * found.tpr), 500)
+        as_if_known += low <= truth <= high
+    assert below <= 17
+    assert above <= 17
+    if gain:
+        assert as_if_known < 255
+    else:
+        # The k + 1st of the non-members is the threshold, and chance finds as many members above it.
+        assert float(np.mean(rates)) == pytest.approx(by_chance, rel=0.1)
+
+
+def test_families_count_as_one_record_each() -> None:
+    """Scores of relatives correlate by 0.5, and nothing leaks: by records the area seems certain, by families not."""
+    rng = np.random.default_rng(12)
+    families = np.repeat(np.arange(60), 10)
+    members = families < 30
+    excluded = {"records": 0, "families": 0}
+    small = {"records": 0, "families": 0}
+    areas, errors = [], []
+    for seed in range(80):
+        scores = rng.normal(size=60)[families] + rng.normal(size=600)
+        for name, clusters in (("records", None), ("families", families)):
+            found = attack_numbers(scores, members, clusters=clusters, draws=99, seed=seed)
+            excluded[name] += not found["auc_ci"][0] <= 0.5 <= found["auc_ci"][1]
+            small[name] += found["p_value"] <= 0.05
+        one = auc(scores[members], scores[~members], (families[members], families[~members]))
+        areas.append(one.auc)
+        errors.append(one.error)
+    assert excluded["records"] > 25
+    assert excluded["families"] <= 10
+    assert small["records"] > 12
+    assert small["families"] <= 10
+    assert float(np.mean(errors)) == pytest.approx(float(np.std(areas)), rel=0.25)
+
+
+def test_clusters_of_both_kinds_and_of_one_record() -> None:
+    """Pairs of a member and a non-member with a score in common: their difference is what an area is judged by."""
+    rng = np.random.default_rng(13)
+    pair = np.tile(np.arange(200), 2)
+    members = np.arange(400) < 200
+    areas, errors, alone = [], [], []
+    for _ in range(300):
+        scores = 3 * rng.normal(size=200)[pair] + rng.normal(size=400)
+        held, others = scores[members], scores[~members]
+        areas.append(auc(held, others).auc)
+        errors.append(auc(held, others, (pair[members], pair[~members])).error)
+        alone.append(auc(held, others).error)
+    assert float(np.mean(errors)) == pytest.approx(float(np.std(areas)), rel=0.12)
+    assert float(np.mean(alone)) > 2 * float(np.std(areas))
+    single = auc(held, others, (np.arange(200), np.arange(200, 400)))
+    assert single.error == pytest.approx(auc(held, others).error, rel=1e-9)
+    clusters = np.arange(400)
+    assert permutation_p_value(scores, members, clusters=clusters, seed=2) == permutation_p_value(
+        scores, members, seed=2
+    )
 
 
 def test_rates_are_refused_where_non_members_are_too_few() -> None:
@@ -262,9 +340,7 @@ def test_normal_scores_have_their_analytic_rates() -> None:
     assert high - low < 0.02
     for fpr in (0.01, 0.001):
         low, high = found["tpr_at_fpr_ci"][f"{fpr:g}"]
-        # The threshold is found on 6,000 non-members: 6 of them at 0.1 %.
-        slack = 0.01 if fpr == 0.01 else 0.02
-        assert low - slack <= norm.sf(norm.isf(fpr) - d) <= high + slack
+        assert low <= norm.sf(norm.isf(fpr) - d) <= high
     assert found["balanced_accuracy"] == pytest.approx(norm.cdf(d / 2), abs=0.02)
     assert found["advantage"] == pytest.approx(2 * norm.cdf(d / 2) - 1, abs=0.04)
     assert found["p_value"] == found["tpr_at_fpr_p_value"]["0.01"] == 0.01

@@ -12,7 +12,7 @@ from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import roc
 from seqrobust.analysis.membership.roc import clopper_pearson
 from seqrobust.pipeline.privacy_label_only import substituted
-from seqrobust.pipeline.privacy_metrics import relatives, verdict
+from seqrobust.pipeline.privacy_metrics import relatives, split_units, verdict
 from seqrobust.pipeline.privacy_picture import alike, band, privacy_figure
 from seqrobust.sequences import SequenceSet
 
@@ -21,12 +21,13 @@ def test_the_verdict_in_words() -> None:
     one: dict[str, Any] = {
         "auc": 0.61, "auc_ci": [0.55, 0.67], "p_value": 0.004, "tpr_at_fpr": {"0.01": 0.032},
         "tpr_at_fpr_ci": {"0.01": [0.026, 0.04]}, "tpr_at_fpr_p_value": {"0.01": 0.02},
+        "tpr_at_fpr_by_chance": {"0.01": 0.012},
     }  # fmt: skip
     metrics = {"attacks": {"loss": one, "lira_online": one}, "best_attack": "lira_online", "n_nonmembers": 100}
     metrics |= {"copies": {"nonmembers_left": 10}, "shift": {"warning": "they differ", "auc": 0.7}}
     assert verdict(metrics) == (
         "an adversary who may be wrong once in a hundred finds 3.2 % [2.6, 4.0] of the members (lira online); "
-        "chance finds 1 %; it tells a member from a non-member with an AUC of 0.610 [0.550, 0.670] (chance 0.5); "
+        "chance finds 1.2 %; it tells a member from a non-member with an AUC of 0.610 [0.550, 0.670] (chance 0.5); "
         "together this is more than chance (p = 0.016, corrected for 2 attacks); but members and non-members differ "
         "without the model (AUC 0.70), so that this may be no leak of the model's; 90 of 100 non-members are near "
         "copies of members, which hides what leaks"
@@ -86,3 +87,13 @@ def test_relatives_stay_in_one_fold() -> None:
     # A group of half of all records would leave no folds.
     pool.groups = tuple(f"species {one // 6}" for one in family)
     assert len(np.unique(relatives(pool, alone, identity=0.9, seed=0))) == 12
+
+
+def test_shadow_models_are_split_as_the_audited_one_was() -> None:
+    """By relatives, where no relative of a member is a non-member; else by near copies alone."""
+    members, together = np.arange(100) < 60, np.arange(100) // 5
+    copies: Any = SimpleNamespace(clusters=np.arange(100))
+    pool: Any = SimpleNamespace(is_member=members)
+    assert split_units(pool, copies, together).tolist() == together.tolist()
+    pool.is_member = np.arange(100) % 2 == 0
+    assert split_units(pool, copies, together).tolist() == list(range(100))

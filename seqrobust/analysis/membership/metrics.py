@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from seqrobust.analysis.membership.threshold import best_threshold
 
 RATES = (0.01, 0.001)
 """False-positive rates that are reported."""
+_MOST_EXCHANGED = 20_000_000
+"""Labels that are drawn for a p-value."""
 _CELLS = 1 << 21
 """Permuted labels that are held at once."""
 
@@ -32,7 +35,8 @@ def attack_numbers(
     members: NDArray[np.bool_],
     *,
     threshold: float | None = None,
-    draws: int = 999,
+    clusters: NDArray[np.int64] | None = None,
+    draws: int | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """The numbers of one attack, under the keys of ``metrics.json``.
@@ -42,13 +46,18 @@ def attack_numbers(
         members: (n,) which records are.
         threshold: chosen beforehand, such as on shadow models; without one, each half of the records takes the
             threshold that is best on the other half.
-        draws: exchanges of membership for the p-values.
+        clusters: (n,) records that are answered alike, such as families: intervals of the area and p-values then rest
+            on their number. Intervals of rates take records as independent.
+        draws: exchanges of membership for the p-values; by default 999 to 4999, fewer of many records.
         seed: of the halves and the exchanges.
 
     Raises DataError where members or non-members are missing, or a score is not a number.
     """
     held, others = scores[members], scores[~members]
-    area, curve = auc(held, others), roc(held, others)
+    area = auc(held, others, None if clusters is None else (clusters[members], clusters[~members]))
+    curve = roc(held, others)
+    count = draws or int(np.clip(_MOST_EXCHANGED // len(scores), 999, 4999))
+    exchanged = partial(permutation_p_value, scores, members, clusters=clusters, draws=count, seed=seed)
     rates = [tpr_at_fpr(curve, wanted) for wanted in RATES]
     accuracy = (
         held_out_accuracy(scores, members, seed=seed)
@@ -60,15 +69,13 @@ def attack_numbers(
         "n_nonmembers": len(others),
         "auc": area.auc,
         "auc_ci": area.interval,
-        "p_value": permutation_p_value(scores, members, draws=draws, seed=seed),
+        "p_value": exchanged(),
         "tpr_at_fpr": {f"{rate.wanted:g}": rate.tpr for rate in rates},
         "tpr_at_fpr_ci": {f"{rate.wanted:g}": rate.interval for rate in rates},
         "tpr_at_fpr_refused": {f"{rate.wanted:g}": rate.refused for rate in rates},
+        "tpr_at_fpr_by_chance": {f"{rate.wanted:g}": rate.by_chance for rate in rates},
         "tpr_at_fpr_p_value": {
-            f"{rate.wanted:g}": None
-            if rate.refused
-            else permutation_p_value(scores, members, fpr=rate.wanted, draws=draws, seed=seed)
-            for rate in rates
+            f"{rate.wanted:g}": None if rate.refused else exchanged(fpr=rate.wanted) for rate in rates
         },
         "balanced_accuracy": accuracy,
         "advantage": None if accuracy is None else 2 * accuracy - 1,
@@ -96,13 +103,21 @@ def held_out_accuracy(scores: Floats, members: NDArray[np.bool_], *, seed: int =
 
 
 def permutation_p_value(
-    scores: Floats, members: NDArray[np.bool_], *, fpr: float | None = None, draws: int = 999, seed: int = 0
+    scores: Floats,
+    members: NDArray[np.bool_],
+    *,
+    fpr: float | None = None,
+    clusters: NDArray[np.int64] | None = None,
+    draws: int = 999,
+    seed: int = 0,
 ) -> float:
     """One-sided p-value of no leak, from exchanges of membership among records.
 
     Args:
         scores, members: (n,) each.
         fpr: judge by the true-positive rate there; None for the area under the ROC.
+        clusters: (n,) numbers of records that are exchanged together; exact for clusters of one size on one side, else
+            as good as clusters are small.
         draws: exchanges; the p-value is (b + 1) / (draws + 1) (Davison & Hinkley 1997, section 4.3).
         seed: of those.
     """
@@ -112,13 +127,30 @@ def permutation_p_value(
     ordered, labels = scores[order], members[order]
     last = np.append(ordered[1:] != ordered[:-1], True)
     observed = _statistic(labels[None], last, fpr)[0]
-    rng = np.random.default_rng(seed)
+    together = None if clusters is None else np.unique(clusters[order], return_inverse=True)[1]
+    # A stream of its own: halves of shadow models are drawn from the plain seed.
+    rng = np.random.default_rng([seed, 1])
     rows, reached = max(_CELLS // len(scores), 1), 0
     for start in range(0, draws, rows):
         count = min(rows, draws - start)
-        drawn = rng.permuted(np.tile(labels, (count, 1)), axis=1)
+        drawn = _exchanged(labels, together, count, rng)
         reached += int((_statistic(drawn, last, fpr) >= observed - 1e-9).sum())
     return (reached + 1) / (draws + 1)
+
+
+def _exchanged(
+    labels: NDArray[np.bool_], clusters: NDArray[np.int64] | None, count: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """(count, n) labels exchanged among records, those of a cluster as one."""
+    if clusters is None or len(labels) == clusters.max() + 1:
+        return np.asarray(rng.permuted(np.tile(labels, (count, 1)), axis=1))
+    # Clusters are laid out one after another in an order of chance, as are records within each, and given the labels
+    # of the order that they had.
+    keys = rng.random((count, int(clusters.max()) + 1))[:, clusters] + 1e-9 * rng.random((count, len(labels)))
+    places = keys.argsort(1)
+    drawn = np.empty((count, len(labels)), bool)
+    np.put_along_axis(drawn, places, np.tile(labels[np.argsort(clusters, kind="stable")], (count, 1)), 1)
+    return drawn
 
 
 def _statistic(labels: NDArray[np.bool_], last: NDArray[np.bool_], fpr: float | None) -> Floats:

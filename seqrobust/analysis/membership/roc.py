@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, norm, rankdata
+from numpy.typing import NDArray
+from scipy.stats import binom, binomtest, norm, rankdata
 
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
@@ -72,7 +73,10 @@ class RateAt:
     Attributes:
         wanted: the false-positive rate that may not be exceeded.
         tpr: the largest true-positive rate of a threshold that keeps to it; None where it was refused.
-        interval: 95 % Clopper-Pearson interval of it (1934). It takes the threshold as given.
+        interval: 95 % of the rate at the false-positive rate itself: that of the members above the threshold
+            (Clopper & Pearson 1934), and what the threshold might have been, which is read from few non-members.
+        by_chance: what an attack finds that knows nothing: with k false positives allowed of m non-members
+            (k + 1) / (m + 1), for the threshold is just below the next one.
         threshold: from which score on; infinite where not even the largest score keeps to the rate.
         false_positives: non-members there.
         refused: why there is no number.
@@ -82,6 +86,7 @@ class RateAt:
     wanted: float
     tpr: float | None
     interval: list[float] | None
+    by_chance: float | None
     threshold: float | None
     false_positives: int | None
     refused: str | None
@@ -103,7 +108,14 @@ def tpr_at_fpr(curve: Roc, wanted: float) -> RateAt:
             f"{needed:,} or more are needed"
         )
         return RateAt(
-            wanted=wanted, tpr=None, interval=None, threshold=None, false_positives=None, refused=reason, needed=needed
+            wanted=wanted,
+            tpr=None,
+            interval=None,
+            by_chance=None,
+            threshold=None,
+            false_positives=None,
+            refused=reason,
+            needed=needed,
         )
     allowed = math.floor(wanted * curve.nonmembers + 1e-9)
     # The last point that keeps to it; points are in order of both counts.
@@ -112,12 +124,29 @@ def tpr_at_fpr(curve: Roc, wanted: float) -> RateAt:
     return RateAt(
         wanted=wanted,
         tpr=hits / curve.members,
-        interval=clopper_pearson(hits, curve.members),
+        interval=_rate_interval(curve, wanted, hits),
+        by_chance=(allowed + 1) / (curve.nonmembers + 1),
         threshold=float(curve.thresholds[at]),
         false_positives=int(curve.false[at]),
         refused=None,
         needed=needed,
     )
+
+
+def _rate_interval(curve: Roc, wanted: float, hits: int) -> list[float]:
+    """Both errors of a rate at a threshold that non-members decide, put together as independent ones.
+
+    Above the threshold of the population lie Binomial(m, wanted) of m non-members, so that it is between two of their
+    scores; distances from the estimate add up by their squares on either side (MOVER: Zou & Donner 2008).
+    """
+    value = hits / curve.members
+    low, high = clopper_pearson(hits, curve.members)
+    least, most = (int(binom.ppf(tail, curve.nonmembers, wanted)) for tail in (0.025, 0.975))
+    strict = 0.0 if least == 0 else curve.true[np.searchsorted(curve.false, least, side="left")] / curve.members
+    loose = curve.true[np.searchsorted(curve.false, most + 1, side="left")] / curve.members
+    below = math.hypot(value - low, max(value - float(strict), 0.0))
+    above = math.hypot(high - value, max(float(loose) - value, 0.0))
+    return [max(value - below, 0.0), min(value + above, 1.0)]
 
 
 def clopper_pearson(hits: int, n: int) -> list[float]:
@@ -139,12 +168,19 @@ class Area:
     interval: list[float]
 
 
-def auc(members: Floats, nonmembers: Floats) -> Area:
+def auc(
+    members: Floats, nonmembers: Floats, clusters: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+) -> Area:
     """The chance that a member scores above a non-member, ties half, with its interval.
 
     The standard error is that of DeLong, DeLong & Clarke-Pearson (1988), by mid-ranks (Sun & Xu 2014). Where scores
     separate the two in full it is 0, and tells nothing: the interval is then that of as many certain outcomes as there
     are records of the rarer kind.
+
+    Args:
+        members, nonmembers: (n,) and (m,) scores, large for members.
+        clusters: (n,) and (m,) numbers of records that are answered alike, such as of one family: the error is then
+            that of Obuchowski (1997), and certainty that of as many clusters.
 
     Raises DataError as :func:`roc`.
     """
@@ -155,11 +191,28 @@ def auc(members: Floats, nonmembers: Floats) -> Area:
     of_members = (together[:n] - rankdata(members)) / m
     of_nonmembers = 1 - (together[n:] - rankdata(nonmembers)) / n
     value = float(of_members.mean())
-    error = math.sqrt(sum(float(part.var(ddof=1)) / len(part) for part in (of_members, of_nonmembers) if len(part) > 1))
-    if min(n, m) < 2 or value in (0.0, 1.0):
-        return Area(auc=value, error=error, interval=_of_few(value, min(n, m)))
+    units = (np.arange(n), np.arange(n, n + m)) if clusters is None else clusters
+    count = int(max(units[0].max(), units[1].max())) + 1
+    sums = [
+        np.bincount(unit, part - value, minlength=count) / len(part)
+        for unit, part in zip(units, (of_members, of_nonmembers), strict=True)
+    ]
+    variance = sum(_variance_of_sum(part[np.unique(unit)]) for unit, part in zip(units, sums, strict=True))
+    if clusters is not None:
+        # What clusters with records of both kinds have in common.
+        known = len(np.union1d(*units))
+        variance += 2 * known / max(known - 1, 1) * float((sums[0] * sums[1]).sum())
+    error = math.sqrt(max(variance, 0.0))
+    fewer = min(len(np.unique(unit)) for unit in units)
+    if fewer < 2 or value in (0.0, 1.0):
+        return Area(auc=value, error=error, interval=_of_few(value, fewer))
     reach = float(norm.ppf(0.975)) * error
     return Area(auc=value, error=error, interval=[max(value - reach, 0.0), min(value + reach, 1.0)])
+
+
+def _variance_of_sum(parts: Floats) -> float:
+    """Of a sum of independent parts that are 0 on average; 0 of a single one."""
+    return len(parts) / (len(parts) - 1) * float((parts**2).sum()) if len(parts) > 1 else 0.0
 
 
 def _of_few(value: float, fewer: int) -> list[float]:

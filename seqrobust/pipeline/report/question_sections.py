@@ -87,7 +87,8 @@ def _privacy(metrics: Mapping[str, Any]) -> Section:
     for name, one in sorted(metrics["attacks"].items(), key=lambda item: -item[1]["auc"]):
         found = [f"{percent(one['tpr_at_fpr'][rate])} ({percent_range(*one['tpr_at_fpr_ci'][rate])})" for rate in known]
         rows.append((name.replace("_", " "), _interval(one["auc"], one["auc_ci"]), *found))
-    rows.append(("by chance", figure(0.5), *(percent(float(rate)) for rate in known)))
+    lucky = next(iter(metrics["attacks"].values()))["tpr_at_fpr_by_chance"]
+    rows.append(("by chance", figure(0.5), *(percent(lucky[rate]) for rate in known)))
     said = metrics["verdict"]
     return Section(
         title="Does the model betray what it was trained on?",
