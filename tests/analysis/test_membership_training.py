@@ -170,6 +170,7 @@ def test_what_cannot_be_stacked_is_trained_alone_and_said() -> None:
     assert "length" in found.reason
     large = TrainingSettings(epochs=1, batch_size=64)
     assert train_shadows(small(records), records, inside, settings=large).way == "serial"
+    assert train_shadows(small(records, "gru"), records, inside, settings=large).way == "stacked"
     assert train_shadows(small(records), records, inside, settings=settings).way == "stacked"
 
 

@@ -1,10 +1,10 @@
 """Shadow models: trained like the audited one, each on its own half of the records, so that it is known who was in.
 
 Together (:mod:`~seqrobust.analysis.membership.stacked`) or one after another: the batches and the draws of
-augmentation are the same, and without dropout so are the models, within rounding. Which is faster depends on the batch:
-16 small CNNs on one core took 0.36 to 0.46 of the time stacked at 16 records, 0.46 to 0.55 at 32, 0.60 to 0.83 at 64
-(a prototype 1.4 times as long at 256); 16 small GRUs 0.33, 0.31 and 0.57. On a GPU this was not measured; there the
-starting of operations weighs more, so models are stacked.
+augmentation are the same, and without dropout so are the models, within rounding. Which is faster depends on the batch
+and on the model (``benchmarks/shadow_speed.md``): of the time one after another, 16 CNNs at once took 0.52, 0.63, 0.91
+and 1.11 on one core at batches of 8, 16, 32 and 64 records, GRUs 0.33, 0.38, 0.54 and 0.66, and 0.84 at 128. On a GPU
+this was not measured; there the starting of operations weighs more, so models are stacked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqrobust.analysis.membership.shadow_job import Job, Records, number_for
 from seqrobust.analysis.membership.stacked import Stack, why_not_stacked
@@ -29,8 +29,8 @@ from seqrobust.training.objectives import Ordinary, Replay, Robust, make_objecti
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 Way: TypeAlias = Literal["auto", "stacked", "serial"]
-STACKED_UP_TO = 32
-"""Records of a batch up to which stacking pays on a CPU."""
+STACKED_UP_TO, RECURRENT_UP_TO = 32, 128
+"""Records of a batch up to which stacking pays on a CPU, of models without and with recurrent layers."""
 AT_ONCE = 16
 """Models that are stacked together; more take more memory."""
 
@@ -180,7 +180,9 @@ def _chosen_way(
     if way == "serial":
         return "serial", "as asked"
     size = job.settings.batch_size
-    if way == "auto" and device.type == "cpu" and size > STACKED_UP_TO:
+    recurrent = any(isinstance(part, nn.RNNBase) for part in model.modules())
+    most = RECURRENT_UP_TO if recurrent else STACKED_UP_TO
+    if way == "auto" and device.type == "cpu" and size > most:
         return "serial", f"batches of {size} records are trained faster one model after another on a CPU"
     obstacle = _obstacle(model.train(), job) if adversarial is None else "an adversary searches for each by itself"
     if obstacle is None:
