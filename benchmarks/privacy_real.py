@@ -30,15 +30,15 @@ import pandas as pd
 from attack_measure import header, table
 from robust_objectives import cell
 
-DATA: dict[str, tuple[str, list[str]]] = {
-    "splice": ("splice", []),
-    "splice-gru": ("splice_gru", []),
-    "enzymes": ("enzymes", ["data.folds={test: ['3', '4']}"]),
-    "promoter": ("quickstart", ["data.simulate.n=2000"]),
-    "gb1": ("gb1", []),
-    "sigma70": ("sigma70", []),
+DATA: dict[str, tuple[str, list[str], list[str]]] = {
+    "splice": ("splice", [], []),
+    "splice-gru": ("splice_gru", [], []),
+    "enzymes": ("enzymes", ["data.folds={test: ['3', '4']}"], ["ACT_SITE", "zinc_motif"]),
+    "promoter": ("quickstart", ["data.simulate.n=2000"], ["minus35", "minus10"]),
+    "gb1": ("gb1", [], []),
+    "sigma70": ("sigma70", [], []),
 }
-"""A shipped config and what is changed of it."""
+"""A shipped config, what is changed of it, and what adversaries of its training leave alone."""
 
 WAYS: dict[str, list[str]] = {
     "ordinary": [],
@@ -47,10 +47,12 @@ WAYS: dict[str, list[str]] = {
     "weight decay 0.3": ["training.weight_decay=0.3"],
     "label smoothing 0.2": ["training.label_smoothing=0.2"],
     "dropout 0.7": ["model.dropout=0.7"],
-    "adversarial, k = 1": ["training.adversarial={budget: 1}"],
-    "adversarial, k = 3": ["training.adversarial={budget: 3}"],
-    "replay, k = 3": ["training.adversarial={objective: replay, budget: 3}"],
-    "continued, k = 3": ["training.adversarial={objective: continued, budget: 3, clean_share: 0}"],
+    "adversarial, k = 1": ["training.adversarial={{budget: 1, protect: {protected}}}"],
+    "adversarial, k = 3": ["training.adversarial={{budget: 3, protect: {protected}}}"],
+    "replay, k = 3": ["training.adversarial={{objective: replay, budget: 3, protect: {protected}}}"],
+    "continued, k = 3": [
+        "training.adversarial={{objective: continued, budget: 3, clean_share: 0, protect: {protected}}}"
+    ],
 }
 """What is changed of the training. Defences, and adversaries, which are none (Song, Shokri & Mittal 2019)."""
 
@@ -68,12 +70,19 @@ Options = argparse.Namespace
 
 def ran(data: str, way: str, seed: int, options: Options) -> Path:
     """The folder of a finished run, which is made if need be."""
-    config, changes = DATA[data]
+    config, changes, protected = DATA[data]
     folder: Path = options.folder / data / way.replace(", ", "-").replace(" ", "-").replace("=", "") / f"seed-{seed}"
     if (folder / "metrics.json").exists() or options.table:
         return folder
     audit = f"{{shadows: {options.shadows}, label_only: {str(not options.no_label_only).lower()}}}"
-    told = [*changes, *WAYS[way], f"seed={seed}", "attack=null", f"privacy={audit}"]
+    kept = f"[{', '.join(protected)}]"
+    told = [
+        *changes,
+        *(change.format(protected=kept) for change in WAYS[way]),
+        f"seed={seed}",
+        "attack=null",
+        f"privacy={audit}",
+    ]
     command = [sys.executable, "-m", "seqrobust_cli.main", "run", config, "--out", str(folder)]
     for change in told:
         command += ["--set", change]

@@ -145,24 +145,24 @@ class _Compared:
     def rmia(self, *, offline: bool) -> Rmia:
         """With the population, or else the non-members, each compared with the others and not with itself."""
         own, models, inside = self.own.log_confidence[0], self.models.log_confidence[:, 0], self.shadows.inside
-        others = ~self.pool.is_member
-        population, references, held = own[others], models[:, others], inside[:, others]
+        share = None
+        if offline:
+            # A density is not bounded by 1, which the mean with the unseen half would need.
+            regression = self.pool.targets.task == "regression"
+            share = 1.0 if regression else offline_share(models, inside)
         apart = self.pool.population
         if apart is not None and self.shadows.population is not None:
             population, references = (
                 _signals(apart.targets, logits, self.spread, self.residual).log_confidence
                 for logits in (apart.logits, self.shadows.population)
             )
-            held = np.zeros(references.shape, bool)
-        share = None
-        if offline:
-            # A density is not bounded by 1, which the mean with the unseen half would need.
-            regression = self.pool.targets.task == "regression"
-            share = 1.0 if regression else offline_share(models, inside)
-        known = held if apart is None else None
-        made = rmia(own, models, inside, population, references, population_inside=known, offline=share)
+            return rmia(own, models, inside, population, references, offline=share)
+        others = ~self.pool.is_member
+        made = rmia(
+            own, models, inside, own[others], models[:, others], population_inside=inside[:, others], offline=share
+        )
         count = int(others.sum())
-        if apart is not None or count < 2:
+        if count < 2:
             return made
         scores = made.scores.copy()
         # With gamma 1 a record is as well remembered as itself.
