@@ -34,7 +34,7 @@ training:
   epochs: 20
   # class_weights: balanced          # if some classes are rare
   # adversarial:                     # train against an adversary, for a model that is harder to fool
-  #   objective: adversarial         # or replay (a sixth dearer than ordinary training), trades, penalty ...
+  #   objective: adversarial         # or replay (a third dearer than ordinary training), trades, penalty ...
   #   budget: 3                      # letters it may change in a training record
   #   protect: []                    # regions it may not touch: changing them changes the truth
   #   clean_share: 0.5               # share of records left as they are
