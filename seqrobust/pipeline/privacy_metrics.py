@@ -57,9 +57,10 @@ def relatives(pool: Pool, copies: Copies, *, identity: float, seed: int) -> NDAr
 
     The shift test keeps them in one fold, for a relative in another is known again by its words, which says nothing of
     where members and non-members come from; intervals and p-values take them as one. Clusters and groups so large that
-    folds would be unlike are not joined further.
+    folds would be unlike are not joined.
     """
-    found = copies.clusters
+    # Variants of one sequence, say, are all relatives: what sets them apart then is what is asked.
+    found = _unless_large(copies.clusters, np.arange(len(copies.clusters)))
     if identity > _RELATED:
         found = _unless_large(cluster_records(pool.sequences, identity=_RELATED, seed=seed).numbers, found)
     if pool.groups is not None:

@@ -84,6 +84,10 @@ def test_relatives_stay_in_one_fold() -> None:
     assert relatives(pool, alone, identity=0.6, seed=0).tolist() == list(range(120))
     pool.groups = tuple(f"species {one // 2}" for one in family)
     assert len(np.unique(relatives(pool, alone, identity=0.9, seed=0))) == 6
+    # Variants of a single sequence are taken one by one.
+    single: Any = SimpleNamespace(clusters=np.zeros(120, np.int64))
+    pool.groups = None
+    assert relatives(pool, single, identity=0.6, seed=0).tolist() == list(range(120))
     # A group of half of all records would leave no folds.
     pool.groups = tuple(f"species {one // 6}" for one in family)
     assert len(np.unique(relatives(pool, alone, identity=0.9, seed=0))) == 12
