@@ -21,14 +21,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from attack_measure import header, table
-from robust_objectives import cell
+from robust_objectives import cell, run_config
 
 DATA: dict[str, tuple[str, list[str], list[str]]] = {
     "splice": ("splice", [], []),
@@ -83,15 +82,8 @@ def ran(data: str, way: str, seed: int, options: Options) -> Path:
         "attack=null",
         f"privacy={audit}",
     ]
-    command = [sys.executable, "-m", "seqrobust_cli.main", "run", config, "--out", str(folder)]
-    for change in told:
-        command += ["--set", change]
-    if folder.exists():
-        command.append("--resume")
     print(f"{data}, {way}, seed {seed}", file=sys.stderr, flush=True)
-    done = subprocess.run(command, stdout=subprocess.DEVNULL)
-    if done.returncode:
-        print(f"failed: {' '.join(command)}", file=sys.stderr)
+    run_config(config, folder, told)
     return folder
 
 

@@ -21,6 +21,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -98,16 +99,21 @@ def ran(data: str, way: str, seed: int, options: Options) -> Path:
             [sys.executable, "-c", _THREAT, config], check=True, capture_output=True, text=True, env=os.environ
         )
         told.append("training.adversarial=" + json.dumps(json.loads(shown.stdout) | {"budget": 3} | WAYS[way]))
+    print(f"{data}, {way}, seed {seed}", file=sys.stderr, flush=True)
+    run_config(config, folder, told)
+    return folder
+
+
+def run_config(config: str, folder: Path, changes: Sequence[str]) -> None:
+    """``seqrobust run`` with changes of its config, or the rest of a run that was stopped."""
     command = [sys.executable, "-m", "seqrobust_cli.main", "run", config, "--out", str(folder)]
-    for change in told:
+    for change in changes:
         command += ["--set", change]
     if folder.exists():
         command.append("--resume")
-    print(f"{data}, {way}, seed {seed}", file=sys.stderr, flush=True)
     done = subprocess.run(command, stdout=subprocess.DEVNULL)
     if done.returncode:
         print(f"failed: {' '.join(command)}", file=sys.stderr)
-    return folder
 
 
 _THREAT = """
