@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import roc
 from seqrobust.analysis.membership.roc import clopper_pearson
-from seqrobust.pipeline.privacy_label_only import substituted
+from seqrobust.pipeline.privacy_label_only import substituted, survival
 from seqrobust.pipeline.privacy_metrics import relatives, split_units, verdict
 from seqrobust.pipeline.privacy_picture import alike, band, privacy_figure
-from seqrobust.sequences import SequenceSet
+from seqrobust.sequences import SequenceSet, Targets
 
 
 def test_the_verdict_in_words() -> None:
@@ -101,3 +103,21 @@ def test_shadow_models_are_split_as_the_audited_one_was() -> None:
     assert split_units(pool, copies, together).tolist() == together.tolist()
     pool.is_member = np.arange(100) % 2 == 0
     assert split_units(pool, copies, together).tolist() == list(range(100))
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_answers_are_asked_for_on_the_strands_wanted(both: bool) -> None:
+    """A model that knows letters of one strand alone: A and C in records that hold nothing else."""
+    sequences = SequenceSet.from_texts(["ACCA" * 10, "CCAC" * 10], DNA)
+    turned: list[bool] = []
+
+    def logits(tokens: torch.Tensor) -> torch.Tensor:
+        turned.append(bool((tokens >= 2).float().mean() > 0.5))
+        return torch.tensor([[1.0, 0.0]]).repeat(len(tokens), 1) * (-1 if turned[-1] else 1)
+
+    predictor = SimpleNamespace(attached=nullcontext, device=torch.device("cpu"), logits=logits)
+    targets = Targets(task="classification", labels=("a", "b"), values=np.zeros(2, np.int64))
+    pool: Any = SimpleNamespace(predictor=predictor, sequences=sequences, targets=targets, other_strand=both)
+    found = survival(pool, 0)
+    assert (sum(turned), len(turned)) == ((30, 60) if both else (0, 30))
+    assert found.tolist() == ([0.5, 0.5] if both else [1.0, 1.0])
