@@ -15,7 +15,9 @@ from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, M
 from seqrobust.pipeline.report.where import draw_matrix
 from seqrobust.pipeline.report.words import one_line
 
-_COLOURS = {"train": CONTROL, "valid": CLEAN, "robust": ATTACK}
+_COLOURS = {"train": CONTROL, "valid": CLEAN, "robust": ATTACK, "one_step": EXTRA, "both": CONTROL}
+_WORDS = {"one step": "under one step", "both": "mean of clean and robust"}
+"""What scores are called that their column's name does not explain."""
 
 
 def history_columns(history: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -40,20 +42,27 @@ def training_curves(history: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         if not is_loss and all("accuracy" in name for name in names):
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-        axes.legend(loc="best", fontsize=7.5)
+        if len(names) > 3:
+            # More lines than leave a free corner.
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=7.5)
+        else:
+            axes.legend(loc="best", fontsize=7.5)
     return figure
 
 
 def _draw_history(axes: Axes, history: pd.DataFrame, name: str) -> None:
     known = history[["epoch", name]].dropna() if "epoch" in history else history[[name]].dropna().reset_index()
-    kind = "robust" if "robust" in name or "adversarial" in name else name.partition("_")[0]
+    kind = next((kind for kind in ("robust", "one_step", "both") if kind in name), name.partition("_")[0])
+    said = one_line(name.removeprefix("valid_") if not name.endswith("loss") else name).replace("_", " ")
+    for words, better in _WORDS.items():
+        said = better if said.startswith(words) else said
     axes.plot(
         known.iloc[:, 0],
         known[name],
         color=_COLOURS.get(kind, EXTRA),
         marker="o" if len(known) < 40 else None,
         markersize=2.5,
-        label=one_line(name.removeprefix("valid_") if not name.endswith("loss") else name).replace("_", " "),
+        label=said,
     )
 
 
