@@ -41,10 +41,10 @@ from seqrobust.attacks import (
 )
 from seqrobust.attacks.goals import is_right
 from seqrobust.models import Predictor
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.data_stage import load_data
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.simulation import grammar_named, simulate, varied
 from seqrobust.sequences.writing import write_sequences

@@ -27,9 +27,9 @@ from measured_landscape import (
 
 from seqrobust.attacks import attacks_named, scores_for
 from seqrobust.models import Predictor
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet
 
 WAYS: dict[str, tuple[str, ...]] = {

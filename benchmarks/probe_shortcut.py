@@ -29,12 +29,12 @@ from typing import Any
 import torch
 from attack_measure import table
 
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
 from seqrobust.pipeline.probe_sentences import is_functional
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 from seqrobust.sequences.simulation import INNOCUOUS
 
 EPOCHS, RECORDS, BUDGET = 12, 200, 3

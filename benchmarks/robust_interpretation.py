@@ -39,10 +39,10 @@ from seqrobust.analysis.attribution import AttributionSettings, AttributionSumma
 from seqrobust.analysis.attribution.methods import methods_named
 from seqrobust.attacks.goals import is_right
 from seqrobust.models import Predictor
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.data_stage import load_data
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
 from seqrobust.sequences import encode_targets
 from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
 

@@ -31,10 +31,10 @@ from attack_measure import header, one_thread, pieces, table
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.attacks import Problem, Untargeted, attacks_named, run_shard
 from seqrobust.attacks.goals import is_right
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.data_stage import load_data
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
 from seqrobust.threats import Budget, SubstitutionThreat
 
 KS = (1, 2)

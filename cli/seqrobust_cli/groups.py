@@ -11,10 +11,10 @@ from seqrobust_cli.options import checked_task, choice, command_line
 from seqrobust_cli.texts import names_of, parse_where, patterns_of
 
 if TYPE_CHECKING:
+    from seqrobust.models.source import ModelSource
     from seqrobust.pipeline.attack_command import AttackCommand
     from seqrobust.pipeline.attack_stage import AttackSettings
     from seqrobust.pipeline.inputs import DataSource
-    from seqrobust.pipeline.model_stage import ModelSource
     from seqrobust.sequences.readers import Columns
 
 
@@ -51,7 +51,7 @@ class ReadingOptions:
 
     def source(self, model: str, weights: Path | None, *, seed: int = 0) -> ModelSource:
         """The model of that name."""
-        from seqrobust.pipeline.model_stage import ModelSource
+        from seqrobust.models.source import ModelSource
 
         return ModelSource(model=model, weights=weights, **self.said(seed=seed))
 
@@ -155,7 +155,7 @@ class RunOptions:
     def call(self, name: str, data: Path) -> dict[str, Any]:
         """As keywords of a command of the pipeline. Without a folder, one under ``runs`` is named so, and after the
         data."""
-        from seqrobust.pipeline.memory import parse_memory
+        from seqrobust.memory import parse_memory
 
         return {
             "device": self.device,

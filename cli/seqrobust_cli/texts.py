@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqrobust.pipeline.model_stage import ModelSource
+    from seqrobust.models.source import ModelSource
 
 
 def parse_where(options: list[str]) -> dict[str, list[str]]:
@@ -50,7 +50,7 @@ def named_models(models: list[str], weights: list[str], said: dict[str, Any]) ->
     Raises ConfigError for weights of no model.
     """
     from seqrobust.errors import ConfigError
-    from seqrobust.pipeline.model_stage import ModelSource
+    from seqrobust.models.source import ModelSource
 
     files = {name: Path(file) for name, _, file in (text.partition("=") for text in weights)}
     found = []

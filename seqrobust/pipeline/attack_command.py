@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.errors import DataError
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
@@ -18,10 +20,8 @@ from seqrobust.pipeline.attack_stage import (
 )
 from seqrobust.pipeline.data_stage import data_summary
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs, split_names
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress
-from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
 
 __all__ = ["AttackCommand", "DataSource", "attack_command"]

@@ -33,8 +33,8 @@ from seqrobust.attacks import (
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
 from seqrobust.threats.coding import Indels, parse_moves

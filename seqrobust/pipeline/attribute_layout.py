@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet
-from seqrobust.pipeline.report.words import figure as figure_text
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.report.words import figure as figure_text
+from seqrobust.report.words import one_line
 from seqrobust.sequences import Region
 
 COLUMNS, RESIDUES = 160, 120

@@ -11,8 +11,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.path import Path as Outline
 from numpy.typing import NDArray
 
-from seqrobust.pipeline.report.letters import NUCLEOTIDES, RESIDUES, outline
-from seqrobust.pipeline.report.look import MUTED
+from seqrobust.report.letters import NUCLEOTIDES, RESIDUES, outline
+from seqrobust.report.look import MUTED
 
 _GAP = 0.04
 _BELOW = 0.55

@@ -15,8 +15,8 @@ from matplotlib.patches import Rectangle
 
 from seqrobust.pipeline.attribute_layout import Drawn, Panel, Row, make_panel
 from seqrobust.pipeline.attribute_letters import draw_letters
-from seqrobust.pipeline.report.look import CLEAN, INK, MUTED, RULE, SHADE, empty_axes, save_picture, styled
-from seqrobust.pipeline.report.words import figure as figure_text
+from seqrobust.report.look import CLEAN, INK, MUTED, RULE, SHADE, empty_axes, save_picture, styled
+from seqrobust.report.words import figure as figure_text
 
 _PIXELS_PER_INCH = 160
 _LEFT, _RIGHT = 2.05, 0.45

@@ -22,9 +22,9 @@ from seqrobust.analysis.attribution import (
 )
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.inputs import DataSource, Inputs, input_fingerprint, open_inputs, split_names
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet
 
 Save = Literal["npz", "parquet", "both"]

@@ -8,20 +8,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from seqrobust.analysis.outcomes import ReportInput, save_picture, write_report
 from seqrobust.analysis.transfer import Rival, same_records, transfer_metrics, transferred
 from seqrobust.attacks import Problem
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.files import replacing
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, attack_problem, rule_files, run_attack
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress
-from seqrobust.pipeline.report import ReportInput, save_picture, write_report
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.sections import Picture, Section
 from seqrobust.pipeline.report.transfer_picture import shown_budgets, transfer_picture, transfer_table
-from seqrobust.pipeline.report.words import plural, unit_of
 from seqrobust.pipeline.run_folder import RunFolder, plain
+from seqrobust.progress import Progress
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Picture, Section
+from seqrobust.report.words import plural, unit_of
 
 
 @dataclass(frozen=True, kw_only=True)

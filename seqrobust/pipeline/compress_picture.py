@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, MUTED, RULE, save_picture, styled
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, MUTED, RULE, save_picture, styled
 
 _PIXELS_PER_INCH = 160
 _LAYERS = 20

@@ -18,9 +18,9 @@ from seqrobust.analysis.transfer import Rival, fidelity, transfer_metrics, trans
 from seqrobust.attacks import attacks_named, scores_for
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
-from seqrobust.pipeline.progress import Progress
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
 
 PARTS = f"parts/run-{4 * '[0-9]'}-{5 * '[0-9]'}.parquet"

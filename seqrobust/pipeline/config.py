@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validat
 
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
+from seqrobust.memory import parse_memory
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import DataConfig
-from seqrobust.pipeline.memory import parse_memory
 from seqrobust.pipeline.question_settings import (
     AttributeConfig,
     PrivacyConfig,

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import torch
 
+from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, rule_files
 from seqrobust.pipeline.data_stage import data_summary
@@ -28,11 +30,9 @@ from seqrobust.pipeline.evaluate_surrogates import (
     with_ensemble,
 )
 from seqrobust.pipeline.evaluate_transfer import Surrogate
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress
-from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.report.evaluation_sections import evaluation_sections, for_the_page
 from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
 
 __all__ = ["EvaluateCommand", "evaluate_command"]

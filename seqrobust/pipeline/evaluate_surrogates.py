@@ -21,11 +21,11 @@ from seqrobust.attacks import Problem
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import ModelCard, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.evaluate_transfer import Surrogate
 from seqrobust.pipeline.inputs import DataSource, open_inputs
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress, Silent
 from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.progress import Progress, Silent
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import Labelled, TrainingSettings, fit
 

@@ -21,7 +21,7 @@ from seqrobust.analysis.claims import Method
 from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.progress import Progress
+from seqrobust.progress import Progress
 
 Kind: TypeAlias = Literal["given", "trained", "ensemble"]
 

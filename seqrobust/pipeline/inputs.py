@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from seqrobust.errors import ConfigError
 from seqrobust.models import ModelCard
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
-from seqrobust.pipeline.progress import Progress
+from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences

@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from seqrobust.analysis.inside import Pairs, Way
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.inspect_traces import Drawn, drawn_record
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
 
 _PIXELS_PER_INCH = 160
 _WIDE = 13.0

@@ -15,13 +15,13 @@ from seqrobust.analysis.saturation import Block, Scan, count_candidates, cut_blo
 from seqrobust.analysis.saturation_metrics import SaturationSummary
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs, split_names
 from seqrobust.pipeline.ism_files import PARTS, GrowingMap, SaturationMap, open_map, write_parquet
 from seqrobust.pipeline.ism_picture import Drawing, draw_map
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder, plain
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet
 
 Save = Literal["npz", "parquet", "both"]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.pipeline.ism_files import SaturationMap
-from seqrobust.pipeline.report.words import figure as figure_text
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.report.words import figure as figure_text
+from seqrobust.report.words import one_line
 from seqrobust.sequences import Region, SequenceSet, Task
 
 COLUMNS = 120

@@ -31,7 +31,7 @@ from seqrobust.pipeline.ism_layout import (
     row_height,
     widest_line,
 )
-from seqrobust.pipeline.report.look import CLEAN, INK, MUTED, SHADE, empty_axes, save_picture, styled
+from seqrobust.report.look import CLEAN, INK, MUTED, SHADE, empty_axes, save_picture, styled
 
 __all__ = ["Drawing", "draw_map", "map_figure"]
 

@@ -15,7 +15,7 @@ from scipy.stats import beta, rankdata
 
 from seqrobust.analysis.membership import Roc, roc
 from seqrobust.analysis.membership.scores import Floats
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
 
 _COLOURS = (ATTACK, CLEAN, EXTRA, "#cc79a7", "#56b4e9", "#e69f00", INK)
 _BINS = 40

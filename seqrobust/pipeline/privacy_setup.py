@@ -14,12 +14,12 @@ from seqrobust.analysis.membership import query_tokens
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import Predictor
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
 from seqrobust.pipeline.privacy_recipe import Recipe, find_recipe
 from seqrobust.pipeline.privacy_records import Reading, together
 from seqrobust.pipeline.privacy_settings import SHADOWS, PrivacySettings
-from seqrobust.pipeline.progress import Progress
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
 
 _TRIED = 64

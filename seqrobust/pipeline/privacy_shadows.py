@@ -19,7 +19,7 @@ from seqrobust.errors import DataError
 from seqrobust.files import replacing
 from seqrobust.pipeline.privacy_recipe import Recipe
 from seqrobust.pipeline.privacy_setup import Pool
-from seqrobust.pipeline.progress import Progress
+from seqrobust.progress import Progress
 from seqrobust.training.data import Labelled
 
 PARTS = f"parts/shadows-{5 * '[0-9]'}.npz"

@@ -13,6 +13,7 @@ from seqrobust.analysis.probe import Places, accepted_letters, divide, functiona
 from seqrobust.attacks import Problem
 from seqrobust.errors import ConfigError, ThreatError
 from seqrobust.files import replacing
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import (
     AttackSettings,
@@ -22,12 +23,11 @@ from seqrobust.pipeline.attack_stage import (
     write_results,
 )
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, split_names
-from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.probe_page import write_page
 from seqrobust.pipeline.probe_picture import draw_probe
 from seqrobust.pipeline.probe_stage import PARTS, ProbeParts, Stage, measured
-from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder, plain
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet
 from seqrobust.threats.constraints.matrices import WeightMatrix, read_matrices
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from seqrobust.analysis.outcomes import ReportInput, before_after_logo, example_edits, write_report
+from seqrobust.analysis.outcomes.examples import edited_record
 from seqrobust.analysis.probe import Written
 from seqrobust.pipeline.data_stage import data_summary
 from seqrobust.pipeline.probe_picture import rates_figure, reliance_figure, scan_figure
 from seqrobust.pipeline.probe_sentences import verdict
 from seqrobust.pipeline.probe_stage import ProbeParts
-from seqrobust.pipeline.report import ReportInput, before_after_logo, example_edits, write_report
-from seqrobust.pipeline.report.examples import EditedRecord, edited_record
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.sections import Picture, Section
-from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import figure, interval_of, number, one_line, percent, percent_range
+from seqrobust.report.edited import EditedRecord
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Picture, Section, Table
+from seqrobust.report.words import figure, interval_of, number, one_line, percent, percent_range
 from seqrobust.threats import edits_as_text
 
 Metrics = Mapping[str, Any]

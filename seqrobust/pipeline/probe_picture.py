@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, RULE, save_picture, styled
-from seqrobust.pipeline.report.words import interval_of, number, one_line
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, RULE, save_picture, styled
+from seqrobust.report.words import interval_of, number, one_line
 
 Metrics = Mapping[str, Any]
 _WORDS = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqrobust.pipeline.report.words import figure, joined, number, one_line, percent, percent_range, plural
+from seqrobust.report.words import figure, joined, number, one_line, percent, percent_range, plural
 
 Metrics = Mapping[str, Any]
 HALF = 0.5

@@ -15,15 +15,14 @@ from typing import Any
 
 from seqrobust.analysis.attribution import AttributionSettings
 from seqrobust.analysis.stability import StabilitySettings
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
 from seqrobust.pipeline.data_stage import Data
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
-from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.question_settings import (
     AttributeConfig,
     PrivacyConfig,
@@ -32,6 +31,7 @@ from seqrobust.pipeline.question_settings import (
     StabilityConfig,
 )
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
+from seqrobust.progress import Progress
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
 

@@ -15,17 +15,17 @@ from typing import Any
 import pandas as pd
 import torch
 
+from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing, sha256
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.over_seeds import CONFIDENCE, Figure, figures
-from seqrobust.pipeline.progress import Progress, Silent
 from seqrobust.pipeline.questions import check_questions
-from seqrobust.pipeline.report import ReportInput, write_report
 from seqrobust.pipeline.report.seeds_sections import seeds_sections
 from seqrobust.pipeline.run import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
 from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.pipeline.train_stage import training_settings
+from seqrobust.progress import Progress, Silent
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -19,14 +19,14 @@ from seqrobust.analysis.stability.tables import MORE_COLUMNS
 from seqrobust.attacks import Problem, predictions
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, rule_files, settings_fingerprint
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, split_names
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.stability_models import compare_models, open_others
 from seqrobust.pipeline.stability_picture import draw_stability
+from seqrobust.progress import Progress
 
 _LEFTOVERS = (*PARTS, "parts/sanity.json")
 

@@ -12,8 +12,8 @@ from seqrobust.analysis.stability import Study, Told, agreement, importances
 from seqrobust.attacks import Problem, predictions
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
-from seqrobust.pipeline.progress import Progress
+from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.progress import Progress
 from seqrobust.sequences.sequence_set import distinct
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.stability import Study, importances
 from seqrobust.analysis.stability.explaining import edited_set
-from seqrobust.pipeline.report.letters import NUCLEOTIDES, RESIDUES, outline
-from seqrobust.pipeline.report.look import ATTACK, CONTROL, EXTRA, INK, MUTED, SHADE, save_picture, styled
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.report.letters import NUCLEOTIDES, RESIDUES, outline
+from seqrobust.report.look import ATTACK, CONTROL, EXTRA, INK, MUTED, SHADE, save_picture, styled
+from seqrobust.report.words import one_line
 
 _WINDOW = 90
 """Positions drawn of a record; of a longer one, those around the first edit."""

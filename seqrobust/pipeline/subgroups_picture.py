@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, INK, MUTED, RULE, save_picture, styled
+from seqrobust.report.look import ATTACK, CLEAN, INK, MUTED, RULE, save_picture, styled
 
 _ROW, _HEAD, _FOOT, _WIDTH = 0.27, 0.88, 0.5, 7.2
 _MOST = 40

@@ -20,14 +20,13 @@ from typing import Any
 import numpy as np
 import yaml
 
+from seqrobust.analysis.outcomes import write_report
 from seqrobust.errors import ConfigError, InputError, SeqRobustError
 from seqrobust.files import replacing, write_text
 from seqrobust.pipeline.compare_command import Once
 from seqrobust.pipeline.config import AttackConfig, RunConfig
 from seqrobust.pipeline.data_stage import Data
-from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.repeats import OneOf, check_one_process
-from seqrobust.pipeline.report import write_report
 from seqrobust.pipeline.run import attack_trained, decisive, inputs_of, prepared_data
 from seqrobust.pipeline.run_folder import PARTS, RunFolder, plain
 from seqrobust.pipeline.sweep_results import (
@@ -42,6 +41,7 @@ from seqrobust.pipeline.sweep_space import Choice, Range, as_overrides, drawn_va
 from seqrobust.pipeline.sweep_study import SAMPLERS, Book, SamplerName, Trial, load_optuna, opened, trial_folder
 from seqrobust.pipeline.train_stage import CHECKPOINTS, train_stage, untrained
 from seqrobust.pipeline.yaml_file import load_config, override
+from seqrobust.progress import Progress
 
 ATTACKED_RECORDS = 1000
 """Validation records that a robust score is measured on, at most; the same ones for every trial."""

@@ -11,15 +11,14 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from seqrobust.pipeline.report import ReportInput
+from seqrobust.analysis.outcomes import ReportInput
 from seqrobust.pipeline.report.front_picture import Dot, front_picture
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.sections import Picture, Section
-from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import figure, one_line, plural
 from seqrobust.pipeline.sweep_space import Space, as_overrides
 from seqrobust.pipeline.sweep_study import Trial
 from seqrobust.pipeline.yaml_file import override
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Picture, Section, Table
+from seqrobust.report.words import figure, one_line, plural
 from seqrobust.sequences import Task
 
 TEST_UNTOUCHED = "No record of the test split was trained on, attacked or scored: scores are of validation records."

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqrobust.analysis.uncertainty.selective import RiskCoverage
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
 
 _WIDTH, _TALL = 9.0, 3.1
 _SMALL = 7.2

@@ -30,11 +30,11 @@ from seqrobust.errors import ConfigError, DataError, ModelError
 from seqrobust.models import StraightThrough
 from seqrobust.models.base import SequenceModel
 from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource, open_predictor
 from seqrobust.pipeline.attack_command import resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, goal_of
 from seqrobust.pipeline.inputs import DataSource, Inputs, open_inputs
-from seqrobust.pipeline.model_stage import ModelSource, open_predictor
-from seqrobust.pipeline.progress import Progress, Silent
+from seqrobust.progress import Progress, Silent
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
 
 _FITTED = 5000

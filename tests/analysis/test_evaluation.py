@@ -32,7 +32,7 @@ from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.evaluate_runs import evaluation_problems
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings, default_methods, method_named
 from seqrobust.pipeline.evaluate_stage import run_evaluation
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet, Targets
 
 

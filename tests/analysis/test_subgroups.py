@@ -17,8 +17,8 @@ from seqrobust.analysis.subgroups import Outcomes, describe_group, grouping, rea
 from seqrobust.analysis.survival import median_edits, product_limit
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.progress import Silent
 from seqrobust.pipeline.subgroups_command import SubgroupsCommand, subgroups_command
+from seqrobust.progress import Silent
 
 LEVELS = 4
 

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.analysis.attribution import METHODS, AttributionSettings
 from seqrobust.errors import ConfigError, InputError
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline import attribute_command as command_module
 from seqrobust.pipeline import attribute_files
 from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
@@ -21,8 +22,7 @@ from seqrobust.pipeline.attribute_files import Parts
 from seqrobust.pipeline.attribute_layout import COLUMNS, Drawn, make_panel, window
 from seqrobust.pipeline.attribute_picture import attribution_figure
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 from seqrobust.sequences import Region
 
 MODEL = """

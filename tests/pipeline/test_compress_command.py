@@ -17,13 +17,13 @@ from seqrobust.analysis.compression import layers_of, rounded
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.files import sha256
 from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline import compress_runs
 from seqrobust.pipeline.attack_command import AttackCommand
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.compress_command import CompressCommand, compress_command
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 
 METHODS = ("int8-static", "int8-dynamic", "weights-3", "prune-50")
 

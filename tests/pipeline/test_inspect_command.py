@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 
 from seqrobust.errors import ConfigError, DataError, ModelError
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, attack_command
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.inspect_command import InspectCommand, inspect_command
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 
 MODELS = """
 import torch

@@ -15,14 +15,14 @@ import pytest
 from seqrobust.analysis import saturation
 from seqrobust.analysis.saturation import Scan
 from seqrobust.errors import ConfigError, InputError
+from seqrobust.memory import parse_memory
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline import ism_command as command_module
 from seqrobust.pipeline import ism_files
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.ism_command import IsmCommand, ism_command
 from seqrobust.pipeline.ism_files import GrowingMap, open_map
-from seqrobust.pipeline.memory import parse_memory
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 
 MODEL = """
 import torch

@@ -19,12 +19,12 @@ from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.analysis.membership import train_shadows
 from seqrobust.errors import ConfigError, DataError, InputError
 from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.data_stage import DataConfig, load_data
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet, Task, encode_targets
 from seqrobust.sequences.encoding import one_hot
 from seqrobust.sequences.readers import Columns

@@ -10,8 +10,8 @@ import pytest
 
 from seqrobust.errors import InputError
 from seqrobust.pipeline.config import RunConfig, read_config
-from seqrobust.pipeline.progress import Silent
 from seqrobust.pipeline.run import RunCommand, run_pipeline
+from seqrobust.progress import Silent
 
 TRAINED = """
 name: tiny

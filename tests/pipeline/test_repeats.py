@@ -13,17 +13,17 @@ import pandas as pd
 import pytest
 import yaml
 
+from seqrobust.analysis.outcomes.budget_curve import Curve
 from seqrobust.errors import ConfigError, DataError, InternalError
 from seqrobust.pipeline import repeats as module
 from seqrobust.pipeline import run as run_module
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.over_seeds import estimate, figures
-from seqrobust.pipeline.progress import Silent
 from seqrobust.pipeline.repeats import Repeats, finished_metrics, run_repeats
-from seqrobust.pipeline.report.budget_curve import Curve
 from seqrobust.pipeline.report.seeds_picture import mean_curve
 from seqrobust.pipeline.run import RunCommand, run_pipeline
 from seqrobust.pipeline.yaml_file import load_config
+from seqrobust.progress import Silent
 
 TINY: dict[str, Any] = {
     "name": "tiny",

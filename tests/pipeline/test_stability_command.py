@@ -17,12 +17,12 @@ from seqrobust.analysis.results import COLUMNS
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.analysis.stability.tables import MORE_COLUMNS
 from seqrobust.errors import ConfigError, InputError, ModelError
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline import stability_command as command_module
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Silent
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
+from seqrobust.progress import Silent
 
 MODEL = """
 import torch

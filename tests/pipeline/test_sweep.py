@@ -17,12 +17,12 @@ import yaml
 from seqrobust.errors import ConfigError, SeqRobustError
 from seqrobust.pipeline import sweep as module
 from seqrobust.pipeline.config import RunConfig, read_config
-from seqrobust.pipeline.progress import Silent
 from seqrobust.pipeline.sweep import SweepCommand, SweepOutcome, make_plan, run_sweep
 from seqrobust.pipeline.sweep_results import best_of, front_of, non_dominated
 from seqrobust.pipeline.sweep_space import Choice, Range, as_overrides, parse_space
 from seqrobust.pipeline.sweep_study import Trial
 from seqrobust.pipeline.yaml_file import load_config
+from seqrobust.progress import Silent
 
 SPACE = {
     "training.learning_rate": {"low": "1e-4", "high": 1e-1, "log": True},

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from seqrobust.errors import ConfigError, DataError, InputError
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
-from seqrobust.pipeline.progress import Silent
 from seqrobust.pipeline.uncertainty_command import UncertaintyCommand, uncertainty_command
+from seqrobust.progress import Silent
 from seqrobust.sequences import Task
 
 MODEL = """

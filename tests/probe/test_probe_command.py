@@ -14,11 +14,11 @@ from seqrobust_cli.probe import probe
 from typer.testing import CliRunner
 
 from seqrobust.errors import ConfigError, DataError, InputError, ThreatError
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.model_stage import ModelSource
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
-from seqrobust.pipeline.progress import Silent
+from seqrobust.progress import Silent
 
 MODEL = """
 import torch

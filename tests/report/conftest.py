@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binomtest
 
 from seqrobust.alphabet import DNA, Alphabet
-from seqrobust.pipeline.report import ReportInput
+from seqrobust.analysis.outcomes import ReportInput
 from seqrobust.sequences import Region, SequenceSet
 
 

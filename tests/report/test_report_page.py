@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from seqrobust.alphabet import DNA, PROTEIN
-from seqrobust.pipeline.report import ReportInput, render_report, write_report
-from seqrobust.pipeline.report.budget_curve import curve_caption, shift_curves
+from seqrobust.analysis.outcomes import ReportInput, render_report, write_report
+from seqrobust.analysis.outcomes.budget_curve import curve_caption, shift_curves
 from seqrobust.sequences import Region, SequenceSet
 
 FakeReport = Callable[..., ReportInput]
@@ -75,7 +75,7 @@ def check(text: str) -> Page:
 def test_a_whole_run(fake_report: FakeReport) -> None:
     page = check(render_report(fake_report()))
     sections = [value for name, value in page.attributes if name == "id" and "-" not in value]
-    assert sections == ["answer", "curve", "examples", "where", "model", "data", "how"]
+    assert sections == ["answer", "curve", "examples", "where", "model", "data", "how", "run"]
     assert "With at most 5 letters changed outside site_GT" in page.text
     assert "seqrobust run configs/splice.yaml --out 'runs/splice one'" in page.text
     assert "bb93affdca8e493471d9b422c992daec" in page.text

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from seqrobust.alphabet import DNA, PROTEIN
-from seqrobust.errors import InternalError
-from seqrobust.pipeline.report import (
+from seqrobust.analysis.outcomes import (
     ReportInput,
     before_after_logo,
     budget_curve,
@@ -24,11 +23,8 @@ from seqrobust.pipeline.report import (
     overview_picture,
     save_picture,
 )
-from seqrobust.pipeline.report.edits import decisive_rows, edit_table, parse_edits
-from seqrobust.pipeline.report.examples import EditedRecord, edited_record
-from seqrobust.pipeline.report.logo_layout import lay_out
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.where import (
+from seqrobust.analysis.outcomes.examples import EditedRecord, edited_record
+from seqrobust.analysis.outcomes.where import (
     OUTSIDE,
     binned_edits,
     binned_regions,
@@ -37,6 +33,10 @@ from seqrobust.pipeline.report.where import (
     region_shares,
     switch_counts,
 )
+from seqrobust.errors import InternalError
+from seqrobust.report.edits import decisive_rows, edit_table, parse_edits
+from seqrobust.report.logo_layout import lay_out
+from seqrobust.report.look import svg_markup
 from seqrobust.sequences import Region, SequenceSet
 from seqrobust.threats import Budget, SubstitutionThreat
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from seqrobust.pipeline.report import answer
-from seqrobust.pipeline.report.words import percent, percent_range
+from seqrobust.analysis.outcomes import answer
+from seqrobust.report.words import percent, percent_range
 
 
 def flips(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from seqrobust.pipeline.report.model_pictures import training_curves
+from seqrobust.analysis.outcomes.model_pictures import training_curves
 
 
 def test_every_validation_score_has_a_colour_and_a_name() -> None:

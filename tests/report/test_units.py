@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from seqrobust.pipeline.report.budget_curve import allowed
-from seqrobust.pipeline.report.sentences import answer
-from seqrobust.pipeline.report.tables import budget_table
+from seqrobust.analysis.outcomes.budget_curve import allowed
+from seqrobust.analysis.outcomes.sentences import answer
+from seqrobust.analysis.outcomes.tables import budget_table
 from seqrobust.pipeline.report.transfer_picture import transfer_table
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from seqrobust.pipeline.report.budget_curve import Curve, allowed, draw_curves
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, styled
-from seqrobust.pipeline.report.words import budget_size, interval_of, number, one_line, percent
-from seqrobust.pipeline.report.words import figure as figure_text
+from seqrobust.analysis.outcomes.budget_curve import Curve, allowed, draw_curves
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, styled
+from seqrobust.report.words import budget_size, interval_of, number, one_line, percent
+from seqrobust.report.words import figure as figure_text
 
 Metrics = Mapping[str, Any]
 

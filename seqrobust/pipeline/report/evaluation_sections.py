@@ -12,10 +12,9 @@ from seqrobust.pipeline.report.evaluation_pictures import (
     method_curves,
     minimal_edit_histogram,
 )
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.sections import Picture, Section
-from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import figure, interval_of, number, one_line, percent, percent_range, plural
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Picture, Section, Table
+from seqrobust.report.words import figure, interval_of, number, one_line, percent, percent_range, plural
 
 Metrics = Mapping[str, Any]
 

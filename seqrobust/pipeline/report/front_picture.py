@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from seqrobust.pipeline.report.look import ATTACK, CONTROL, INK, styled
+from seqrobust.report.look import ATTACK, CONTROL, INK, styled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqrobust.pipeline.report.sections import Section
-from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import figure, percent, percent_range, plural
+from seqrobust.report.sections import Section, Table
+from seqrobust.report.words import figure, percent, percent_range, plural
 
 
 def question_sections(answers: Mapping[str, Mapping[str, Any]]) -> tuple[Section, ...]:

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from seqrobust.analysis.outcomes.budget_curve import Curve, accuracy_curves, draw_curves, shift_curves
 from seqrobust.pipeline.over_seeds import estimate
-from seqrobust.pipeline.report.budget_curve import Curve, accuracy_curves, draw_curves, shift_curves
-from seqrobust.pipeline.report.look import styled
-from seqrobust.pipeline.report.words import figure as figure_text
-from seqrobust.pipeline.report.words import number, percent
+from seqrobust.report.look import styled
+from seqrobust.report.words import figure as figure_text
+from seqrobust.report.words import number, percent
 
 Metrics = Mapping[str, Any]
 

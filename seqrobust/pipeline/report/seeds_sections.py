@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqrobust.analysis.outcomes.sentences import budgets_of
+from seqrobust.analysis.outcomes.tables import metric_name
 from seqrobust.pipeline.over_seeds import Figure
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.sections import Picture, Section
 from seqrobust.pipeline.report.seeds_picture import seeds_picture
-from seqrobust.pipeline.report.sentences import budgets_of
-from seqrobust.pipeline.report.tables import Table, metric_name
-from seqrobust.pipeline.report.words import budget_words, figure, joined, number, one_line, percent, percent_range
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Picture, Section, Table
+from seqrobust.report.words import budget_words, figure, joined, number, one_line, percent, percent_range
 
 _SHOWN = {
     "robust_accuracy": "robust accuracy",

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, INK, RULE, styled
-from seqrobust.pipeline.report.tables import Table
-from seqrobust.pipeline.report.words import (
+from seqrobust.report.look import ATTACK, CLEAN, INK, RULE, styled
+from seqrobust.report.sections import Table
+from seqrobust.report.words import (
     budget_words,
     figure,
     interval_of,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqrobust.pipeline.report.examples import EditedRecord
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.report.edited import EditedRecord
+from seqrobust.report.words import one_line
 from seqrobust.sequences import Region
 
 COLUMNS = 60

@@ -1,7 +1,7 @@
 """A record before and after: two rows of letters, the edited ones raised and boxed, protected stretches shaded.
 
 One column is one unit wide, so every place is counted in columns; what stands in which column is decided in
-:mod:`seqrobust.pipeline.report.logo_layout`.
+:mod:`seqrobust.report.logo_layout`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from matplotlib.transforms import AffineDeltaTransform
 
-from seqrobust.pipeline.report.examples import EditedRecord
-from seqrobust.pipeline.report.letters import NUCLEOTIDES, RESIDUES, outline
-from seqrobust.pipeline.report.logo_layout import COLUMNS, Line, edit_labels, lanes, lay_out, region_name, runs
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, INK, MUTED, RULE, SHADE, empty_axes, styled
-from seqrobust.pipeline.report.words import figure as figure_text
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.report.edited import EditedRecord
+from seqrobust.report.letters import NUCLEOTIDES, RESIDUES, outline
+from seqrobust.report.logo_layout import COLUMNS, Line, edit_labels, lanes, lay_out, region_name, runs
+from seqrobust.report.look import ATTACK, CLEAN, INK, MUTED, RULE, SHADE, empty_axes, styled
+from seqrobust.report.words import figure as figure_text
+from seqrobust.report.words import one_line
 from seqrobust.sequences import Region
 
 _INCHES_PER_COLUMN = 0.137

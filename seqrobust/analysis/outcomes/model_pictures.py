@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, styled
-from seqrobust.pipeline.report.where import draw_matrix
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.analysis.outcomes.where import draw_matrix
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, styled
+from seqrobust.report.words import one_line
 
 _COLOURS = {"train": CONTROL, "valid": CLEAN, "robust": ATTACK, "one_step": EXTRA, "both": CONTROL}
 _WORDS = {"one step": "under one step", "both": "mean of clean and robust"}

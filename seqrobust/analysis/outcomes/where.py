@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from seqrobust.pipeline.report.edits import EditTable
-from seqrobust.pipeline.report.look import ATTACK, CLEAN, CONTROL, INK, MUTED, RULE, empty_axes, styled
-from seqrobust.pipeline.report.words import one_line, percent
+from seqrobust.report.edits import EditTable
+from seqrobust.report.look import ATTACK, CLEAN, CONTROL, INK, MUTED, RULE, empty_axes, styled
+from seqrobust.report.words import one_line, percent
 from seqrobust.sequences import SequenceSet
 
 _MOST_TRACKS = 8

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqrobust.pipeline.report.words import (
+from seqrobust.report.words import (
     budget_size,
     budget_words,
     figure,

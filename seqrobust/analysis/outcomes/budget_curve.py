@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from seqrobust.pipeline.report.look import ATTACK, CONTROL, INK, styled
-from seqrobust.pipeline.report.sentences import budgets_of, is_unlabelled
-from seqrobust.pipeline.report.words import budget_size, interval_of, number, percent, unit_of
-from seqrobust.pipeline.report.words import figure as figure_text
+from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled
+from seqrobust.report.look import ATTACK, CONTROL, INK, styled
+from seqrobust.report.words import budget_size, interval_of, number, percent, unit_of
+from seqrobust.report.words import figure as figure_text
 
 Metrics = Mapping[str, Any]
 CONTROL_NAME = "random changes"

@@ -8,11 +8,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from seqrobust.pipeline.report.budget_curve import draw_accuracy, draw_curves, shift_curves
-from seqrobust.pipeline.report.examples import EditedRecord
-from seqrobust.pipeline.report.logo import draw_logo
-from seqrobust.pipeline.report.look import INK, MUTED, PAPER, styled
-from seqrobust.pipeline.report.words import one_line
+from seqrobust.analysis.outcomes.budget_curve import draw_accuracy, draw_curves, shift_curves
+from seqrobust.report.edited import EditedRecord
+from seqrobust.report.logo import draw_logo
+from seqrobust.report.look import INK, MUTED, PAPER, styled
+from seqrobust.report.words import one_line
 
 _CURVE_INCHES = 2.9
 _GAP_INCHES = 0.45

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from seqrobust.pipeline.report.sections import Section
+from seqrobust.report.sections import Section
 from seqrobust.sequences import SequenceSet, Task
 
 

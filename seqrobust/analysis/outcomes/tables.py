@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from seqrobust.pipeline.report.sentences import budgets_of
-from seqrobust.pipeline.report.words import figure, interval_of, number, one_line, percent, percent_range, unit_of
+from seqrobust.analysis.outcomes.sentences import budgets_of
+from seqrobust.report.sections import Table
+from seqrobust.report.words import figure, interval_of, number, one_line, percent, percent_range, unit_of
 
-_SHOWN_ELSEWHERE = ("command", "config", "fingerprint")
 _ACRONYMS = {
     "mse": "MSE",
     "mae": "MAE",
@@ -34,20 +33,6 @@ _BUDGET_COLUMNS = {
     "forwards_per_record": "forwards",
     "gradients_per_record": "gradients",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Text in rows; the first column is a heading."""
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    @property
-    def is_long(self) -> bool:
-        """Whether it is better folded away."""
-        return len(self.rows) > 15
 
 
 def budget_table(attack: Mapping[str, Any]) -> Table:
@@ -129,19 +114,3 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield "repeats of a sequence", figure(duplicates["within"])
         if "across_splits" in duplicates:
             yield "of these across splits", figure(duplicates["across_splits"])
-
-
-def manifest_rows(manifest: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The manifest as (name, value), nested names joined by a dot, less what is shown elsewhere."""
-    return tuple(_flat({key: value for key, value in manifest.items() if key not in _SHOWN_ELSEWHERE}, ""))
-
-
-def _flat(value: Any, name: str) -> Iterable[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{one_line(key, 200)}" if name else one_line(key, 200))
-    elif isinstance(value, list | tuple):
-        for number_, inner in enumerate(value, 1):
-            yield from _flat(inner, f"{name} {number_}")
-    else:
-        yield name, one_line(value, 300)

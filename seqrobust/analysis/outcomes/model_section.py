@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from seqrobust.pipeline.report.look import svg_markup
-from seqrobust.pipeline.report.model_pictures import (
+from seqrobust.analysis.outcomes.model_pictures import (
     confusion_counts,
     confusion_picture,
     history_columns,
     scatter_picture,
     training_curves,
 )
-from seqrobust.pipeline.report.report_input import ReportInput
-from seqrobust.pipeline.report.sentences import is_unlabelled
-from seqrobust.pipeline.report.tables import metrics_table
-from seqrobust.pipeline.report.words import number
+from seqrobust.analysis.outcomes.report_input import ReportInput
+from seqrobust.analysis.outcomes.sentences import is_unlabelled
+from seqrobust.analysis.outcomes.tables import metrics_table
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Picture, Section
+from seqrobust.report.words import number
 
 _MOST_CLASSES_DRAWN = 60
 
 
-def training_section(report: ReportInput) -> Markup | None:
-    """Training curves, where there is anything to draw."""
-    if report.history is None or not any(history_columns(report.history)):
-        return None
-    return svg_markup(training_curves(report.history), "training", "Loss and validation quality by epoch")
-
-
-def test_section(report: ReportInput) -> dict[str, Any]:
-    """Test metrics as a table, and the confusion or scatter picture; empty where there is neither."""
+def model_section(report: ReportInput) -> Section | None:
+    """Training curves, test metrics as a table, and the confusion or scatter picture; None where there is neither."""
+    pictures: tuple[Picture, ...] = ()
+    if report.history is not None and any(history_columns(report.history)):
+        curves = svg_markup(training_curves(report.history), "training", "Loss and validation quality by epoch")
+        pictures = (Picture(svg=curves),)
     table = metrics_table(report.test_metrics) if report.test_metrics else None
-    filled = table if table and table.rows else None
     picture = _test_picture(report)
-    return {"table": filled, "picture": picture} if filled or picture else {}
+    aside = [part for part in (picture and Picture(svg=picture), table if table and table.rows else None) if part]
+    if not pictures and not aside:
+        return None
+    return Section(title="The model", name="model", pictures=pictures, aside=tuple(aside), for_terminal=False)
 
 
 def _test_picture(report: ReportInput) -> Markup | None:
