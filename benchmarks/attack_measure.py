@@ -41,7 +41,8 @@ from seqrobust.attacks import (
 )
 from seqrobust.attacks.goals import is_right
 from seqrobust.models import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.opening import open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.data_stage import load_data

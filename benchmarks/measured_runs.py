@@ -27,7 +27,8 @@ from measured_landscape import (
 
 from seqrobust.attacks import attacks_named, scores_for
 from seqrobust.models import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.opening import open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
 from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet

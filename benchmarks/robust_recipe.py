@@ -31,7 +31,8 @@ from attack_measure import header, one_thread, pieces, table
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.attacks import Problem, Untargeted, attacks_named, run_shard
 from seqrobust.attacks.goals import is_right
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.opening import open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.data_stage import load_data

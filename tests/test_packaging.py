@@ -25,7 +25,7 @@ def test_wheel_holds_configs_and_templates(wheel_names: set[str]) -> None:
     shipped = {f"seqrobust/configs/{path.name}" for path in (ROOT / "configs").glob("*.yaml")}
     assert shipped
     assert shipped <= wheel_names
-    assert {"seqrobust/py.typed", "seqrobust/pipeline/report/template.html.j2"} <= wheel_names
+    assert {"seqrobust/py.typed", "seqrobust/report/page.html.j2"} <= wheel_names
 
 
 def test_wheel_has_two_packages_only(wheel_names: set[str]) -> None:

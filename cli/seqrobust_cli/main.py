@@ -10,7 +10,7 @@ import typer
 from seqrobust import __version__
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
-from seqrobust_cli.attack import attack
+from seqrobust_cli.analyses import commands
 from seqrobust_cli.attribute import attribute
 from seqrobust_cli.compare import compare
 from seqrobust_cli.compress import compress
@@ -39,7 +39,8 @@ app = typer.Typer(
 app.command()(run)
 app.command()(train)
 app.command()(sweep)
-app.command()(attack)
+for _name, _command in commands().items():
+    app.command(_name)(_command)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(ism)

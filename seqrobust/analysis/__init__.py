@@ -1,7 +1,5 @@
 """Analyses: what an attack's results amount to."""
 
-from seqrobust.analysis.intervals import proportion, wilson
-from seqrobust.analysis.results import COLUMNS, results_table
-from seqrobust.analysis.robustness import attack_metrics
+import lazy_loader
 
-__all__ = ["COLUMNS", "attack_metrics", "proportion", "results_table", "wilson"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -27,6 +27,7 @@ from seqrobust.attacks.one_step import OneStep
 from seqrobust.attacks.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.relaxed_pgd import RelaxedPGD
 from seqrobust.attacks.search import Attack
+from seqrobust.attacks.settings import DEFAULT_ATTACKS as DEFAULT_ATTACKS
 from seqrobust.errors import ConfigError
 
 _EXCHANGE = Exchange()
@@ -70,9 +71,6 @@ _SINGLE: tuple[Attack, ...] = (
 )
 ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_QUICK)}
 """Every attack at its default settings, by the name the command line knows."""
-
-DEFAULT_ATTACKS = ("auto",)
-"""What is run where nothing is said."""
 
 
 def attacks_named(names: Sequence[str]) -> tuple[Attack, ...]:

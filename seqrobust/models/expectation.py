@@ -19,9 +19,6 @@ from torch import Tensor
 SAME = 1e-4
 """Share of the largest output by which two answers may differ and still count as the same."""
 
-SAMPLES = 10
-"""Draws that are averaged over where nobody says how many."""
-
 
 def sample_seed(seed: int, sample: int) -> int:
     """The seed of one sample of a run, below 2 ** 63."""

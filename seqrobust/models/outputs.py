@@ -7,15 +7,12 @@ where float32 probabilities are saturated, and there the gradient is lost as wel
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
-from seqrobust.sequences.targets import Task
-
-OutputScale = Literal["logits", "probabilities"]
+from seqrobust.sequences.kinds import OutputScale as OutputScale
+from seqrobust.sequences.kinds import Task
 
 _SATURATED = 1e-6
 

@@ -1,19 +1,19 @@
-"""A model as the user names it, made into a predictor: a checkpoint of ours, or anybody's module with its weights."""
+"""A model as the user names it, and what the user says about it. Opened elsewhere."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from seqrobust.alphabet import Alphabet, alphabet_named
-from seqrobust.errors import ModelError
-from seqrobust.models import ModelCard, StraightThrough, load_checkpoint, load_function, load_module
-from seqrobust.models.expectation import SAMPLES
-from seqrobust.models.outputs import OutputScale
-from seqrobust.models.predictor import Predictor
-from seqrobust.sequences import Task
-from seqrobust.sequences.encoding import Unknown
+from seqrobust.options import MODEL, Option, checked, names_of
+from seqrobust.sequences.kinds import TASKS, OutputScale, Task, Unknown
+
+if TYPE_CHECKING:
+    from seqrobust.alphabet import Alphabet
+
+SAMPLES = 10
+"""Draws of a random model that are averaged over where nobody says how many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,30 +28,57 @@ class ModelSource:
         input_length: fixed input size records are padded to.
         outputs: whether a factory's module gives logits or probabilities.
         samples: draws that the answers of a random model are means of; None for one fresh draw at each question.
-        seed: of those draws.
+        seed: of those draws; a run's own.
         average_strands: whether to average over a record and its reverse complement.
         preprocess: ``package.module:function`` or ``file.py:function`` of a step before the model.
         backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
     """
 
-    model: str
-    weights: Path | None = None
-    alphabet: str | None = None
-    task: Task | None = None
-    labels: tuple[str, ...] | None = None
-    unknown: Unknown | None = None
-    input_length: int | None = None
-    outputs: OutputScale | Literal["auto"] = "auto"
-    samples: int | None = SAMPLES
+    model: Annotated[str, Option(help="A checkpoint, or package.module:factory or file.py:factory.", panel=MODEL)]
+    weights: Annotated[Path | None, Option(help="Weights for a factory's module.", panel=MODEL)] = None
+    alphabet: Annotated[str | None, Option(help="DNA, RNA or PROTEIN; else guessed.")] = None
+    task: Annotated[Task | None, Option(help="binary, classification, multilabel or regression.")] = None
+    labels: Annotated[
+        tuple[str, ...] | None, Option(help="Names of the outputs.", metavar="NAME,...", panel=MODEL, read=names_of)
+    ] = None
+    unknown: Annotated[Unknown | None, Option(help="Unknown letters as zeros or uniform.", panel=MODEL)] = None
+    input_length: Annotated[int | None, Option(help="Pad records to this length.", panel=MODEL, least=1)] = None
+    outputs: Annotated[OutputScale | Literal["auto"], Option(help="auto, logits or probabilities.", panel=MODEL)] = (
+        "auto"
+    )
+    samples: Annotated[
+        int | None, Option(help="Draws averaged over, should the model be random.", panel=MODEL, least=1)
+    ] = SAMPLES
     seed: int = 0
-    average_strands: bool = False
-    preprocess: str | None = None
-    backward: str | None = None
+    average_strands: Annotated[
+        bool, Option(help="Mean logits of each record and its reverse complement.", panel=MODEL)
+    ] = False
+    preprocess: Annotated[
+        str | None, Option(help="A step before the model.", metavar="FILE.PY:FUNCTION", panel=MODEL)
+    ] = None
+    backward: Annotated[
+        str | None,
+        Option(
+            help="Its derivative stands for that step's (BPDA); else the identity's.",
+            metavar="FILE.PY:FUNCTION",
+            panel=MODEL,
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        checked("--task", self.task, TASKS)
+        checked("--unknown", self.unknown, ("zeros", "uniform"))
+        checked("--outputs", self.outputs, ("auto", "logits", "probabilities"))
 
     @property
     def is_reference(self) -> bool:
         """Whether it names a factory rather than a checkpoint."""
         return ":" in self.model and not Path(self.model).exists()
+
+    @property
+    def name(self) -> str:
+        """What it is called in titles and folders: its file, or its factory."""
+        return Path(self.model.rpartition(":")[2] or self.model).stem
 
     @property
     def files(self) -> list[Path]:
@@ -63,107 +90,26 @@ class ModelSource:
     @property
     def known_alphabet(self) -> Alphabet | None:
         """The alphabet the user named."""
+        from seqrobust.alphabet import alphabet_named
+
         return alphabet_named(self.alphabet) if self.alphabet else None
 
 
-def open_predictor(
-    source: ModelSource, *, alphabet: Alphabet | None, device: str, batch_size: int | None
-) -> tuple[Predictor, ModelCard | None]:
-    """A predictor that has still to be checked on records, and the card of a checkpoint.
-
-    Args:
-        source: the model.
-        alphabet: of the data, for a model that does not say its own.
-        device, batch_size: where and how many at a time; None for as many as suit the device.
-
-    Raises ModelError where something is missing, or contradicts the checkpoint.
+def named_source(text: str, *, like: ModelSource, weights: Path | None = None) -> tuple[str, ModelSource]:
+    """Name and model from ``NAME=MODEL``; one without a name is called after its factory, its file, or the file's
+    folder. What else is said of it is what is said of ``like``.
     """
-    if source.is_reference:
-        return _from_reference(source, alphabet, device, batch_size), None
-    if source.weights is not None:
-        raise ModelError(
-            "a checkpoint holds its own weights",
-            found=f"{source.model} with weights {source.weights}",
-            fix="leave --weights out, or name a factory with --model file.py:factory",
-        )
-    module, card = load_checkpoint(Path(source.model))
-    said: dict[str, tuple[Any, Any]] = {
-        "alphabet": (source.known_alphabet and source.known_alphabet.name, card.alphabet.name),
-        "task": (source.task, card.task),
-        "labels": (source.labels, card.labels),
-        "unknown": (source.unknown, card.unknown),
-        "input_length": (source.input_length, card.input_length),
-        "outputs": (None if source.outputs == "auto" else source.outputs, "logits"),
-    }
-    for name, (given, own) in said.items():
-        if given is not None and given != own:
-            raise ModelError(
-                f"the checkpoint was made with another {name}", expected=str(own), found=str(given), where=source.model
-            )
-    predictor = Predictor(
-        module,
-        alphabet=card.alphabet,
-        task=card.task,
-        labels=card.labels,
-        unknown=card.unknown,
-        input_length=card.input_length,
-        device=device,
-        batch_size=batch_size,
-        scale="logits",
-        **_around(source),
-    )
-    _say_step(source, predictor)
-    return predictor, card
+    name, _, model = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+    return name or called(model), replace(like, model=model, weights=weights)
 
 
-def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str, batch_size: int | None) -> Predictor:
-    alphabet = source.known_alphabet or alphabet
-    if alphabet is None or source.task is None:
-        missing = "--task" if source.task is None else "--alphabet"
-        raise ModelError(
-            f"a model of your own needs {missing}",
-            expected="binary, classification, multilabel or regression" if source.task is None else "DNA, RNA, PROTEIN",
-            where=source.model,
-        )
-    predictor = Predictor(
-        load_module(source.model, source.weights),
-        alphabet=alphabet,
-        task=source.task,
-        labels=source.labels,
-        unknown=source.unknown or "zeros",
-        input_length=source.input_length,
-        device=device,
-        batch_size=batch_size,
-        scale=source.outputs,
-        **_around(source),
-    )
-    _say_step(source, predictor)
-    return predictor
+def called(model: str) -> str:
+    """What a model without a name is called.
 
-
-def _around(source: ModelSource) -> dict[str, Any]:
-    """What stands around the module."""
-    if source.backward is not None and source.preprocess is None:
-        raise ModelError(
-            "a backward pass is given for no preprocessing",
-            found=f"--backward {source.backward}",
-            fix="name the step it stands for: --preprocess file.py:function",
-        )
-    step = None
-    if source.preprocess is not None:
-        substitute = None if source.backward is None else load_function(source.backward, "--backward")
-        step = StraightThrough(load_function(source.preprocess, "--preprocess"), substitute)
-    return {
-        "samples": source.samples,
-        "seed": source.seed,
-        "average_strands": source.average_strands,
-        "preprocess": step,
-    }
-
-
-def _say_step(source: ModelSource, predictor: Predictor) -> None:
-    if source.preprocess is not None:
-        substitute = f"derivative of {source.backward}" if source.backward else "identity's"
-        predictor.notices.append(
-            f"gradients pass {source.preprocess} by the {substitute} (BPDA, Athalye et al. 2018); scores are its own"
-        )
+    >>> called("runs/cnn/model.ckpt"), called("nets.py:small"), called("nets/wide.ckpt")
+    ('cnn', 'small', 'wide')
+    """
+    path = Path(model)
+    if not path.exists() and ":" in model:
+        return model.rpartition(":")[2]
+    return path.parent.name if path.name == "model.ckpt" and path.parent.name else path.stem

@@ -1,30 +1,24 @@
-"""``seqrobust attack`` without its command line: model and data in, a folder of results out."""
+"""What commands that attack share: model and data opened, names resolved."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqrobust.analysis.outcomes import ReportInput, write_report
+from seqrobust.attacks.settings import resolved
 from seqrobust.errors import DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import (
-    AttackOutcome,
     AttackSettings,
-    attack_problem,
-    rule_files,
-    run_attack,
     settings_fingerprint,
 )
-from seqrobust.pipeline.data_stage import data_summary
-from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs, split_names
-from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs
 from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
 
-__all__ = ["AttackCommand", "DataSource", "attack_command"]
+__all__ = ["AttackCommand", "DataSource"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,50 +37,6 @@ class AttackCommand:
     overwrite: bool = False
     report: bool = True
     command: str = ""
-
-
-def attack_command(call: AttackCommand, progress: Progress) -> AttackOutcome:
-    """Attack, and leave ``results.parquet``, ``adversarial.fa``, ``metrics.json``, ``manifest.json`` and
-    ``report.html`` in the folder.
-
-    Raises InputError for a model, file, threat or goal that cannot be used, before anything is written.
-    """
-    predictor, sequences, targets = prepared(call, progress)
-    settings = resolved_names(call.settings, sequences)
-    problem = attack_problem(predictor, sequences, targets, settings, seed=call.seed)
-    folder = RunFolder(
-        call.out,
-        command=call.command,
-        config=asdict(call) | {"settings": asdict(settings)},
-        inputs=[*call.model.files, *call.data.files, *rule_files(settings.allow, settings.constraints)],
-        fingerprint=fingerprint(call, settings),
-        resume=call.resume,
-        overwrite=call.overwrite,
-    )
-    outcome = run_attack(problem, settings, folder, progress=progress, memory=call.memory)
-    folder.finish(
-        device=str(predictor.device),
-        policies={"unknown": predictor.unknown, "padding": "zeros", "outputs": predictor.scale},
-        notices=predictor.notices,
-    )
-    if call.report:
-        write_report(
-            ReportInput(
-                title=f"Attack on {Path(call.model.model).name}",
-                task=predictor.task,
-                labels=predictor.labels or (),
-                data_summary=data_summary(outcome.sequences),
-                attack=outcome.metrics,
-                results=outcome.results,
-                sequences=outcome.sequences,
-                protect=settings.protect,
-                only=settings.only,
-                letter_rule=settings.allow,
-                manifest=folder.manifest,
-            ),
-            folder.path / "report.html",
-        )
-    return outcome
 
 
 def prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, SequenceSet, Targets | None]:
@@ -115,14 +65,7 @@ def _targets(predictor: Predictor, sequences: SequenceSet, progress: Progress) -
 
 def resolved_names(settings: AttackSettings, sequences: SequenceSet) -> AttackSettings:
     """Region names split at commas, unless a name holds them itself."""
-    known = set(sequences.regions.names)
-    return AttackSettings(
-        **{
-            **asdict(settings),
-            "protect": split_names(settings.protect, known),
-            "only": split_names(settings.only, known),
-        }
-    )
+    return resolved(settings, sequences)
 
 
 def fingerprint(call: AttackCommand, settings: AttackSettings) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from seqrobust.pipeline.attribute_layout import Drawn
 from seqrobust.pipeline.attribute_metrics import metrics_of
 from seqrobust.pipeline.attribute_picture import draw_attributions
 from seqrobust.pipeline.attribute_work import AttributeCommand, Work, drawn_rows, fingerprint, open_work
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder
 
 __all__ = ["AttributeCommand", "attribute_command"]
 

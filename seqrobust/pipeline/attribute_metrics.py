@@ -13,7 +13,7 @@ from seqrobust.analysis.attribution.summary import WIDE
 from seqrobust.errors import DataError
 from seqrobust.pipeline.attribute_files import Parts
 from seqrobust.pipeline.attribute_work import Work
-from seqrobust.pipeline.run_folder import plain
+from seqrobust.run.folder import plain
 from seqrobust.sequences import encode_targets
 
 

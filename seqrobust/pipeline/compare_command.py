@@ -17,11 +17,11 @@ from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import AttackOutcome, AttackSettings, attack_problem, rule_files, run_attack
 from seqrobust.pipeline.report.transfer_picture import shown_budgets, transfer_picture, transfer_table
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.progress import Progress
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Picture, Section
 from seqrobust.report.words import plural, unit_of
+from seqrobust.run.folder import RunFolder, plain
 
 
 @dataclass(frozen=True, kw_only=True)

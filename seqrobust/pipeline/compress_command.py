@@ -21,8 +21,8 @@ from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepar
 from seqrobust.pipeline.attack_stage import rule_files
 from seqrobust.pipeline.compress_picture import draw_compression
 from seqrobust.pipeline.compress_runs import PARTS, CompressRuns, Variant, calibration_of, opened_student, variants_of
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain
 
 _OUTPUTS = ("compress.parquet", "compress.png", "metrics.json")
 

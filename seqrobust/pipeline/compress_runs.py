@@ -17,8 +17,9 @@ from seqrobust.analysis.compression import Compressed, Method, compressed, layer
 from seqrobust.analysis.transfer import Rival, fidelity, transfer_metrics, transferred
 from seqrobust.attacks import attacks_named, scores_for
 from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
 from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets

@@ -16,7 +16,6 @@ from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences
 from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
 from seqrobust.sequences.splits import assign_splits, carve_split
-from seqrobust.sequences.summary import describe
 
 
 class SimulateConfig(BaseModel):
@@ -161,23 +160,3 @@ def _read(config: DataConfig) -> tuple[SequenceSet, tuple[str, ...]]:
         max_length=config.max_length,
     )
     return loaded.sequences, loaded.notices
-
-
-def data_summary(sequences: SequenceSet) -> dict[str, Any]:
-    """What a report says about records, as plain data."""
-    summary = describe(sequences)
-    return {
-        "n": summary.records,
-        "alphabet": summary.alphabet,
-        "lengths": {"min": summary.lengths.min, "median": summary.lengths.median, "max": summary.lengths.max},
-        "splits": dict(summary.splits),
-        "classes": {name: dict(counts) for column in summary.classes.values() for name, counts in column.items()}
-        if len(summary.classes) == 1
-        else {},
-        "ambiguous": dict(summary.ambiguous),
-        "duplicates": {"within": summary.copies.within, "across_splits": sum(summary.copies.across.values())},
-        "regions": {
-            region.name: {"count": region.count, "records": region.records, "median_length": region.median_length}
-            for region in summary.regions
-        },
-    }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem
@@ -17,7 +18,6 @@ from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, fingerprint, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, rule_files
-from seqrobust.pipeline.data_stage import data_summary
 from seqrobust.pipeline.evaluate_runs import evaluation_problems
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
 from seqrobust.pipeline.evaluate_stage import LEFTOVERS, EvaluateOutcome, run_evaluation
@@ -31,8 +31,8 @@ from seqrobust.pipeline.evaluate_surrogates import (
 )
 from seqrobust.pipeline.evaluate_transfer import Surrogate
 from seqrobust.pipeline.report.evaluation_sections import evaluation_sections, for_the_page
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 
 __all__ = ["EvaluateCommand", "evaluate_command"]

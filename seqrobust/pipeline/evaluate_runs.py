@@ -18,8 +18,8 @@ from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
 from seqrobust.pipeline.evaluate_transfer import Surrogate, transfer_shards
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 
 RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"

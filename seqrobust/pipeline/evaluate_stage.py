@@ -20,8 +20,8 @@ from seqrobust.pipeline.evaluate_runs import RUN_PARTS, MethodRuns
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
 from seqrobust.pipeline.evaluate_surrogates import SURROGATE_FILES, described
 from seqrobust.pipeline.evaluate_transfer import Surrogate
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain
 from seqrobust.sequences import SequenceSet
 
 LEFTOVERS = (RUN_PARTS, "parts/probes.json", *SURROGATE_FILES)

@@ -24,8 +24,8 @@ from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.evaluate_transfer import Surrogate
 from seqrobust.pipeline.inputs import DataSource, open_inputs
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress, Silent
+from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import Labelled, TrainingSettings, fit
 

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.errors import ConfigError
 from seqrobust.models import ModelCard
+from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.data_source import DataSource as DataSource
+from seqrobust.sequences.data_source import split_names as split_names
 from seqrobust.sequences.patterns import with_patterns
-from seqrobust.sequences.readers import Columns, read_sequences
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataSource:
-    """A data file and how to read it; see :func:`seqrobust.sequences.readers.read_sequences`."""
-
-    path: Path
-    format: str | None = None
-    columns: Columns = field(default_factory=Columns)
-    genome: Path | None = None
-    annotation: Path | None = None
-    where: dict[str, list[str]] = field(default_factory=dict)
-    patterns: dict[str, str] = field(default_factory=dict)
-    max_length: int | None = None
-    split: str | None = None
-
-    @property
-    def files(self) -> list[Path]:
-        """Files that are read."""
-        return [path for path in (self.path, self.genome, self.annotation) if path is not None and path.is_file()]
+from seqrobust.sequences.readers import read_sequences
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,20 +93,3 @@ def input_fingerprint(model: ModelSource, data: DataSource) -> dict[str, Any]:
         "max_length": data.max_length,
         "split": data.split,
     }
-
-
-def split_names(values: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
-    """Names from comma-separated values; a value that is a known name as it stands is left whole.
-
-    Raises ConfigError for a value without a name: an empty ``--only`` would quietly free the whole sequence.
-
-    >>> split_names(("GT,AG", "BINDING[Fe, heme]"), {"GT", "AG", "BINDING[Fe, heme]"})
-    ('GT', 'AG', 'BINDING[Fe, heme]')
-    """
-    names: list[str] = []
-    for value in values:
-        parts = [value] if value in known else [part.strip() for part in value.split(",") if part.strip()]
-        if not parts:
-            raise ConfigError("an option names no region", found=repr(value), fix="name one, or leave the option out")
-        names += parts
-    return tuple(dict.fromkeys(names))

@@ -33,8 +33,8 @@ from seqrobust.pipeline.attack_stage import AttackSettings, goal_of, rule_files
 from seqrobust.pipeline.inputs import split_names
 from seqrobust.pipeline.inspect_pairs import attack_files, attacked_now, pairs_of, read_attack, threat_of
 from seqrobust.pipeline.inspect_picture import draw_inspection
-from seqrobust.pipeline.run_folder import PARTS, RunFolder, plain
 from seqrobust.progress import Progress
+from seqrobust.run.folder import PARTS, RunFolder, plain
 from seqrobust.sequences import SequenceSet, Targets
 
 _OUTPUTS = ("inspect.parquet", "inspect.png", "metrics.json")

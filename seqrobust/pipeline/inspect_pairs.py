@@ -15,8 +15,8 @@ from seqrobust.attacks import attacks_named, scores_for
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.encoding import tokens_from_texts
 

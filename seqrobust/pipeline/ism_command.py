@@ -20,8 +20,8 @@ from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs, split_names
 from seqrobust.pipeline.ism_files import PARTS, GrowingMap, SaturationMap, open_map, write_parquet
 from seqrobust.pipeline.ism_picture import Drawing, draw_map
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain
 from seqrobust.sequences import SequenceSet
 
 Save = Literal["npz", "parquet", "both"]

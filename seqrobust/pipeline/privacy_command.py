@@ -15,8 +15,8 @@ from seqrobust.pipeline.privacy_scores import all_scores
 from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
 from seqrobust.pipeline.privacy_setup import Pool, PrivacyCommand, fingerprint, open_pool
 from seqrobust.pipeline.privacy_shadows import PARTS, shadows_of
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder
 
 __all__ = ["PrivacyCommand", "privacy_command"]
 

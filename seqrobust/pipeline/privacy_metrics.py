@@ -28,7 +28,7 @@ from seqrobust.pipeline.privacy_scores import Score, Scores
 from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
 from seqrobust.pipeline.privacy_setup import Pool
 from seqrobust.pipeline.privacy_shadows import Shadows
-from seqrobust.pipeline.run_folder import plain
+from seqrobust.run.folder import plain
 
 _GROUPS = 40
 """Groups above which numbers of each would be of hardly a record."""

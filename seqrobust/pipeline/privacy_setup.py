@@ -14,7 +14,8 @@ from seqrobust.analysis.membership import query_tokens
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.opening import open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint
 from seqrobust.pipeline.privacy_recipe import Recipe, find_recipe
 from seqrobust.pipeline.privacy_records import Reading, together

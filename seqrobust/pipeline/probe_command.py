@@ -26,8 +26,8 @@ from seqrobust.pipeline.inputs import DataSource, input_fingerprint, split_names
 from seqrobust.pipeline.probe_page import write_page
 from seqrobust.pipeline.probe_picture import draw_probe
 from seqrobust.pipeline.probe_stage import PARTS, ProbeParts, Stage, measured
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain
 from seqrobust.sequences import SequenceSet
 from seqrobust.threats.constraints.matrices import WeightMatrix, read_matrices
 

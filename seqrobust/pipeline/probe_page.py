@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, before_after_logo, example_edits, write_report
 from seqrobust.analysis.outcomes.examples import edited_record
 from seqrobust.analysis.probe import Written
-from seqrobust.pipeline.data_stage import data_summary
 from seqrobust.pipeline.probe_picture import rates_figure, reliance_figure, scan_figure
 from seqrobust.pipeline.probe_sentences import verdict
 from seqrobust.pipeline.probe_stage import ProbeParts

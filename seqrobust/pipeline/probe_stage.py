@@ -42,8 +42,8 @@ from seqrobust.files import replacing
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.pipeline.attack_stage import AttackSettings, run_shards
 from seqrobust.pipeline.probe_sentences import verdict
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet
 from seqrobust.threats.constraints.matrices import WeightMatrix
 

@@ -23,9 +23,9 @@ from seqrobust.pipeline.over_seeds import CONFIDENCE, Figure, figures
 from seqrobust.pipeline.questions import check_questions
 from seqrobust.pipeline.report.seeds_sections import seeds_sections
 from seqrobust.pipeline.run import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.pipeline.train_stage import training_settings
 from seqrobust.progress import Progress, Silent
+from seqrobust.run.folder import RunFolder, plain
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

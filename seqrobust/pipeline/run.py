@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 
+from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.files import replacing
 from seqrobust.memory import parse_memory
 from seqrobust.models import Predictor
-from seqrobust.models.expectation import SAMPLES
 from seqrobust.models.predictor import resolve_device
+from seqrobust.models.source import SAMPLES
 from seqrobust.pipeline.attack_stage import (
     AttackOutcome,
     AttackSettings,
@@ -26,12 +27,12 @@ from seqrobust.pipeline.attack_stage import (
     settings_fingerprint,
 )
 from seqrobust.pipeline.config import AttackConfig, RunConfig
-from seqrobust.pipeline.data_stage import Data, data_summary, load_data
+from seqrobust.pipeline.data_stage import Data, load_data
 from seqrobust.pipeline.questions import Asked, answered, check_questions
 from seqrobust.pipeline.report.question_sections import question_sections
-from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
 from seqrobust.progress import Progress
+from seqrobust.run.folder import PARTS, RunFolder
 
 _NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "average_strands")
 """What an attack's config says of records and model."""

@@ -23,10 +23,10 @@ from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import AttackCommand, prepared, resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, rule_files, settings_fingerprint
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, split_names
-from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.stability_models import compare_models, open_others
 from seqrobust.pipeline.stability_picture import draw_stability
 from seqrobust.progress import Progress
+from seqrobust.run.folder import PARTS, RunFolder
 
 _LEFTOVERS = (*PARTS, "parts/sanity.json")
 

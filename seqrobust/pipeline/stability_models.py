@@ -11,8 +11,9 @@ import torch
 from seqrobust.analysis.stability import Study, Told, agreement, importances
 from seqrobust.attacks import Problem, predictions
 from seqrobust.errors import ModelError
+from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.progress import Progress
 from seqrobust.sequences.sequence_set import distinct
 

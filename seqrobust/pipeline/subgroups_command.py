@@ -16,9 +16,9 @@ from seqrobust.analysis.subgroups import CLASS, Grouping, Outcomes, describe_gro
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.files import replacing
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.pipeline.subgroups_picture import draw_subgroups
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain
 from seqrobust.sequences import Task
 from seqrobust.sequences.readers import read_sequences
 

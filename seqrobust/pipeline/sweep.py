@@ -28,7 +28,6 @@ from seqrobust.pipeline.config import AttackConfig, RunConfig
 from seqrobust.pipeline.data_stage import Data
 from seqrobust.pipeline.repeats import OneOf, check_one_process
 from seqrobust.pipeline.run import attack_trained, decisive, inputs_of, prepared_data
-from seqrobust.pipeline.run_folder import PARTS, RunFolder, plain
 from seqrobust.pipeline.sweep_results import (
     TEST_UNTOUCHED,
     best_config,
@@ -42,6 +41,7 @@ from seqrobust.pipeline.sweep_study import SAMPLERS, Book, SamplerName, Trial, l
 from seqrobust.pipeline.train_stage import CHECKPOINTS, train_stage, untrained
 from seqrobust.pipeline.yaml_file import load_config, override
 from seqrobust.progress import Progress
+from seqrobust.run.folder import PARTS, RunFolder, plain
 
 ATTACKED_RECORDS = 1000
 """Validation records that a robust score is measured on, at most; the same ones for every trial."""

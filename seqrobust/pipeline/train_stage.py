@@ -17,8 +17,8 @@ from seqrobust.files import replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.pipeline.config import RunConfig
 from seqrobust.pipeline.data_stage import Data
-from seqrobust.pipeline.run_folder import RunFolder, plain, versions
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain, versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 

@@ -20,10 +20,10 @@ from seqrobust.files import replacing
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings, rule_files, settings_fingerprint
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint
-from seqrobust.pipeline.run_folder import RunFolder, plain
 from seqrobust.pipeline.uncertainty_picture import draw_uncertainty
 from seqrobust.pipeline.uncertainty_setup import Ready, defences, make_ready
 from seqrobust.progress import Progress
+from seqrobust.run.folder import RunFolder, plain
 
 Part = Literal["epistemic", "detection", "selective", "purification"]
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -29,8 +29,9 @@ from seqrobust.attacks import attacks_named, predictions
 from seqrobust.errors import ConfigError, DataError, ModelError
 from seqrobust.models import StraightThrough
 from seqrobust.models.base import SequenceModel
+from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
-from seqrobust.models.source import ModelSource, open_predictor
+from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_command import resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, goal_of
 from seqrobust.pipeline.inputs import DataSource, Inputs, open_inputs

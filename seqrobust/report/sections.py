@@ -6,6 +6,7 @@ They are values that know nothing of any analysis, and are drawn by :mod:`~seqro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -30,14 +31,19 @@ class Picture:
     """An inline ``<svg>`` of :func:`seqrobust.report.look.svg_markup`, and what to say about it.
 
     Attributes:
-        svg: the drawing.
+        svg: the drawing, or what draws it: where a page is only shown on a terminal, nothing is drawn.
         caption: said beneath it; above it where there is a ``heading``.
         heading: begins the caption, in bold.
     """
 
-    svg: Markup
+    svg: Markup | Callable[[], Markup]
     caption: str = ""
     heading: str = ""
+
+    @property
+    def markup(self) -> Markup:
+        """The drawing."""
+        return self.svg() if callable(self.svg) else self.svg
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,5 @@
 """Sequences: encodings, records with regions, readers, splits, and a simulator of motif grammars."""
 
-from seqrobust.sequences.encoding import one_hot, reverse_complement, texts_from_tokens, tokens_from_texts
-from seqrobust.sequences.regions import Region, Regions, format_regions, parse_regions
-from seqrobust.sequences.sequence_set import SequenceSet
-from seqrobust.sequences.targets import TASKS, Targets, Task, encode_targets
+import lazy_loader
 
-__all__ = [
-    "TASKS",
-    "Region",
-    "Regions",
-    "SequenceSet",
-    "Targets",
-    "Task",
-    "encode_targets",
-    "format_regions",
-    "one_hot",
-    "parse_regions",
-    "reverse_complement",
-    "texts_from_tokens",
-    "tokens_from_texts",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,6 @@ one-hot    float32 (N, K, L)   unknown and padding columns are zeros (or 1/K for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -21,9 +20,7 @@ from torch import Tensor
 
 from seqrobust.alphabet import ILLEGAL, Alphabet
 from seqrobust.errors import DataError
-
-Unknown = Literal["zeros", "uniform"]
-"""What an unknown letter's one-hot column holds: all zeros, or 1/K in every row."""
+from seqrobust.sequences.kinds import Unknown as Unknown
 
 _UPPER = bytes(range(256)).upper()
 _CACHE = 1 << 18

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from seqrobust.errors import DataError
-
-Task = Literal["binary", "classification", "multilabel", "regression"]
-TASKS: tuple[Task, ...] = get_args(Task)
+from seqrobust.sequences.kinds import TASKS as TASKS
+from seqrobust.sequences.kinds import Task as Task
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,8 +17,8 @@ from seqrobust.pipeline.evaluate_runs import evaluation_problems
 from seqrobust.pipeline.evaluate_settings import EvaluateSettings
 from seqrobust.pipeline.evaluate_stage import LEFTOVERS, EvaluateOutcome, run_evaluation
 from seqrobust.pipeline.evaluate_transfer import Surrogate
-from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.progress import Silent
+from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 
 LENGTH = 16

@@ -11,13 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from seqrobust.analysis.asked import ModelOnData
+from seqrobust.analysis.attack import ATTACK, AttackFindings
 from seqrobust.errors import ConfigError, DataError, ModelError
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.attack_command import AttackCommand, attack_command
+from seqrobust.pipeline.attack_command import AttackCommand
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.inspect_command import InspectCommand, inspect_command
 from seqrobust.progress import Silent
+from seqrobust.run.answer import answer
+from seqrobust.run.settings import RunSettings
 
 MODELS = """
 import torch
@@ -101,6 +105,12 @@ def made(folder: Path, factory: str, out: str = "out", **more: Any) -> AttackCom
     return AttackCommand(model=model, data=data, settings=settings, out=folder / out, device="cpu", report=False)
 
 
+def attacked(call: AttackCommand) -> AttackFindings:
+    """The folder of an attack."""
+    run = RunSettings(out=call.out, device="cpu", report=False)
+    return answer(ATTACK, ModelOnData(model=call.model, data=call.data), call.settings, run, Silent()).findings
+
+
 @pytest.mark.parametrize("factory", ["gru", "lstm", "cnn"])
 def test_the_files_agree(factory: str, tmp_path: Path) -> None:
     heard = Heard()
@@ -129,7 +139,7 @@ def test_the_files_agree(factory: str, tmp_path: Path) -> None:
 
 
 def test_sequences_of_an_earlier_attack_are_taken(tmp_path: Path) -> None:
-    outcome = attack_command(made(tmp_path, "cnn", "earlier"), Silent())
+    outcome = attacked(made(tmp_path, "cnn", "earlier"))
     call = InspectCommand(attack=made(tmp_path, "cnn"), folder=tmp_path / "earlier", ways=2, draw=False)
     metrics = inspect_command(call, Silent())
     assert metrics["n"] == outcome.results[outcome.results["success"].fillna(False)]["id"].nunique()
@@ -145,7 +155,7 @@ def test_sequences_of_an_earlier_attack_are_taken(tmp_path: Path) -> None:
 def test_random_edits_keep_to_the_threat_of_the_folder(tmp_path: Path) -> None:
     from seqrobust.pipeline.inspect_pairs import threat_of
 
-    attack_command(made(tmp_path, "cnn", "earlier"), Silent())
+    attacked(made(tmp_path, "cnn", "earlier"))
     assert threat_of(tmp_path / "earlier", AttackSettings()).protect == ("core",)
     assert threat_of(tmp_path, AttackSettings()) == AttackSettings()
 
@@ -171,7 +181,7 @@ def test_what_cannot_be_inspected_is_refused(tmp_path: Path) -> None:
         inspect_command(InspectCommand(attack=attack, folder=tmp_path), Silent())
     with pytest.raises(ConfigError, match="no record has that id"):
         inspect_command(InspectCommand(attack=attack, picture=("nobody",)), Silent())
-    attack_command(made(tmp_path, "cnn", "earlier"), Silent())
+    attacked(made(tmp_path, "cnn", "earlier"))
     lines = (tmp_path / "data.tsv").read_text().splitlines()
     other = "\n".join([lines[0], *(line.replace("A", "T").replace("C", "G") for line in lines[1:])]) + "\n"
     (tmp_path / "other.tsv").write_text(other)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from seqrobust.errors import ConfigError
-from seqrobust.pipeline.run_folder import PARTS, RunFolder, plain
+from seqrobust.run.folder import PARTS, RunFolder, plain
 
 
 def folder(path: Path, **options: Any) -> RunFolder:

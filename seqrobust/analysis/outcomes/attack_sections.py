@@ -185,4 +185,4 @@ def how_section(report: ReportInput, attack: Mapping[str, Any]) -> Section:
         ("Attacks", f"{', '.join(attacks)}; for each sequence the best result of all." if attacks else "not recorded."),
     )
     details = Details(title="What the numbers mean", items=_MEANING)
-    return Section(title="How it was done", name="how", items=items, details=(details,), for_terminal=False)
+    return Section(title="How it was done", name="how", items=items, details=(details,))

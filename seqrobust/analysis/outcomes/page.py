@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
 
 from seqrobust.analysis.outcomes.attack_sections import examples_section, how_section, tiles, where_section
 from seqrobust.analysis.outcomes.budget_curve import budget_curve, curve_caption
@@ -61,9 +64,7 @@ def _subtitle(report: ReportInput) -> str:
 
 def _curve(report: ReportInput) -> Section:
     assert report.attack is not None
-    picture = svg_markup(
-        budget_curve(report.attack), "curve", "Accuracy or shift against the number of changed letters"
-    )
+    attack = report.attack
     caption = (
         "Each point is the strongest attack found with at most that many changes, re-scored on the real sequence by a "
         f"plain forward pass. {curve_caption(report.attack)}"
@@ -71,6 +72,10 @@ def _curve(report: ReportInput) -> Section:
     return Section(
         title="Robustness by budget",
         name="curve",
-        pictures=(Picture(svg=picture, caption=caption),),
+        pictures=(Picture(svg=lambda: _drawn_curve(attack), caption=caption),),
         tables=(budget_table(report.attack),),
     )
+
+
+def _drawn_curve(attack: Mapping[str, Any]) -> Markup:
+    return svg_markup(budget_curve(attack), "curve", "Accuracy or shift against the number of changed letters")

@@ -10,27 +10,11 @@ import pandas as pd
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
+from seqrobust.sequences.data_source import Columns as Columns
 from seqrobust.sequences.regions import Region
 
 Where = Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]
 """Column to the value, or the values, a row may have there; compared as text."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Which column holds what; None looks for the usual names, and an empty ``targets`` for one usual name.
-
-    Attributes:
-        id, sequence, group, split, regions: column names.
-        targets: target columns, in order.
-    """
-
-    id: str | None = None
-    sequence: str | None = None
-    targets: tuple[str, ...] = ()
-    group: str | None = None
-    split: str | None = None
-    regions: str | None = None
 
 
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {

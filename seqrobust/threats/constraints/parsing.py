@@ -63,6 +63,18 @@ def parse_constraint(text: str, alphabet: Alphabet) -> Constraint:
     return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
 
 
+def constraint_files(text: str) -> list[Path]:
+    """The files that a constraint, or several joined by semicolons, names; those that exist."""
+    named = []
+    for part in text.split(";"):
+        kind, _, rest = (piece.strip() for piece in part.partition(":"))
+        if kind.lower() in ("no-gain", "no-loss", "no-change"):
+            named.append(_matrix_file(rest.removeprefix("+").strip())[0])
+        elif kind.lower() == "markov" and (found := _BACKGROUND.fullmatch(rest)):
+            named.append(found[4])
+    return [path for name in named if (path := Path(name).expanduser()).is_file()]
+
+
 def _one(text: str, alphabet: Alphabet) -> Constraint:
     kind, _, rest = (part.strip() for part in text.partition(":"))
     if kind.lower() not in _KINDS:
@@ -119,13 +131,18 @@ def _motifs(forbids: Forbids) -> Callable[[str, Alphabet], Constraint]:
 
 
 def _matrices(text: str, alphabet: Alphabet) -> tuple[WeightMatrix, ...]:
-    # A file whose own name holds an @ or a # is taken as it is, without names or a threshold.
+    file, chosen, threshold = _matrix_file(text)
+    if chosen is None and threshold is None:
+        return read_matrices(_existing(file), alphabet)
+    p_value, relative = _threshold("1e-4" if threshold is None else threshold.strip())
+    names = () if chosen is None else tuple(name.strip() for name in chosen.split(","))
+    return read_matrices(_existing(file), alphabet, names=names, p_value=p_value, relative=relative)
+
+
+def _matrix_file(text: str) -> tuple[str, str | None, str | None]:
+    """``FILE#NAMES@THRESHOLD`` in its parts. A file whose own name holds an @ or a # is taken as it is."""
     parts = None if Path(text).expanduser().is_file() else re.fullmatch(r"(.+?)(?:#([^@]*))?(?:@([^@/\\]*))?", text)
-    if parts is None:
-        return read_matrices(_existing(text), alphabet)
-    p_value, relative = _threshold("1e-4" if parts[3] is None else parts[3].strip())
-    names = () if parts[2] is None else tuple(name.strip() for name in parts[2].split(","))
-    return read_matrices(_existing(parts[1].strip()), alphabet, names=names, p_value=p_value, relative=relative)
+    return (text, None, None) if parts is None else (parts[1].strip(), parts[2], parts[3])
 
 
 def _threshold(text: str) -> tuple[float, float | None]:
@@ -145,8 +162,11 @@ def _sites(forbids: Forbids) -> Callable[[str, Alphabet], Constraint]:
     return parse
 
 
+_BACKGROUND = re.compile(rf"(\d{{1,3}})\s*@\s*(q?){_NUMBER}\s*:\s*(.+)")
+
+
 def _markov(text: str, alphabet: Alphabet) -> Constraint:
-    found = re.fullmatch(rf"(\d{{1,3}})\s*@\s*(q?){_NUMBER}\s*:\s*(.+)", text)
+    found = _BACKGROUND.fullmatch(text)
     if not found:
         raise _unreadable(
             "a background model", "ORDER@MARGIN:FILE or ORDER@qQUANTILE:FILE, such as markov:3@0.1:genome.fa", text

@@ -13,6 +13,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,7 +36,7 @@ class RunFolder:
         path: the folder; made where it does not exist.
         command: what was called, as one would type it.
         config: everything the user chose.
-        inputs: files that were read.
+        inputs: files that are read, by what they are to the run.
         fingerprint: what decides the results; batch size and device, which do not, stay out of it.
         resume: go on with what the folder holds.
         overwrite: start anew in a folder that holds a run.
@@ -54,7 +55,7 @@ class RunFolder:
         *,
         command: str,
         config: Mapping[str, Any],
-        inputs: Sequence[Path],
+        inputs: Sequence[Path] | Mapping[str, Path],
         fingerprint: Mapping[str, Any],
         resume: bool = False,
         overwrite: bool = False,
@@ -68,8 +69,12 @@ class RunFolder:
             self._manifest = {}
             return
         self._claim(resume=resume, overwrite=overwrite)
-        files = [{"path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)} for file in inputs]
-        marks = plain({**fingerprint, "inputs": [entry["sha256"] for entry in files]})
+        named = inputs if isinstance(inputs, Mapping) else {f"input {n}": file for n, file in enumerate(inputs, 1)}
+        files = [
+            {"role": role, "path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)}
+            for role, file in named.items()
+        ]
+        marks = plain({**fingerprint, **{f"contents of {entry['role']}": entry["sha256"] for entry in files}})
         before = self._read_manifest() if resume else None
         if before is not None:
             _same_run(before.get("fingerprint", {}), marks)
@@ -132,9 +137,11 @@ class RunFolder:
         """What ``manifest.json`` holds."""
         return self._manifest
 
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """A JSON file with NaN and infinity as null."""
-        write_text(self.path / name, json.dumps(plain(content), indent=2, allow_nan=False) + "\n")
+    def write_json(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        """A JSON file with NaN and infinity as null; gives what it holds."""
+        held: dict[str, Any] = plain(content)
+        write_text(self.path / name, json.dumps(held, indent=2, allow_nan=False) + "\n")
+        return held
 
     def finish(self, **more: Any) -> None:
         """Note the end of the run, and whatever else is known by then."""
@@ -153,11 +160,16 @@ def leads() -> bool:
 
 
 def _same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    if before.get("format") != now.get("format"):
+        raise ConfigError(
+            "the folder holds a run of another version of seqrobust, which cannot be resumed",
+            fix="start anew with --overwrite, or choose another --out",
+        )
     changed = [key for key in {*before, *now} if before.get(key) != now.get(key)]
     if changed:
         key = sorted(changed)[0]
         raise ConfigError(
-            "the folder holds a run of other settings, which cannot be gone on with",
+            "the folder holds a run of other settings, which cannot be resumed",
             expected=f"{key} = {before.get(key)}",
             found=f"{key} = {now.get(key)}" + (f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""),
             fix="use the same settings, or another --out",
@@ -176,7 +188,9 @@ def versions() -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON holds it: paths and other objects as text, NaN and infinity as null."""
+    """A value as JSON holds it: dataclasses by field, paths and other objects as text, NaN and infinity as null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

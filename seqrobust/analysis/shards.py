@@ -1,0 +1,64 @@
+"""Attacks shard by shard: each kept in a file as it is finished, so that an interrupted run does not repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from seqrobust.analysis.results import results_table
+from seqrobust.attacks import Attack, Problem, Scores, run_shard
+from seqrobust.files import replacing
+from seqrobust.progress import Progress
+
+
+def run_shards(
+    problem: Problem,
+    attacks: Sequence[Attack],
+    part_of: Callable[[int], Path],
+    progress: Progress,
+    scores: Scores,
+    *,
+    before: int = 0,
+) -> pd.DataFrame:
+    """The results of those attacks, shard by shard; a shard whose file is there already is read instead.
+
+    Args:
+        problem: what is attacked.
+        attacks: tried in this order at each budget.
+        part_of: the file of a shard.
+        progress: a stage has been started; told of records done, ``before`` those of this call.
+        scores: answers for neighbours.
+    """
+    tables = []
+    with problem.predictor.attached():
+        for number, records in enumerate(problem.shards()):
+            part = part_of(number)
+            if not part.exists():
+                advance = partial(_advance, progress, before + int(records[0]), len(records))
+                run = run_shard(problem, attacks, records, advance, scores=scores.renewed())
+                with replacing(part) as temporary:
+                    table = results_table(problem, records, run, [attack.name for attack in attacks])
+                    table.to_parquet(temporary, index=False)
+            tables.append(pd.read_parquet(part))
+            progress.advance(before + int(records[-1]) + 1)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _advance(progress: Progress, before: int, records: int, share: float) -> None:
+    progress.advance(before + share * records)
+
+
+def write_results(path: Path, results: pd.DataFrame) -> None:
+    """``results.parquet``, and ``adversarial.fa`` with every sequence that reached its goal, at its smallest budget."""
+    with replacing(path / "results.parquet") as temporary:
+        results.to_parquet(temporary, index=False)
+    reached = results[results["success"].fillna(value=False).astype(bool)].drop_duplicates("id")
+    with replacing(path / "adversarial.fa") as temporary, temporary.open("w", encoding="utf-8") as handle:
+        for row in reached.itertuples(index=False):
+            handle.write(
+                f">{row.id} budget={row.budget} edits={row.edits} attack={row.attack}"
+                f" clean={row.clean_prediction} adversarial={row.adversarial_prediction}\n{row.adversarial_sequence}\n"
+            )

@@ -1,0 +1,123 @@
+"""What an analysis is about: a checked model, its records, and what is true of them; opened from files or as given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seqrobust.analysis.asked import Opening
+from seqrobust.errors import DataError
+from seqrobust.models import ModelCard
+from seqrobust.models.opening import open_predictor
+from seqrobust.models.predictor import Predictor
+from seqrobust.models.source import ModelSource
+from seqrobust.progress import Progress
+from seqrobust.sequences import SequenceSet, Targets, encode_targets
+from seqrobust.sequences.data_source import DataSource
+from seqrobust.sequences.patterns import with_patterns
+from seqrobust.sequences.readers import read_sequences
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A model and the records it is asked about.
+
+    Attributes:
+        name: of the model, for titles.
+        predictor: checked on some of the records.
+        sequences: the records.
+        targets: what is true of them; None where nobody knows, and the clean prediction stands for the truth.
+        card: a checkpoint's own description.
+        another: opens a further model on the same records, by the text that names it (``NAME=MODEL`` or ``MODEL``);
+            gives its name too. None where everything is in memory already.
+        others: further models that are in memory already, by name.
+    """
+
+    name: str
+    predictor: Predictor
+    sequences: SequenceSet
+    targets: Targets | None
+    card: ModelCard | None = None
+    another: Callable[[str], Subject] | None = None
+    others: Mapping[str, Subject] = field(default_factory=dict)
+
+
+def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, action: str) -> Subject:
+    """One model on one file; see :meth:`seqrobust.analysis.asked.ModelOnData.open`."""
+    subject = open_unlabelled(model, data, opening, action=action)
+    if subject.sequences.targets is None:
+        opening.progress.say("the records have no targets: the clean prediction stands for the truth")
+        return subject
+    predictor = subject.predictor
+    try:
+        return replace(subject, targets=encode_targets(subject.sequences.targets, predictor.task, predictor.labels))
+    except DataError as error:
+        if subject.card is None and model.labels is None and predictor.task != "regression":
+            error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+        raise
+
+
+def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, action: str) -> Subject:
+    """One model on one file, for an analysis that asks for no truth: targets are not looked at."""
+    predictor, card = open_predictor(
+        replace(model, seed=opening.seed),
+        alphabet=model.known_alphabet,
+        device=opening.device,
+        batch_size=opening.batch_size,
+    )
+    sequences = _read(data, predictor, card, opening.progress)
+    if data.split is not None:
+        sequences = sequences.in_split(data.split)
+    elif sequences.splits is not None and len(names := sorted(set(sequences.splits.tolist()))) > 1:
+        opening.progress.say(f"all splits are {action} ({', '.join(names)}); --split test for one of them")
+    predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
+    for notice in predictor.notices:
+        opening.progress.say(notice)
+    return Subject(name=model.name, predictor=predictor, sequences=sequences, targets=None, card=card)
+
+
+def _read(data: DataSource, predictor: Predictor, card: ModelCard | None, progress: Progress) -> SequenceSet:
+    loaded = read_sequences(
+        data.path,
+        alphabet=predictor.alphabet,
+        format=data.format,
+        columns=data.columns,
+        genome=data.genome,
+        annotation=data.annotation,
+        where=data.where,
+        max_length=data.max_length or (card.provenance.get("max_length") if card else None),
+    )
+    for notice in loaded.notices:
+        progress.say(notice)
+    return with_patterns(loaded.sequences, data.patterns) if data.patterns else loaded.sequences
+
+
+def spread_rows(count: int) -> NDArray[np.int64]:
+    """Up to 64 rows from all over a set: the first records of a file are often of one class."""
+    return np.unique(np.linspace(0, count - 1, min(count, 64)).astype(np.int64))
+
+
+class Once:
+    """Progress that says nothing twice: the data are read once for every model."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._said: set[str] = set()
+
+    def start(self, stage: str, total: float) -> None:
+        """See :class:`~seqrobust.progress.Progress`."""
+        self._progress.start(stage, total)
+
+    def advance(self, done: float, text: str = "") -> None:
+        """See :class:`~seqrobust.progress.Progress`."""
+        self._progress.advance(done, text)
+
+    def say(self, text: str) -> None:
+        """See :class:`~seqrobust.progress.Progress`."""
+        if text not in self._said:
+            self._said.add(text)
+            self._progress.say(text)

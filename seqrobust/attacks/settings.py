@@ -1,0 +1,146 @@
+"""Settings of an attack: threat, goal, searches and records. One class for Python, config files and options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
+
+from seqrobust.errors import ConfigError
+from seqrobust.options import DATA, GOAL, THREAT, Option, checked, names_of
+from seqrobust.sequences.data_source import split_names
+
+if TYPE_CHECKING:
+    from seqrobust.alphabet import Alphabet
+    from seqrobust.sequences import SequenceSet
+    from seqrobust.threats import Budget, SubstitutionThreat
+
+GoalName = Literal["auto", "untargeted", "targeted", "up", "down"]
+
+DEFAULT_ATTACKS = ("auto",)
+"""What is run where nothing is said."""
+
+Settings = TypeVar("Settings", bound="AttackSettings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSettings:
+    """What an attack is told.
+
+    Attributes:
+        budget: ``3``, ``1..5``, ``1,2,8`` or ``2%``.
+        protect, only: region names; see :class:`~seqrobust.threats.SubstitutionThreat`.
+        allow: rule for permitted letters.
+        moves: what one edit is; see :func:`~seqrobust.threats.coding.parse_moves`.
+        constraints: texts as in :mod:`seqrobust.threats.constraints.parsing`, such as ``gc:+-0.05``.
+        attacks: names of attacks or presets, tried in this order on the records that still stand.
+        goal: ``auto`` is ``untargeted``, or ``up`` for regression.
+        target_label: the class (or, for multilabel, the label) a targeted attack wants.
+        delta: the shift that counts as success; by default one standard deviation of the targets.
+        output: name of the regression value that is shifted; by default the first.
+        max_records: attack only so many records, drawn at random.
+        random_draws: random sequences scored beside each record and budget.
+    """
+
+    budget: Annotated[str | int, Option(help="Substitutions: 3, 1..5, or 2% of the editable.", panel=THREAT)] = "1..5"
+    protect: Annotated[
+        tuple[str, ...],
+        Option(help="Regions that may not change.", panel=THREAT, metavar="NAME[,NAME]", repeat=True),
+    ] = ()
+    only: Annotated[
+        tuple[str, ...],
+        Option(help="Regions that alone may change.", panel=THREAT, metavar="NAME[,NAME]", repeat=True),
+    ] = ()
+    allow: Annotated[str, Option(help="any, transitions, blosum62:0, or a table.", panel=THREAT)] = "any"
+    moves: Annotated[
+        str,
+        Option(
+            help="What one edit is: substitutions, codons[:REGION[:TABLE]] (synonymous codons, the protein stays), "
+            "indels[:left|right|free] (also insertions and deletions).",
+            panel=THREAT,
+        ),
+    ] = "substitutions"
+    constraints: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--constraint",
+            help="Edited sequences keep to gc:+-0.05, homopolymer:5, no-gain:TATAAT ...",
+            panel=THREAT,
+            metavar="KIND:RULE",
+            repeat=True,
+        ),
+    ] = ()
+    attacks: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--attack",
+            help="quick, standard (the default), thorough, or searches in order.",
+            panel=GOAL,
+            metavar="NAME[,NAME]",
+            read=names_of,
+        ),
+    ] = DEFAULT_ATTACKS
+    goal: Annotated[GoalName, Option(help="auto, untargeted, targeted, up or down.", panel=GOAL)] = "auto"
+    target_label: Annotated[str | None, Option(help="The class a targeted attack wants.", panel=GOAL)] = None
+    delta: Annotated[float | None, Option(help="Shift of a regression that counts as success.", panel=GOAL)] = None
+    output: Annotated[str | None, Option(help="Which regression value is shifted.", panel=GOAL)] = None
+    max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None
+    random_draws: Annotated[int, Option(help="Random controls per budget.", panel=GOAL, least=1)] = 10
+
+    def __post_init__(self) -> None:
+        from seqrobust.attacks.presets import attacks_named
+        from seqrobust.threats.budget import parse_budgets
+
+        checked("--goal", self.goal, get_args(GoalName))
+        attacks_named(self.attacks)
+        if self.delta is not None and not self.delta > 0:
+            raise ConfigError("a shift is positive; its direction is the goal", found=str(self.delta), where="delta")
+        if self.random_draws < 1:
+            raise ConfigError("the random control needs a draw", found=str(self.random_draws), where="random_draws")
+        if self.max_records is not None and self.max_records < 1:
+            raise ConfigError("an attack needs a record", found=str(self.max_records), where="max_records")
+        if both := set(self.protect) & set(self.only):
+            raise ConfigError("a region is both protected and the only one to attack", found=", ".join(sorted(both)))
+        parse_budgets(self.budget)
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Ascending."""
+        from seqrobust.threats.budget import parse_budgets
+
+        return parse_budgets(self.budget)
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that the letter rule and the constraints name."""
+        from seqrobust.threats.constraints.parsing import constraint_files
+
+        rule = Path(self.allow)
+        return [
+            *([rule] if rule.is_file() else []),
+            *(file for text in self.constraints for file in constraint_files(text)),
+        ]
+
+    def threat(self, alphabet: Alphabet | None = None) -> SubstitutionThreat:
+        """The threat at the largest budget; constraints are read over the alphabet, and left out without one.
+
+        Raises ThreatError for a constraint that cannot be read.
+        """
+        from seqrobust.threats import SubstitutionThreat
+        from seqrobust.threats.constraints import parse_constraint
+
+        return SubstitutionThreat(
+            budget=self.budgets[-1],
+            protect=self.protect,
+            only=self.only,
+            letters=self.allow,
+            constraints=()
+            if alphabet is None
+            else tuple(parse_constraint(text, alphabet) for text in self.constraints),
+        )
+
+
+def resolved(settings: Settings, sequences: SequenceSet) -> Settings:
+    """The settings with region names split at commas, unless a name of the records holds them itself."""
+    known = set(sequences.regions.names)
+    return replace(settings, protect=split_names(settings.protect, known), only=split_names(settings.only, known))

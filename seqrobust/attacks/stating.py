@@ -1,0 +1,116 @@
+"""A problem from what an attack is told: goal, threat and records put together, checked before any search begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from seqrobust.attacks.coded import coded
+from seqrobust.attacks.goals import Goal, Shift, Targeted, Untargeted, predictions
+from seqrobust.attacks.problem import Problem
+from seqrobust.attacks.settings import AttackSettings
+from seqrobust.errors import ConfigError
+from seqrobust.models.predictor import Predictor
+from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.threats.coding import Indels, parse_moves
+
+
+def attack_problem(
+    predictor: Predictor, sequences: SequenceSet, targets: Targets | None, settings: AttackSettings, *, seed: int
+) -> Problem:
+    """What is attacked, checked as far as it can be before the search begins.
+
+    Raises ThreatError for region names or letter rules, ConfigError for a goal that does not fit the task.
+    """
+    if settings.max_records is not None and settings.max_records < len(sequences):
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: settings.max_records])
+        sequences = sequences.take(chosen)
+        targets = None if targets is None else targets.take(chosen)
+    first = np.arange(min(len(sequences), 8))
+    threat = settings.threat(sequences.alphabet)
+    goal = goal_of(settings, predictor, sequences, targets)
+    logits = _clean(predictor, sequences.take(first))
+    truth = predictions(predictor.task, logits) if targets is None else torch.tensor(targets.values[first])
+    goal.bind(predictor.task, logits, truth)
+    problem = Problem(
+        predictor=predictor,
+        sequences=sequences,
+        targets=targets,
+        threat=threat,
+        budgets=settings.budgets,
+        goal=goal,
+        seed=seed,
+        control_draws=settings.random_draws,
+    )
+    if (coding := parse_moves(settings.moves, sequences.alphabet)) is not None:
+        if isinstance(coding, Indels) and coding.anchor == "free" and predictor.input_length is not None:
+            raise ConfigError(
+                "the model's input has a fixed length, and insertions make sequences longer",
+                found=f"moves {settings.moves}, input length {predictor.input_length}",
+                fix="anchor one end: indels:left or indels:right",
+            )
+        problem = coded(problem, coding)
+    problem.threat.bind(problem.sequences.take(first))
+    return problem
+
+
+def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceSet, targets: Targets | None) -> Goal:
+    """The goal that settings name.
+
+    Args:
+        settings: what was asked for.
+        predictor: checked.
+        sequences, targets: the records; the spread of their values is the default shift, that of the predictions where
+            there are no targets.
+
+    Raises ConfigError for an unknown label or output.
+    """
+    labels = predictor.labels or ()
+    name = settings.goal
+    if name == "auto":
+        name = "up" if predictor.task == "regression" else "targeted" if settings.target_label else "untargeted"
+    _all_used(settings, name)
+    if name == "untargeted":
+        return Untargeted()
+    if name == "targeted":
+        if settings.target_label not in labels:
+            known, found = ", ".join(labels), str(settings.target_label)
+            raise ConfigError("a targeted attack names a class", expected=known, found=found, where="target_label")
+        return Targeted(label=labels.index(settings.target_label))
+    output = _output_index(settings.output, labels)
+    delta = settings.delta
+    if delta is None and predictor.task == "regression":
+        values = _clean(predictor, sequences).numpy() if targets is None else targets.values
+        delta = float(np.std(values[:, output]))
+        if delta == 0:
+            raise ConfigError("the targets do not vary, so no shift follows from them", fix="give delta")
+    return Shift(up=name == "up", delta=delta or 1.0, output=output)
+
+
+def _all_used(settings: AttackSettings, goal: str) -> None:
+    """Raise ConfigError for a setting that this goal would silently pass over."""
+    shift = goal in ("up", "down")
+    told = {"target_label": goal == "targeted", "delta": shift, "output": shift}
+    for setting, used in told.items():
+        if not used and getattr(settings, setting) is not None:
+            raise ConfigError(
+                "a setting does not belong to the goal",
+                expected="target_label with the goal targeted, delta and output with up or down",
+                found=f"{setting} with the goal {goal}",
+                fix="leave it out, or choose the goal it belongs to",
+            )
+
+
+def _clean(predictor: Predictor, sequences: SequenceSet) -> torch.Tensor:
+    with predictor.attached():
+        return predictor.logits(torch.tensor(sequences.tokens)).cpu()
+
+
+def _output_index(name: str | None, labels: Sequence[str]) -> int:
+    if name is None:
+        return 0
+    if name not in labels:
+        raise ConfigError("no output has that name", expected=", ".join(labels), found=name)
+    return labels.index(name)

@@ -1,0 +1,104 @@
+"""The one way from a question to a finished folder: check, open the folder, study, write, finish, draw; in this order.
+
+Whatever an analysis asks of a user's files is known to be possible before anything is written, and what decides its
+results is derived from what was asked, so that a run never goes on with other inputs than it began with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
+from seqrobust.progress import Progress
+from seqrobust.report.html import write_page
+from seqrobust.report.sections import Page
+from seqrobust.run.derived import derived
+from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.settings import RunSettings
+
+SubjectT_co = TypeVar("SubjectT_co", covariant=True)
+
+
+class Asked(Protocol[SubjectT_co]):
+    """Model and data as a user names them: a dataclass whose fields say all, and which opens them."""
+
+    __dataclass_fields__: Any
+
+    @property
+    def name(self) -> str:
+        """What a folder of results is called after."""
+
+    def open(self, opening: Opening, *, action: str) -> SubjectT_co:
+        """Read the files. Raises InputError for those that cannot be used."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answer(Generic[FindingsT]):
+    """What was found, where it stands, and how it is shown."""
+
+    findings: FindingsT
+    metrics: dict[str, Any]
+    page: Page
+    folder: Path
+
+
+def answer(
+    room: Room[SubjectT_co, SettingsT, ReadyT, FindingsT],
+    asked: Asked[SubjectT_co],
+    settings: SettingsT,
+    run: RunSettings,
+    progress: Progress,
+) -> Answer[FindingsT]:
+    """Answer a question, and leave ``metrics.json``, ``manifest.json``, the tables of the analysis and its page.
+
+    Args:
+        room: the analysis.
+        asked: models and data.
+        settings: what the analysis is told.
+        run: where results go, and how they are computed.
+        progress: hears how far it is.
+
+    Raises InputError for whatever cannot be used, before anything is written.
+    """
+    opening = Opening(seed=run.seed, device=run.device, batch_size=run.batch_size, memory=run.memory, progress=progress)
+    ready = room.prepare(asked.open(opening, action=room.action), settings, opening)
+    decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
+    folder = RunFolder(
+        run.out or Path("runs") / f"{room.name}-{asked.name}",
+        command=run.command,
+        config={**plain(asked), room.name: ready.settings, "run": run},
+        inputs=decides.files,
+        fingerprint=decides.settings,
+        resume=run.resume,
+        overwrite=run.overwrite,
+        leftovers=room.leftovers,
+    )
+    work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
+    findings = room.study(ready, work)
+    findings.write(folder.path)
+    metrics = folder.write_json("metrics.json", findings.plain())
+    folder.finish(**_stated(ready, work))
+    page = room.page(findings)
+    if run.report:
+        write_page(page, folder.path / room.page_file, folder.manifest)
+    return Answer(findings=findings, metrics=metrics, page=page, folder=folder.path)
+
+
+def _stated(ready: ReadyT, work: Work) -> dict[str, Any]:
+    """What the manifest says of the model: device, policies, notices."""
+    predictor = ready.predictor
+    if predictor is None:
+        return {"notices": work.notices}
+    return {
+        "device": str(predictor.device),
+        "policies": {
+            "unknown": predictor.unknown,
+            "padding": "zeros",
+            "outputs": predictor.scale,
+            "strands": "averaged" if predictor.average_strands else "as given",
+        },
+        "notices": list(dict.fromkeys([*predictor.notices, *work.notices])),
+    }

@@ -1,0 +1,53 @@
+"""The analyses by name: what each asks, and where it lives. A new analysis is its own folder and a row here.
+
+Rows name classes by text, so that the help of a command loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+_ANALYSIS = "seqrobust.analysis"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """An analysis in the registry.
+
+    Attributes:
+        name: of its command, and of its section in a config.
+        question: the help of the command: what it asks.
+        panel: of the help, for the options that are this analysis's alone.
+        room: ``module:name`` of its :class:`~seqrobust.analysis.room.Room`.
+        settings: ``module:name`` of its settings.
+        asked: ``module:name`` of what names its models and data.
+    """
+
+    name: str
+    question: str
+    panel: str
+    room: str
+    settings: str
+    asked: str = "seqrobust.analysis.asked:ModelOnData"
+
+    def load(self, which: str) -> Any:
+        """The object that ``room``, ``settings`` or ``asked`` names."""
+        module, _, name = getattr(self, which).partition(":")
+        return getattr(import_module(module), name)
+
+
+ANALYSES: dict[str, Row] = {
+    row.name: row
+    for row in (
+        Row(
+            name="attack",
+            question="Attack a model: the fewest letters that change its mind, inside a stated threat.",
+            panel="",
+            room=f"{_ANALYSIS}.attack:ATTACK",
+            settings="seqrobust.attacks.settings:AttackSettings",
+        ),
+    )
+}
+"""In the order of the help."""

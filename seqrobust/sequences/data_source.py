@@ -1,0 +1,85 @@
+"""A data file as the user names it: where it is, which column holds what, which rows are kept. Read elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from seqrobust.errors import ConfigError
+from seqrobust.options import DATA, THREAT, Option, pairs_of, patterns_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """Which column holds what; None looks for the usual names, and an empty ``targets`` for one usual name.
+
+    Attributes:
+        id, sequence, group, split, regions: column names.
+        targets: target columns, in order.
+    """
+
+    id: Annotated[str | None, Option(flag="--id-column", help="Else id or name.")] = None
+    sequence: Annotated[str | None, Option(flag="--sequence-column", help="Else sequence or seq.")] = None
+    targets: Annotated[
+        tuple[str, ...],
+        Option(flag="--target-column", help="Repeat for several; else label, class or target.", repeat=True),
+    ] = ()
+    group: Annotated[str | None, Option(flag="--group-column", help="Else group or cluster.")] = None
+    split: Annotated[str | None, Option(flag="--split-column", help="Else split.")] = None
+    regions: Annotated[str | None, Option(flag="--regions-column", help="name:start-end;... Else regions.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """A data file and how to read it; see :func:`seqrobust.sequences.readers.read_sequences`."""
+
+    path: Annotated[Path, Option(flag="--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", panel=DATA)]
+    format: Annotated[str | None, Option(help="Format to force; else told by the suffix.")] = None
+    columns: Columns = field(default_factory=Columns)
+    genome: Annotated[Path | None, Option(help="FASTA a BED file's intervals are cut from.")] = None
+    annotation: Annotated[Path | None, Option(help="GFF3 or BED whose features become regions.")] = None
+    where: Annotated[
+        dict[str, list[str]],
+        Option(
+            help="Keep these rows; one column repeated: any of its values.",
+            metavar="COLUMN=VALUE",
+            repeat=True,
+            read=pairs_of,
+        ),
+    ] = field(default_factory=dict)
+    patterns: Annotated[
+        dict[str, str],
+        Option(
+            flag="--pattern",
+            help="Make a region of every match, such as zinc=H-E-x(2)-H.",
+            panel=THREAT,
+            metavar="NAME=PATTERN",
+            repeat=True,
+            read=patterns_of,
+        ),
+    ] = field(default_factory=dict)
+    max_length: Annotated[int | None, Option(help="Cut records to this length.", panel=DATA, least=1)] = None
+    split: Annotated[str | None, Option(help="Use only this split of the file.", panel=DATA)] = None
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that are read."""
+        return [path for path in (self.path, self.genome, self.annotation) if path is not None and path.is_file()]
+
+
+def split_names(values: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+    """Names from comma-separated values; a value that is a known name as it stands is left whole.
+
+    Raises ConfigError for a value without a name: an empty ``--only`` would quietly free the whole sequence.
+
+    >>> split_names(("GT,AG", "BINDING[Fe, heme]"), {"GT", "AG", "BINDING[Fe, heme]"})
+    ('GT', 'AG', 'BINDING[Fe, heme]')
+    """
+    names: list[str] = []
+    for value in values:
+        parts = [value] if value in known else [part.strip() for part in value.split(",") if part.strip()]
+        if not parts:
+            raise ConfigError("an option names no region", found=repr(value), fix="name one, or leave the option out")
+        names += parts
+    return tuple(dict.fromkeys(names))
