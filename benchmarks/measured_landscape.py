@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
 from seqrobust.alphabet import PROTEIN
-from seqrobust.pipeline.config import find_config, read_config
-from seqrobust.pipeline.data_stage import Data, load_data
+from seqrobust.run.config import find_config, read_config
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.data_config import Data, load_data
 
 SITES = ("site39", "site40", "site41", "site54")
 COLUMNS = (38, 39, 40, 53)

@@ -38,9 +38,9 @@ from seqrobust.analysis.membership import (
 )
 from seqrobust.models import build_model
 from seqrobust.models.masking import MaskedBatchNorm
-from seqrobust.pipeline.config import RunConfig, find_config, read_config
-from seqrobust.pipeline.data_stage import load_data
+from seqrobust.run.config import RunConfig, find_config, read_config
 from seqrobust.sequences import one_hot
+from seqrobust.sequences.data_config import load_data
 
 CLIP = 1.0
 """Norm at which each record's gradient is clipped."""

@@ -67,8 +67,8 @@ from seqrobust.analysis.membership import (
     train_shadows,
 )
 from seqrobust.models import SequenceModel, build_model
-from seqrobust.pipeline.config import find_config, read_config
 from seqrobust.resources import data_root
+from seqrobust.run.config import find_config, read_config
 from seqrobust.sequences import SequenceSet, encode_targets
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.training import Labelled, TrainingSettings

@@ -42,9 +42,9 @@ from seqrobust.models import Predictor
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.neighbours import NeighbourScores
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.data_stage import load_data
+from seqrobust.run.config import RunConfig
 from seqrobust.sequences import encode_targets
+from seqrobust.sequences.data_config import load_data
 from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
 
 METHODS = ("saliency_corrected", "input_x_gradient_corrected", "integrated_gradients", "deeplift", "ism")

@@ -118,7 +118,7 @@ def run_config(config: str, folder: Path, changes: Sequence[str]) -> None:
 
 _THREAT = """
 import json, sys
-from seqrobust.pipeline.config import read_config, find_config
+from seqrobust.run.config import read_config, find_config
 attack = read_config(find_config(sys.argv[1]), []).attack
 print(json.dumps({"protect": attack.protect, "only": attack.only, "allow": attack.allow}))
 """

@@ -34,8 +34,8 @@ from seqrobust.attacks.goals import is_right
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.neighbours import NeighbourScores
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.data_stage import load_data
+from seqrobust.run.config import RunConfig
+from seqrobust.sequences.data_config import load_data
 from seqrobust.threats import Budget, SubstitutionThreat
 
 KS = (1, 2)

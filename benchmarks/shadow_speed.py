@@ -46,8 +46,8 @@ from attack_measure import table
 from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import ShadowModels, assign_records, shadow_logits, train_shadows
 from seqrobust.models import SequenceModel, build_model
-from seqrobust.pipeline.config import find_config, read_config
 from seqrobust.resources import data_root
+from seqrobust.run.config import find_config, read_config
 from seqrobust.sequences import SequenceSet, encode_targets
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.training import Labelled, TrainingSettings

@@ -32,8 +32,8 @@ from typing import Any
 
 from attack_measure import header, table
 
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.data_stage import load_data
+from seqrobust.run.config import RunConfig
+from seqrobust.sequences.data_config import load_data
 from seqrobust.sequences.writing import write_sequences
 
 DATA = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from seqrobust.analysis.outcomes import answer, example_edits, overview_picture, save_picture
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.data_stage import load_data
+from seqrobust.run.config import RunConfig
+from seqrobust.sequences.data_config import load_data
 
 
 def main(run: Path, out: Path) -> None:

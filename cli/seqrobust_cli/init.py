@@ -22,9 +22,9 @@ def init(
     """Write a commented starter config."""
     from seqrobust.errors import ConfigError
     from seqrobust.files import write_text
-    from seqrobust.pipeline.config import find_config
-    from seqrobust.pipeline.starter import starter_config
-    from seqrobust.pipeline.yaml_file import read_text
+    from seqrobust.run.config import find_config
+    from seqrobust.run.starter import starter_config
+    from seqrobust.yaml_file import read_text
     from seqrobust_cli.console import out
     from seqrobust_cli.options import checked_task
 

@@ -10,7 +10,7 @@ import typer
 from seqrobust_cli.options import Out, Overrides, Overwrite, Resume, command_line
 
 if TYPE_CHECKING:
-    from seqrobust.pipeline.config import RunConfig
+    from seqrobust.run.config import RunConfig
 
 Config = Annotated[str, typer.Argument(help="A YAML config, or the name of a shipped one (quickstart).")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check config and data, say what would be done, and stop.")]
@@ -25,8 +25,8 @@ def run(
     overwrite: Overwrite = False,
 ) -> None:
     """Train, attack and report, as a config says; once for each of its seeds, if it names several."""
-    from seqrobust.pipeline.repeats import run_repeats
-    from seqrobust.pipeline.run import RunCommand, run_pipeline
+    from seqrobust.run.pipeline import RunCommand, run_pipeline
+    from seqrobust.run.repeats import run_repeats
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.tables import print_attack, print_folder, print_repeats, print_training
 
@@ -52,15 +52,15 @@ def run(
 
 def read(config: str, overrides: list[str] | None) -> RunConfig:
     """The checked config of a path or a shipped name."""
-    from seqrobust.pipeline.config import find_config, read_config
+    from seqrobust.run.config import find_config, read_config
 
     return read_config(find_config(config), tuple(overrides or ()))
 
 
 def plan(config: RunConfig, folder: Path) -> None:
     """Read the data, and say what the run would do."""
-    from seqrobust.pipeline.run import check_attack, prepared_data
-    from seqrobust.pipeline.train_stage import training_settings
+    from seqrobust.run.pipeline import check_attack, prepared_data
+    from seqrobust.run.train import training_settings
     from seqrobust_cli.console import ConsoleProgress, out
 
     seeds = config.seeds

@@ -11,7 +11,7 @@ from seqrobust_cli.options import Out, Overrides, Overwrite, Resume, command_lin
 from seqrobust_cli.run import Config, DryRun, plan, read
 
 if TYPE_CHECKING:
-    from seqrobust.pipeline.sweep import Plan
+    from seqrobust.run.sweep.sweep import Plan
 
 
 def sweep(
@@ -25,9 +25,9 @@ def sweep(
     overwrite: Overwrite = False,
 ) -> None:
     """Try values of what the config's sweep section varies; scores are of validation records, never of test records."""
-    from seqrobust.pipeline.config import find_config
-    from seqrobust.pipeline.sweep import SweepCommand, make_plan, run_sweep
-    from seqrobust.pipeline.yaml_file import read_text
+    from seqrobust.run.config import find_config
+    from seqrobust.run.sweep.sweep import SweepCommand, make_plan, run_sweep
+    from seqrobust.yaml_file import read_text
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.tables import print_folder, print_sweep
 

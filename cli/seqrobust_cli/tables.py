@@ -13,9 +13,9 @@ from rich.table import Table
 from seqrobust_cli.console import out
 
 if TYPE_CHECKING:
-    from seqrobust.pipeline.over_seeds import Figure
-    from seqrobust.pipeline.repeats import Repeats
-    from seqrobust.pipeline.sweep import SweepOutcome
+    from seqrobust.run.over_seeds import Figure
+    from seqrobust.run.repeats import Repeats
+    from seqrobust.run.sweep.sweep import SweepOutcome
 
 _OF_SEEDS = (
     "accuracy", "auroc", "r2", "spearman", "clean_accuracy", "clean_r2", "robust_accuracy", "attack_success_rate",

@@ -23,7 +23,7 @@ def train(
 ) -> None:
     """Train a model, and write a checkpoint that describes itself."""
     from seqrobust.errors import ConfigError
-    from seqrobust.pipeline.run import RunCommand, train_only
+    from seqrobust.run.pipeline import RunCommand, train_only
     from seqrobust_cli.console import ConsoleProgress
     from seqrobust_cli.tables import print_folder, print_training
 

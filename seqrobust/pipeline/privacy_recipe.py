@@ -13,10 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from seqrobust.errors import ConfigError, InputError
 from seqrobust.models import ModelCard, SequenceModel, build_model
 from seqrobust.models.base import HyperParameter
-from seqrobust.pipeline.config import RunConfig, TrainConfig, read_config
-from seqrobust.pipeline.data_stage import load_data
 from seqrobust.pipeline.inputs import DataSource
+from seqrobust.run.config import RunConfig, TrainConfig, read_config
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.sequences.data_config import load_data
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training import AdversarialSettings, TrainingSettings
 from seqrobust.training.data import Labelled

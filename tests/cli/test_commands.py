@@ -239,7 +239,7 @@ def test_a_run_killed_in_training_goes_on(run: Run, config_text: Callable[..., s
 
 @pytest.mark.parametrize("source", ["--from quickstart", "--data dna.tsv", "--data protein.tsv", ""])
 def test_init_writes_a_config_that_is_valid(source: str, files: Path, run: Run, tmp_path: Path) -> None:
-    from seqrobust.pipeline.config import read_config
+    from seqrobust.run.config import read_config
 
     option = [files / part if "." in part else part for part in source.split()]
     assert run("init", tmp_path / "made.yaml", *option) == 0

@@ -15,7 +15,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from seqrobust.pipeline import attack_stage, train_stage
+from seqrobust.analysis import shards
+from seqrobust.run import train
 
 Run = Callable[..., int]
 
@@ -47,14 +48,14 @@ def config(config_text: Callable[..., str], tmp_path: Path) -> Path:
 def test_a_full_disk_is_said_and_the_attack_goes_on(
     files: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = attack_stage.results_table, []
+    real, calls = shards.results_table, []
 
     def second_fails(*arguments: Any) -> pd.DataFrame:
         calls.append(1)
         return disk_full() if len(calls) == 2 else real(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(attack_stage, "results_table", second_fails)
+        patch.setattr(shards, "results_table", second_fails)
         assert run(*attack(files, tmp_path / "broken")) == 1
     heard = capsys.readouterr().err
     assert "No space left" in heard
@@ -74,7 +75,7 @@ def test_overwriting_forgets_the_earlier_model(
     out, other = tmp_path / "out", ["--set", "seed=9", "--set", "attack.budget=3"]
     assert run("run", config, "--out", out) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(train_stage, "fit", disk_full)
+        patch.setattr(train, "fit", disk_full)
         assert run("run", config, "--out", out, "--overwrite", *other) == 1
     assert not (out / "train" / "model.ckpt").exists()
     assert not list((out / "train" / "checkpoints").glob("*"))
@@ -90,7 +91,7 @@ def test_overwriting_forgets_earlier_parts(
     out = tmp_path / "out"
     assert run(*attack(files, out)) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(attack_stage, "run_shard", disk_full)
+        patch.setattr(shards, "run_shard", disk_full)
         assert run(*attack(files, out, "--overwrite", "--seed", 5, "--attack", "random")) == 1
     assert not list((out / "parts").glob("*"))
     assert run(*attack(files, out, "--resume", "--seed", 5, "--attack", "random")) == 0
@@ -122,10 +123,10 @@ def test_a_run_stopped_between_training_and_attack(
 ) -> None:
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(attack_stage, "run_shard", disk_full)
+        patch.setattr(shards, "run_shard", disk_full)
         assert run("run", config, "--out", out) == 1
     with monkeypatch.context() as patch:
-        patch.setattr(train_stage, "fit", disk_full)  # Not to be called: training is finished.
+        patch.setattr(train, "fit", disk_full)  # Not to be called: training is finished.
         assert run("run", config, "--out", out, "--resume") == 0
     assert run("run", config, "--out", tmp_path / "fresh") == 0
     same_results(out, tmp_path / "fresh")

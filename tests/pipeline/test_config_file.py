@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from seqrobust.errors import ConfigError, InputError
-from seqrobust.pipeline.config import RunConfig, find_config, read_config
-from seqrobust.pipeline.starter import starter_config
-from seqrobust.pipeline.train_stage import training_settings
-from seqrobust.pipeline.yaml_file import load_config
+from seqrobust.run.config import RunConfig, find_config, read_config
+from seqrobust.run.starter import starter_config
+from seqrobust.run.train import training_settings
 from seqrobust.training import TrainingSettings
+from seqrobust.yaml_file import load_config
 
 TEXT = """\
 name: mine

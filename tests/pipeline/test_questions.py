@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from seqrobust.errors import InputError
-from seqrobust.pipeline.config import RunConfig, read_config
-from seqrobust.pipeline.run import RunCommand, run_pipeline
 from seqrobust.progress import Silent
+from seqrobust.run.config import RunConfig, read_config
+from seqrobust.run.pipeline import RunCommand, run_pipeline
 
 TRAINED = """
 name: tiny

@@ -15,15 +15,15 @@ import yaml
 
 from seqrobust.analysis.outcomes.budget_curve import Curve
 from seqrobust.errors import ConfigError, DataError, InternalError
-from seqrobust.pipeline import repeats as module
-from seqrobust.pipeline import run as run_module
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.over_seeds import estimate, figures
-from seqrobust.pipeline.repeats import Repeats, finished_metrics, run_repeats
-from seqrobust.pipeline.report.seeds_picture import mean_curve
-from seqrobust.pipeline.run import RunCommand, run_pipeline
-from seqrobust.pipeline.yaml_file import load_config
 from seqrobust.progress import Silent
+from seqrobust.run import pipeline as run_module
+from seqrobust.run import repeats as module
+from seqrobust.run.config import RunConfig
+from seqrobust.run.over_seeds import estimate, figures
+from seqrobust.run.pipeline import RunCommand, run_pipeline
+from seqrobust.run.repeats import Repeats, finished_metrics, run_repeats
+from seqrobust.run.seeds_picture import mean_curve
+from seqrobust.yaml_file import load_config
 
 TINY: dict[str, Any] = {
     "name": "tiny",

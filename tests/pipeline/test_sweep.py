@@ -15,14 +15,14 @@ import pytest
 import yaml
 
 from seqrobust.errors import ConfigError, SeqRobustError
-from seqrobust.pipeline import sweep as module
-from seqrobust.pipeline.config import RunConfig, read_config
-from seqrobust.pipeline.sweep import SweepCommand, SweepOutcome, make_plan, run_sweep
-from seqrobust.pipeline.sweep_results import best_of, front_of, non_dominated
-from seqrobust.pipeline.sweep_space import Choice, Range, as_overrides, parse_space
-from seqrobust.pipeline.sweep_study import Trial
-from seqrobust.pipeline.yaml_file import load_config
 from seqrobust.progress import Silent
+from seqrobust.run.config import RunConfig, read_config
+from seqrobust.run.sweep import sweep as module
+from seqrobust.run.sweep.results import best_of, front_of, non_dominated
+from seqrobust.run.sweep.space import Choice, Range, as_overrides, parse_space
+from seqrobust.run.sweep.study import Trial
+from seqrobust.run.sweep.sweep import SweepCommand, SweepOutcome, make_plan, run_sweep
+from seqrobust.yaml_file import load_config
 
 SPACE = {
     "training.learning_rate": {"low": "1e-4", "high": 1e-1, "log": True},

@@ -15,7 +15,7 @@ from torch import Tensor
 from training_toys import TINY_CNN, LinearModel, small, toy
 
 from seqrobust.errors import ConfigError
-from seqrobust.pipeline.config import read_config
+from seqrobust.run.config import read_config
 from seqrobust.training import AdversarialSettings, Trained, TrainingSettings, fit
 from seqrobust.training.data import Batch, RecordDataset
 from seqrobust.training.objectives import Robust, make_objective

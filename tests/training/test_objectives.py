@@ -16,7 +16,7 @@ from training_toys import TINY_CNN, TINY_GRU, LinearModel, small, toy
 from seqrobust.alphabet import DNA
 from seqrobust.errors import ConfigError
 from seqrobust.models import ModelCard, save_checkpoint
-from seqrobust.pipeline.config import read_config
+from seqrobust.run.config import read_config
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit
 from seqrobust.training.objectives.making import make_objective

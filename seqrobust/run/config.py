@@ -13,42 +13,19 @@ from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
 from seqrobust.memory import parse_memory
 from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.data_stage import DataConfig
-from seqrobust.pipeline.question_settings import (
+from seqrobust.resources import configs_root
+from seqrobust.run.question_settings import (
     AttributeConfig,
     PrivacyConfig,
     ProbeConfig,
     Question,
     StabilityConfig,
 )
-from seqrobust.pipeline.yaml_file import load_config, read_text
-from seqrobust.resources import configs_root
 from seqrobust.sequences import Task
-from seqrobust.sequences.encoding import Unknown
-from seqrobust.training import AdversarialSettings, TrainingSettings
-
-
-class ModelConfig(BaseModel):
-    """An architecture; every other key is one of its hyper-parameters."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    architecture: str = "cnn"
-    unknown: Unknown = "zeros"
-
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """What the architecture is built with."""
-        return dict(self.model_extra or {})
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig(TrainingSettings):
-    """How to train; with ``adversarial``, against whom."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
-
-    adversarial: AdversarialSettings | None = None
+from seqrobust.sequences.data_config import DataConfig
+from seqrobust.training.config import ModelConfig as ModelConfig
+from seqrobust.training.config import TrainConfig as TrainConfig
+from seqrobust.yaml_file import load_config, read_text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from seqrobust.attacks import predictions, true_margin
 from seqrobust.files import replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.data_stage import Data
 from seqrobust.progress import Progress
+from seqrobust.run.config import RunConfig
 from seqrobust.run.folder import RunFolder, plain, versions
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.sequences.data_config import Data
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
 CHECKPOINTS = ("model.ckpt", "checkpoints/best.ckpt", "checkpoints/last.ckpt")

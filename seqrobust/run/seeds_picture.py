@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from seqrobust.analysis.outcomes.budget_curve import Curve, accuracy_curves, draw_curves, shift_curves
-from seqrobust.pipeline.over_seeds import estimate
 from seqrobust.report.look import styled
 from seqrobust.report.words import figure as figure_text
 from seqrobust.report.words import number, percent
+from seqrobust.run.over_seeds import estimate
 
 Metrics = Mapping[str, Any]
 

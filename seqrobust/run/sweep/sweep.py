@@ -24,11 +24,12 @@ from seqrobust.analysis.outcomes import write_report
 from seqrobust.errors import ConfigError, InputError, SeqRobustError
 from seqrobust.files import replacing, write_text
 from seqrobust.pipeline.compare_command import Once
-from seqrobust.pipeline.config import AttackConfig, RunConfig
-from seqrobust.pipeline.data_stage import Data
-from seqrobust.pipeline.repeats import OneOf, check_one_process
-from seqrobust.pipeline.run import attack_trained, decisive, inputs_of, prepared_data
-from seqrobust.pipeline.sweep_results import (
+from seqrobust.progress import Progress
+from seqrobust.run.config import AttackConfig, RunConfig
+from seqrobust.run.folder import PARTS, RunFolder, plain
+from seqrobust.run.pipeline import attack_trained, decisive, inputs_of, prepared_data
+from seqrobust.run.repeats import OneOf, check_one_process
+from seqrobust.run.sweep.results import (
     TEST_UNTOUCHED,
     best_config,
     best_of,
@@ -36,12 +37,11 @@ from seqrobust.pipeline.sweep_results import (
     sweep_page,
     trials_table,
 )
-from seqrobust.pipeline.sweep_space import Choice, Range, as_overrides, drawn_values, parse_space
-from seqrobust.pipeline.sweep_study import SAMPLERS, Book, SamplerName, Trial, load_optuna, opened, trial_folder
-from seqrobust.pipeline.train_stage import CHECKPOINTS, train_stage, untrained
-from seqrobust.pipeline.yaml_file import load_config, override
-from seqrobust.progress import Progress
-from seqrobust.run.folder import PARTS, RunFolder, plain
+from seqrobust.run.sweep.space import Choice, Range, as_overrides, drawn_values, parse_space
+from seqrobust.run.sweep.study import SAMPLERS, Book, SamplerName, Trial, load_optuna, opened, trial_folder
+from seqrobust.run.train import CHECKPOINTS, train_stage, untrained
+from seqrobust.sequences.data_config import Data
+from seqrobust.yaml_file import load_config, override
 
 ATTACKED_RECORDS = 1000
 """Validation records that a robust score is measured on, at most; the same ones for every trial."""

@@ -18,14 +18,14 @@ import torch
 from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing, sha256
-from seqrobust.pipeline.config import RunConfig
-from seqrobust.pipeline.over_seeds import CONFIDENCE, Figure, figures
-from seqrobust.pipeline.questions import check_questions
-from seqrobust.pipeline.report.seeds_sections import seeds_sections
-from seqrobust.pipeline.run import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
-from seqrobust.pipeline.train_stage import training_settings
 from seqrobust.progress import Progress, Silent
+from seqrobust.run.config import RunConfig
 from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.over_seeds import CONFIDENCE, Figure, figures
+from seqrobust.run.pipeline import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
+from seqrobust.run.questions import check_questions
+from seqrobust.run.seeds_sections import seeds_sections
+from seqrobust.run.train import training_settings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

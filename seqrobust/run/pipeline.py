@@ -26,13 +26,13 @@ from seqrobust.pipeline.attack_stage import (
     run_attack,
     settings_fingerprint,
 )
-from seqrobust.pipeline.config import AttackConfig, RunConfig
-from seqrobust.pipeline.data_stage import Data, load_data
-from seqrobust.pipeline.questions import Asked, answered, check_questions
-from seqrobust.pipeline.report.question_sections import question_sections
-from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
 from seqrobust.progress import Progress
+from seqrobust.run.config import AttackConfig, RunConfig
 from seqrobust.run.folder import PARTS, RunFolder
+from seqrobust.run.question_sections import question_sections
+from seqrobust.run.questions import Asked, answered, check_questions
+from seqrobust.run.train import CHECKPOINTS, TrainOutcome, train_stage, untrained
+from seqrobust.sequences.data_config import Data, load_data
 
 _NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "average_strands")
 """What an attack's config says of records and model."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from seqrobust.analysis.outcomes.sentences import budgets_of
 from seqrobust.analysis.outcomes.tables import metric_name
-from seqrobust.pipeline.over_seeds import Figure
-from seqrobust.pipeline.report.seeds_picture import seeds_picture
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Picture, Section, Table
 from seqrobust.report.words import budget_words, figure, joined, number, one_line, percent, percent_range
+from seqrobust.run.over_seeds import Figure
+from seqrobust.run.seeds_picture import seeds_picture
 
 _SHOWN = {
     "robust_accuracy": "robust accuracy",

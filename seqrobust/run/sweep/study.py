@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from seqrobust.errors import ConfigError
-from seqrobust.pipeline.sweep_space import Choice, Range, Space
+from seqrobust.run.sweep.space import Choice, Range, Space
 
 if TYPE_CHECKING:
     import optuna

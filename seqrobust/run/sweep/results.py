@@ -12,14 +12,14 @@ import yaml
 from numpy.typing import NDArray
 
 from seqrobust.analysis.outcomes import ReportInput
-from seqrobust.pipeline.report.front_picture import Dot, front_picture
-from seqrobust.pipeline.sweep_space import Space, as_overrides
-from seqrobust.pipeline.sweep_study import Trial
-from seqrobust.pipeline.yaml_file import override
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Picture, Section, Table
 from seqrobust.report.words import figure, one_line, plural
+from seqrobust.run.sweep.front_picture import Dot, front_picture
+from seqrobust.run.sweep.space import Space, as_overrides
+from seqrobust.run.sweep.study import Trial
 from seqrobust.sequences import Task
+from seqrobust.yaml_file import override
 
 TEST_UNTOUCHED = "No record of the test split was trained on, attacked or scored: scores are of validation records."
 _BIAS = (

@@ -1,5 +1,5 @@
 """What a run asks of the model it trained, beside the attack; the sections are in
-:mod:`~seqrobust.pipeline.question_settings`.
+:mod:`~seqrobust.run.question_settings`.
 
 Each is the command of that name, asked about the checkpoint and the records of a split, which are written beside it: so
 the same call can be typed by hand afterwards, and a section added to the config of a finished run is answered by
@@ -18,20 +18,20 @@ from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
-from seqrobust.pipeline.data_stage import Data
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
-from seqrobust.pipeline.question_settings import (
+from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
+from seqrobust.progress import Progress
+from seqrobust.run.question_settings import (
     AttributeConfig,
     PrivacyConfig,
     ProbeConfig,
     Question,
     StabilityConfig,
 )
-from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
-from seqrobust.progress import Progress
+from seqrobust.sequences.data_config import Data
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
 

@@ -1,0 +1,1 @@
+"""Hyper-parameter sweeps: the space, the study, its trials, and what came of them."""
