@@ -69,15 +69,11 @@ class RunFolder:
             self._manifest = {}
             return
         self._claim(resume=resume, overwrite=overwrite)
-        named = inputs if isinstance(inputs, Mapping) else {f"input {n}": file for n, file in enumerate(inputs, 1)}
-        files = [
-            {"role": role, "path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)}
-            for role, file in named.items()
-        ]
-        marks = plain({**fingerprint, **{f"contents of {entry['role']}": entry["sha256"] for entry in files}})
+        files = described(inputs)
+        marks = decisive_marks(fingerprint, files)
         before = self._read_manifest() if resume else None
         if before is not None:
-            _same_run(before.get("fingerprint", {}), marks)
+            _same_run(before.get("fingerprint", {}), marks, files)
         else:
             self._clear(leftovers)
         self._manifest = {
@@ -159,7 +155,22 @@ def leads() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
-def _same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def described(inputs: Sequence[Path] | Mapping[str, Path]) -> list[dict[str, Any]]:
+    """What a manifest says of input files: role, path, size and SHA-256."""
+    named = inputs if isinstance(inputs, Mapping) else {f"input {n}": file for n, file in enumerate(inputs, 1)}
+    return [
+        {"role": role, "path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)}
+        for role, file in named.items()
+    ]
+
+
+def decisive_marks(fingerprint: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A fingerprint with the contents of the input files, as the manifest keeps it."""
+    marks: dict[str, Any] = plain({**fingerprint, **{f"contents of {one['role']}": one["sha256"] for one in files}})
+    return marks
+
+
+def _same_run(before: Mapping[str, Any], now: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> None:
     if before.get("format") != now.get("format"):
         raise ConfigError(
             "the folder holds a run of another version of seqrobust, which cannot be resumed",
@@ -172,6 +183,7 @@ def _same_run(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
             "the folder holds a run of other settings, which cannot be resumed",
             expected=f"{key} = {before.get(key)}",
             found=f"{key} = {now.get(key)}" + (f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""),
+            where=next((str(one["path"]) for one in files if key == f"contents of {one['role']}"), None),
             fix="use the same settings, or another --out",
         )
 

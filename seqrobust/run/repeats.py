@@ -17,10 +17,10 @@ import torch
 
 from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.errors import ConfigError
-from seqrobust.files import replacing, sha256
+from seqrobust.files import replacing
 from seqrobust.progress import Progress, Silent
 from seqrobust.run.config import RunConfig
-from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.folder import RunFolder, decisive_marks, described
 from seqrobust.run.over_seeds import CONFIDENCE, Figure, figures
 from seqrobust.run.pipeline import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
 from seqrobust.run.questions import check_questions
@@ -126,7 +126,7 @@ def finished_metrics(config: RunConfig, place: Path) -> dict[str, Any] | None:
         metrics: dict[str, Any] = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    marks = plain({**decisive(config, stage="run"), "inputs": [sha256(file) for file in inputs_of(config)]})
+    marks = decisive_marks(decisive(config, stage="run"), described(inputs_of(config)))
     whole = manifest.get("status") == "finished" and (place / "report.html").exists()
     # One that the config has since come to ask leaves the run unfinished.
     whole = whole and all(name in metrics for name in config.questions)

@@ -168,10 +168,11 @@ def test_resume_on_changed_files_is_refused(
     assert run(*call, "--resume") == 0
     rule.write_text(rule.read_text().replace("1", "0", 1))
     assert run(*call, "--resume") == 2
+    assert str(rule) in capsys.readouterr().err
     rule.write_text(rule.read_text().replace("A\t0\t0", "A\t0\t1"))
     data.write_text(data.read_text().replace("\tEI\t", "\tIE\t", 1))
     assert run(*call, "--resume") == 2
-    assert "inputs" in capsys.readouterr().err
+    assert str(data) in capsys.readouterr().err
 
 
 def test_resume_with_another_batch_size_goes_on(files: Path, run: Run, tmp_path: Path) -> None:
