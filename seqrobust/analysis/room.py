@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from matplotlib.figure import Figure
+
 from seqrobust.analysis.asked import Opening
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
@@ -90,6 +92,7 @@ class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
         study: computes, keeping pieces under :attr:`Work.parts`.
         page: shows findings, on a terminal and as HTML alike.
         page_file: name of the HTML page.
+        figure: draws the picture that says most, for Python; None where none does.
         leftovers: patterns of the files by which a resumed run tells what is finished; a run that starts anew removes
             them first.
     """
@@ -100,6 +103,7 @@ class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
     study: Callable[[ReadyT, Work], FindingsT]
     page: Callable[[FindingsT], Page]
     page_file: str = "report.html"
+    figure: Callable[[FindingsT], Figure] | None = None
     leftovers: tuple[str, ...] = (f"parts/part-{5 * '[0-9]'}.parquet",)
 
 

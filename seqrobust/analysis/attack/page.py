@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from matplotlib.figure import Figure
+
 from seqrobust.analysis.attack.findings import AttackFindings
 from seqrobust.analysis.data_summary import data_summary
-from seqrobust.analysis.outcomes import ReportInput, page_of
+from seqrobust.analysis.outcomes import ReportInput, budget_curve, page_of
 from seqrobust.report.sections import Page
 
 
@@ -25,3 +27,8 @@ def page(findings: AttackFindings) -> Page:
             letter_rule=settings.allow,
         )
     )
+
+
+def figure(findings: AttackFindings) -> Figure:
+    """The budget curve."""
+    return budget_curve(findings.metrics)

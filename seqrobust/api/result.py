@@ -1,0 +1,77 @@
+"""What an analysis gives back in Python: tables, numbers, a picture, a page; saved to a folder when one wants to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Generic
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from seqrobust.analysis.room import FindingsT, Room
+from seqrobust.errors import ConfigError
+from seqrobust.files import write_text
+from seqrobust.report.html import render, write_page
+from seqrobust.report.sections import Page
+from seqrobust.run.folder import plain, versions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result(Generic[FindingsT]):
+    """What an analysis found.
+
+    Attributes:
+        findings: as the analysis gives them.
+        room: the analysis.
+        notices: what should be known of model and records.
+    """
+
+    findings: FindingsT
+    room: Room[Any, Any, Any, FindingsT]
+    notices: tuple[str, ...]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What ``metrics.json`` of the command holds."""
+        held: dict[str, Any] = plain(self.findings.plain())
+        return held
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """What ``results.parquet`` of the command holds. Raises ConfigError for an analysis without one."""
+        table = getattr(self.findings, "results", None)
+        if not isinstance(table, pd.DataFrame):
+            raise ConfigError(f"{self.room.name} has no table of results", fix="see metrics, or save(folder)")
+        return table
+
+    @property
+    def page(self) -> Page:
+        """Sections of texts, tables and pictures."""
+        return self.room.page(self.findings)
+
+    def plot(self) -> Figure:
+        """The picture that says most. Raises ConfigError for an analysis that has none of its own."""
+        if self.room.figure is None:
+            raise ConfigError(f"{self.room.name} has no single picture", fix="look at the page: save(folder)")
+        return self.room.figure(self.findings)
+
+    def save(self, folder: str | Path) -> Path:
+        """Leave tables, ``metrics.json`` and the page in a folder; gives the folder.
+
+        Raises ConfigError for a folder that holds the run of a command.
+        """
+        place = Path(folder)
+        if (place / "manifest.json").exists():
+            raise ConfigError("the folder holds a run already", where=str(place), fix="choose another folder")
+        place.mkdir(parents=True, exist_ok=True)
+        self.findings.write(place)
+        write_text(place / "metrics.json", json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
+        write_page(self.page, place / self.room.page_file, {"versions": versions(), "notices": list(self.notices)})
+        return place
+
+    def _repr_html_(self) -> str:
+        """The page, for a notebook: in a frame of its own, so that its style touches nothing else."""
+        return f'<iframe srcdoc="{escape(render(self.page))}" style="width:100%;height:640px;border:0"></iframe>'
