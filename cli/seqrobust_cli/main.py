@@ -12,7 +12,6 @@ from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
 from seqrobust_cli.attribute import attribute
-from seqrobust_cli.compare import compare
 from seqrobust_cli.compress import compress
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.evaluate import evaluate
@@ -42,7 +41,6 @@ app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
 app.command()(evaluate)
-app.command()(compare)
 app.command()(ism)
 app.command()(attribute)
 app.command()(probe)

@@ -125,26 +125,6 @@ def print_evaluation(metrics: Mapping[str, Any]) -> None:
         out.print(f"{claim['standing']}: {claim['claim']}{because}", markup=False)
 
 
-def print_comparison(metrics: Mapping[str, Any]) -> None:
-    """The transfer matrix at the largest budget."""
-    last = metrics["budgets"][-1]
-    out.print(f"goal: {metrics['goal']}; threat: {metrics['threat']}", markup=False)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in (f"found against, at {last['budget']}", *metrics["names"]):
-        table.add_column(escape(name), justify="right" if name in metrics["names"] else "left", no_wrap=True)
-    rates = {(pair["source"], pair["target"]): pair for pair in last["pairs"]}
-    for source in metrics["names"]:
-        pairs = (rates[source, target] for target in metrics["names"])
-        table.add_row(escape(source), *(f"{_share(pair['rate'], pair['rate_ci'])} of {pair['n']}" for pair in pairs))
-    out.print(table)
-    out.print(
-        "share of records fooled, %, of those that both models read correctly [95 % Wilson interval]", markup=False
-    )
-    for name, sign in metrics["masking"].items():
-        if sign["verdict"] != "none":
-            out.print(f"{name}: transfer beats its own attack ({sign['verdict']}): {sign['explanation']}", markup=False)
-
-
 def print_repeats(repeats: Repeats) -> None:
     """Each figure's mean and interval over seeds, and what it was with each of them."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

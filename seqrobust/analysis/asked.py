@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from seqrobust.models.source import ModelSource, named_source
+from seqrobust.errors import ConfigError
+from seqrobust.models.source import ModelSource, Reading, named_source
+from seqrobust.options import MODEL, Option
 from seqrobust.progress import Progress, Silent
 from seqrobust.sequences.data_source import DataSource
 
@@ -61,7 +65,78 @@ class ModelOnData:
         once = replace(opening, progress=Once(opening.progress))
 
         def another(text: str) -> Subject:
-            name, source = named_source(text, like=self.model)
+            name, source = named_source(text, self.model)
             return replace(open_subject(source, self.data, once, action=action), name=name)
 
         return replace(open_subject(self.model, self.data, once, action=action), another=another)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsOnData:
+    """Several models and one file of records.
+
+    Attributes:
+        models: texts that name them, ``NAME=MODEL`` or ``MODEL``.
+        weights: ``NAME=FILE`` for factories.
+        reading: what is said about all of them.
+        data: the records.
+
+    Raises ConfigError for fewer than two models, two of one name, a name that cannot be a folder's, and weights of no
+    model.
+    """
+
+    models: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--model",
+            help="Repeat: a checkpoint, package.module:factory or file.py:factory.",
+            panel=MODEL,
+            metavar="[NAME=]MODEL",
+            repeat=True,
+        ),
+    ]
+    weights: Annotated[
+        tuple[str, ...],
+        Option(help="Weights for a factory's module.", panel=MODEL, metavar="NAME=FILE", repeat=True),
+    ] = ()
+    reading: Reading = field(default_factory=Reading)
+    data: DataSource
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.named]
+        if len(names) < 2:
+            raise ConfigError("a comparison needs two models", found=", ".join(names) or "none", where="--model")
+        if twice := {name for name in names if names.count(name) > 1}:
+            fix = "name them: --model NAME=CHECKPOINT"
+            raise ConfigError("two models have one name", found=", ".join(sorted(twice)), where="--model", fix=fix)
+        for name in names:
+            if not re.fullmatch(r"\w[\w.-]*", name):
+                known = "letters, digits, _, . and -"
+                raise ConfigError("a model's name becomes a folder", expected=known, found=repr(name), where="--model")
+        if stray := {text.partition("=")[0] for text in self.weights} - set(names):
+            found = ", ".join(sorted(stray))
+            raise ConfigError("weights for no model", expected=", ".join(names), found=found, where="--weights")
+
+    @property
+    def named(self) -> list[tuple[str, ModelSource]]:
+        """The models by name, in their order."""
+        files = {name: Path(file) for name, _, file in (text.partition("=") for text in self.weights)}
+        found = [named_source(text, self.reading) for text in self.models]
+        return [(name, replace(source, weights=files.get(name))) for name, source in found]
+
+    @property
+    def files(self) -> list[Path]:
+        """Files of the models."""
+        return [file for _, source in self.named for file in source.files]
+
+    @property
+    def name(self) -> str:
+        """What a folder of results is called after."""
+        return f"{'-'.join(name for name, _ in self.named)}-{self.data.path.name.split('.')[0]}"
+
+    def open(self, opening: Opening, *, action: str) -> list[Subject]:
+        """Every model, tried on the records. Raises InputError for a model or file that cannot be used."""
+        from seqrobust.analysis.subject import Once, open_subject
+
+        once = replace(opening, progress=Once(opening.progress))
+        return [replace(open_subject(source, self.data, once, action=action), name=name) for name, source in self.named]

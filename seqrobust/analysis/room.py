@@ -58,6 +58,7 @@ class Work:
         memory: bytes that scoring neighbours may take; None for a share of what is free.
         seed: of every random choice.
         notices: what should be noted in the manifest beside the model's own notices; studies add to it.
+        part: name of a folder within :attr:`parts`, where a study consists of several.
     """
 
     folder: Path
@@ -65,11 +66,12 @@ class Work:
     memory: int | None = None
     seed: int = 0
     notices: list[str] = field(default_factory=list)
+    part: str = ""
 
     @property
     def parts(self) -> Path:
         """Folder of finished pieces, made where it is not there."""
-        place = self.folder / "parts"
+        place = self.folder / "parts" / self.part
         place.mkdir(parents=True, exist_ok=True)
         return place
 

@@ -32,6 +32,7 @@ class Subject:
         sequences: the records.
         targets: what is true of them; None where nobody knows, and the clean prediction stands for the truth.
         card: a checkpoint's own description.
+        source: what names the model, as the user wrote it.
         another: opens a further model on the same records, by the text that names it (``NAME=MODEL`` or ``MODEL``);
             gives its name too. None where everything is in memory already.
         others: further models that are in memory already, by name.
@@ -42,6 +43,7 @@ class Subject:
     sequences: SequenceSet
     targets: Targets | None
     card: ModelCard | None = None
+    source: str = ""
     another: Callable[[str], Subject] | None = None
     others: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -77,7 +79,9 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
     for notice in predictor.notices:
         opening.progress.say(notice)
-    return Subject(name=model.name, predictor=predictor, sequences=sequences, targets=None, card=card)
+    return Subject(
+        name=model.name, predictor=predictor, sequences=sequences, targets=None, card=card, source=model.model
+    )
 
 
 def _read(data: DataSource, predictor: Predictor, card: ModelCard | None, progress: Progress) -> SequenceSet:

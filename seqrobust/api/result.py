@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,10 +12,10 @@ from matplotlib.figure import Figure
 
 from seqrobust.analysis.room import FindingsT, Room
 from seqrobust.errors import ConfigError
-from seqrobust.files import write_text
+from seqrobust.files import plain, write_json
 from seqrobust.report.html import render, write_page
 from seqrobust.report.sections import Page
-from seqrobust.run.folder import plain, versions
+from seqrobust.run.folder import versions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,7 +67,7 @@ class Result(Generic[FindingsT]):
             raise ConfigError("the folder holds a run already", where=str(place), fix="choose another folder")
         place.mkdir(parents=True, exist_ok=True)
         self.findings.write(place)
-        write_text(place / "metrics.json", json.dumps(self.metrics, indent=2, allow_nan=False) + "\n")
+        write_json(place / "metrics.json", self.findings.plain())
         write_page(self.page, place / self.room.page_file, {"versions": versions(), "notices": list(self.notices)})
         return place
 

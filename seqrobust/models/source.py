@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,12 +17,10 @@ SAMPLES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelSource:
-    """Which model, and what the user says about it.
+class Reading:
+    """What the user says about a model, or about every one of several: what it reads, and how its outputs are taken.
 
     Attributes:
-        model: path of a checkpoint, ``package.module:factory`` or ``file.py:factory``.
-        weights: file of weights for a factory's module.
         alphabet, task, labels: needed for a factory; a checkpoint says them itself.
         unknown: how unknown letters are encoded.
         input_length: fixed input size records are padded to.
@@ -34,8 +32,6 @@ class ModelSource:
         backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
     """
 
-    model: Annotated[str, Option(help="A checkpoint, or package.module:factory or file.py:factory.", panel=MODEL)]
-    weights: Annotated[Path | None, Option(help="Weights for a factory's module.", panel=MODEL)] = None
     alphabet: Annotated[str | None, Option(help="DNA, RNA or PROTEIN; else guessed.")] = None
     task: Annotated[Task | None, Option(help="binary, classification, multilabel or regression.")] = None
     labels: Annotated[
@@ -71,6 +67,38 @@ class ModelSource:
         checked("--outputs", self.outputs, ("auto", "logits", "probabilities"))
 
     @property
+    def known_alphabet(self) -> Alphabet | None:
+        """The alphabet the user named."""
+        from seqrobust.alphabet import alphabet_named
+
+        return alphabet_named(self.alphabet) if self.alphabet else None
+
+    @property
+    def step_files(self) -> list[Path]:
+        """Files of the step before the model."""
+        named = [Path(text.rpartition(":")[0]) for text in (self.preprocess, self.backward) if text]
+        return [path for path in named if path.is_file()]
+
+    def source(self, model: str, weights: Path | None = None) -> ModelSource:
+        """A model of which all this is said."""
+        return ModelSource(
+            model=model, weights=weights, **{one.name: getattr(self, one.name) for one in fields(Reading)}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource(Reading):
+    """Which model, and what the user says about it.
+
+    Attributes:
+        model: path of a checkpoint, ``package.module:factory`` or ``file.py:factory``.
+        weights: file of weights for a factory's module.
+    """
+
+    model: Annotated[str, Option(help="A checkpoint, or package.module:factory or file.py:factory.", panel=MODEL)]
+    weights: Annotated[Path | None, Option(help="Weights for a factory's module.", panel=MODEL)] = None
+
+    @property
     def is_reference(self) -> bool:
         """Whether it names a factory rather than a checkpoint."""
         return ":" in self.model and not Path(self.model).exists()
@@ -84,23 +112,16 @@ class ModelSource:
     def files(self) -> list[Path]:
         """Files that are read, as far as they are known by name."""
         named = [Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model), self.weights]
-        steps = [Path(text.rpartition(":")[0]) for text in (self.preprocess, self.backward) if text]
-        return list(dict.fromkeys(path for path in [*named, *steps] if path is not None and path.is_file()))
-
-    @property
-    def known_alphabet(self) -> Alphabet | None:
-        """The alphabet the user named."""
-        from seqrobust.alphabet import alphabet_named
-
-        return alphabet_named(self.alphabet) if self.alphabet else None
+        found = [path for path in named if path is not None and path.is_file()]
+        return list(dict.fromkeys([*found, *self.step_files]))
 
 
-def named_source(text: str, *, like: ModelSource, weights: Path | None = None) -> tuple[str, ModelSource]:
+def named_source(text: str, reading: Reading) -> tuple[str, ModelSource]:
     """Name and model from ``NAME=MODEL``; one without a name is called after its factory, its file, or the file's
-    folder. What else is said of it is what is said of ``like``.
+    folder.
     """
     name, _, model = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
-    return name or called(model), replace(like, model=model, weights=weights)
+    return name or called(model), reading.source(model)
 
 
 def called(model: str) -> str:

@@ -48,6 +48,14 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
         ),
+        Row(
+            name="compare",
+            question="Compare models: whose adversarial sequences fool whom, on records that both classify correctly.",
+            panel="",
+            room=f"{_ANALYSIS}.compare:COMPARE",
+            settings="seqrobust.attacks.settings:AttackSettings",
+            asked="seqrobust.analysis.asked:ModelsOnData",
+        ),
     )
 }
 """In the order of the help."""

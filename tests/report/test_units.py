@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from seqrobust.analysis.compare.picture import transfer_table
 from seqrobust.analysis.outcomes.budget_curve import allowed
 from seqrobust.analysis.outcomes.sentences import answer
 from seqrobust.analysis.outcomes.tables import budget_table
-from seqrobust.pipeline.report.transfer_picture import transfer_table
 
 
 @pytest.mark.parametrize(

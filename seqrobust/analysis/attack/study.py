@@ -1,19 +1,15 @@
-"""The attack: shard by shard, each kept as it is finished, then joined and measured."""
+"""The attack: what is checked before it, and what it gives."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.attack.findings import AttackFindings
-from seqrobust.analysis.robustness import attack_metrics
+from seqrobust.analysis.attacked import attacked
 from seqrobust.analysis.room import Work
-from seqrobust.analysis.shards import run_shards
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
+from seqrobust.attacks import Problem
 from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.models.predictor import Predictor
@@ -42,39 +38,12 @@ def prepare(subject: Subject, settings: AttackSettings, opening: Opening) -> Att
 
 def study(ready: AttackReady, work: Work) -> AttackFindings:
     """Attack every record; shards that an interrupted run left behind are read instead."""
-    problem, settings = ready.problem, ready.settings
-    scores = scores_for(problem.predictor, memory=work.memory)
-    work.progress.start("attack", len(problem.sequences))
-    results = run_shards(problem, attacks_named(settings.attacks), partial(_part, work.parts), work.progress, scores)
-    for notice in scores.notices:
-        work.notice(notice)
-    metrics = {
-        **attacked(problem, settings),
-        **attack_metrics(results, problem.predictor.task, labelled=problem.targets is not None),
-    }
-    if isinstance(problem.goal, Shift):
-        metrics["delta"] = problem.goal.delta
+    found = attacked(ready.problem, ready.settings, work)
     return AttackFindings(
         name=ready.name,
-        labels=problem.predictor.labels or (),
-        settings=settings,
-        results=results,
-        sequences=problem.plain.sequences,
-        metrics=metrics,
+        labels=ready.predictor.labels or (),
+        settings=ready.settings,
+        results=found.results,
+        sequences=ready.problem.plain.sequences,
+        metrics=found.metrics,
     )
-
-
-def _part(parts: Path, shard: int) -> Path:
-    return parts / f"part-{shard:05d}.parquet"
-
-
-def attacked(problem: Problem, settings: AttackSettings) -> dict[str, Any]:
-    """What stands at the head of an attack's metrics: what was attacked, and how."""
-    return {
-        "task": problem.predictor.task,
-        "goal": problem.goal.describe(problem.predictor.labels or ()),
-        "threat": problem.threat.describe(),
-        "moves": settings.moves,
-        "attacks": [attack.name for attack in attacks_named(settings.attacks)],
-        "random_draws": settings.random_draws,
-    }

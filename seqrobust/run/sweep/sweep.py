@@ -21,9 +21,9 @@ import numpy as np
 import yaml
 
 from seqrobust.analysis.outcomes import write_report
+from seqrobust.analysis.subject import Once
 from seqrobust.errors import ConfigError, InputError, SeqRobustError
 from seqrobust.files import replacing, write_text
-from seqrobust.pipeline.compare_command import Once
 from seqrobust.progress import Progress
 from seqrobust.run.config import AttackConfig, RunConfig
 from seqrobust.run.folder import PARTS, RunFolder, plain

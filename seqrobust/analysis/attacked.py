@@ -1,0 +1,56 @@
+"""An attack on every record, shard by shard, joined and measured: what several analyses begin with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from seqrobust.analysis.robustness import attack_metrics
+from seqrobust.analysis.room import Work
+from seqrobust.analysis.shards import run_shards
+from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
+from seqrobust.attacks.settings import AttackSettings
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Attacked:
+    """Results of an attack, a row per record and budget, and what ``metrics.json`` says of them."""
+
+    results: pd.DataFrame
+    metrics: dict[str, Any]
+
+
+def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked:
+    """Attack every record; shards that an interrupted run left behind are read instead."""
+    scores = scores_for(problem.predictor, memory=work.memory)
+    work.progress.start("attack", len(problem.sequences))
+    results = run_shards(problem, attacks_named(settings.attacks), partial(_part, work.parts), work.progress, scores)
+    for notice in scores.notices:
+        work.notice(notice)
+    metrics = {
+        **heading(problem, settings),
+        **attack_metrics(results, problem.predictor.task, labelled=problem.targets is not None),
+    }
+    if isinstance(problem.goal, Shift):
+        metrics["delta"] = problem.goal.delta
+    return Attacked(results=results, metrics=metrics)
+
+
+def _part(parts: Path, shard: int) -> Path:
+    return parts / f"part-{shard:05d}.parquet"
+
+
+def heading(problem: Problem, settings: AttackSettings) -> dict[str, Any]:
+    """What stands at the head of an attack's metrics: what was attacked, and how."""
+    return {
+        "task": problem.predictor.task,
+        "goal": problem.goal.describe(problem.predictor.labels or ()),
+        "threat": problem.threat.describe(),
+        "moves": settings.moves,
+        "attacks": [attack.name for attack in attacks_named(settings.attacks)],
+        "random_draws": settings.random_draws,
+    }

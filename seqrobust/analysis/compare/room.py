@@ -1,0 +1,17 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.compare.page import figure, page
+from seqrobust.analysis.compare.study import prepare, study
+from seqrobust.analysis.room import Room
+
+COMPARE = Room(
+    name="compare",
+    action="attacked",
+    prepare=prepare,
+    study=study,
+    page=page,
+    figure=figure,
+    leftovers=(f"parts/*/part-{5 * '[0-9]'}.parquet",),
+)
