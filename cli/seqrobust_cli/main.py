@@ -12,7 +12,6 @@ from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
 from seqrobust_cli.attribute import attribute
-from seqrobust_cli.compress import compress
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
@@ -49,7 +48,6 @@ app.command()(uncertainty)
 app.command()(subgroups)
 app.command()(privacy)
 app.command("inspect")(inspect_model)
-app.command()(compress)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

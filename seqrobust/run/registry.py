@@ -56,6 +56,13 @@ ANALYSES: dict[str, Row] = {
             settings="seqrobust.attacks.settings:AttackSettings",
             asked="seqrobust.analysis.asked:ModelsOnData",
         ),
+        Row(
+            name="compress",
+            question="Compress a model, and compare accuracy and robustness before and after.",
+            panel="Compression",
+            room=f"{_ANALYSIS}.compress:COMPRESS",
+            settings=f"{_ANALYSIS}.compress.settings:CompressSettings",
+        ),
     )
 }
 """In the order of the help."""

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA
-from seqrobust.analysis.compression import DEFAULT_METHODS, compressed, layers_of, method_named, rounded
-from seqrobust.analysis.compression.activations import Rounded, on_levels
-from seqrobust.analysis.compression.weights import steps
+from seqrobust.analysis.compress import DEFAULT_METHODS, compressed, layers_of, method_named, rounded
+from seqrobust.analysis.compress.activations import Rounded, on_levels
+from seqrobust.analysis.compress.weights import steps
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import build_model
 from seqrobust.models.predictor import Predictor

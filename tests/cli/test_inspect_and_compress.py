@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from seqrobust_cli.compress import compress
+from seqrobust_cli.analyses import commands
 from seqrobust_cli.inspect import inspect_model
 from typer.testing import CliRunner, Result
 
@@ -22,7 +22,7 @@ def call(files: Path) -> Call:
     """Either command on a stranger's model."""
     app = typer.Typer()
     app.command("inspect")(inspect_model)
-    app.command("compress")(compress)
+    app.command("compress")(commands()["compress"])
 
     def called(command: str, *more: object) -> Result:
         arguments = [

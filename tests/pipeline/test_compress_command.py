@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,35 @@ import pytest
 import torch
 
 from seqrobust.alphabet import DNA
-from seqrobust.analysis.compression import layers_of, rounded
+from seqrobust.analysis.asked import ModelOnData
+from seqrobust.analysis.compress import COMPRESS, CompressSettings, layers_of, rounded
+from seqrobust.analysis.compress import runs as compress_runs
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.files import sha256
 from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline import compress_runs
-from seqrobust.pipeline.attack_command import AttackCommand
-from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.compress_command import CompressCommand, compress_command
-from seqrobust.pipeline.inputs import DataSource
 from seqrobust.progress import Silent
+from seqrobust.run.answer import answer
+from seqrobust.run.settings import RunSettings
+from seqrobust.sequences.data_source import DataSource
 
 METHODS = ("int8-static", "int8-dynamic", "weights-3", "prune-50")
 
 
-def call(folder: Path, *, task: str = "classification", **more: Any) -> CompressCommand:
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A study: what is asked, what it is told, and where it goes."""
+
+    asked: ModelOnData
+    settings: CompressSettings
+    run: RunSettings
+
+
+def compressed_(study: Call) -> dict[str, Any]:
+    return answer(COMPRESS, study.asked, study.settings, study.run, Silent()).metrics
+
+
+def call(folder: Path, *, task: str = "classification", **more: Any) -> Call:
     """A study of a small network of ours."""
     labels = ("EI", "IE", "N") if task == "classification" else ("activity",)
     torch.manual_seed(0)
@@ -51,21 +64,21 @@ def call(folder: Path, *, task: str = "classification", **more: Any) -> Compress
     targets = [labels[i % 3] if task == "classification" else f"{rng.normal():.3f}" for i in range(24)]
     rows = [f"r{i}\t{text}\t{target}" for i, (text, target) in enumerate(zip(texts, targets, strict=True))]
     (folder / "data.tsv").write_text("id\tsequence\tlabel\n" + "\n".join(rows) + "\n")
-    attack = AttackCommand(
-        model=ModelSource(model=str(folder / "model.ckpt")),
-        data=DataSource(path=folder / "data.tsv"),
-        settings=AttackSettings(budget="1..2", attacks=("quick",), random_draws=1),
-        out=folder / "out",
-        device="cpu",
-        report=False,
+    return Call(
+        asked=ModelOnData(
+            model=ModelSource(model=str(folder / "model.ckpt")), data=DataSource(path=folder / "data.tsv")
+        ),
+        settings=CompressSettings(
+            budget="1..2", random_draws=1, **{"methods": METHODS, "by_layer": ("weights-3",), **more}
+        ),
+        run=RunSettings(out=folder / "out", device="cpu"),
     )
-    return CompressCommand(attack=attack, **{"methods": METHODS, "by_layer": ("weights-3",), **more})
 
 
 def test_the_files_agree(tmp_path: Path) -> None:
     study = call(tmp_path)
     before = sha256(tmp_path / "model.ckpt")
-    metrics = compress_command(study, Silent())
+    metrics = compressed_(study)
     out = tmp_path / "out"
     assert sha256(tmp_path / "model.ckpt") == before
     assert json.loads((out / "metrics.json").read_text()) == metrics
@@ -92,7 +105,7 @@ def test_the_files_agree(tmp_path: Path) -> None:
 
 
 def test_saved_models_hold_the_compressed_weights(tmp_path: Path) -> None:
-    metrics = compress_command(call(tmp_path, by_layer=()), Silent())
+    metrics = compressed_(call(tmp_path, by_layer=()))
     saved = {one["name"]: one["checkpoint"] for one in metrics["variants"]}
     assert saved == {
         "int8-static": None,
@@ -111,7 +124,7 @@ def test_saved_models_hold_the_compressed_weights(tmp_path: Path) -> None:
 
 def test_a_stopped_study_goes_on_to_the_same_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = call(tmp_path, methods=("weights-3", "prune-50"), by_layer=())
-    whole = compress_command(replace(study, attack=replace(study.attack, out=tmp_path / "whole")), Silent())
+    whole = compressed_(replace(study, run=replace(study.run, out=tmp_path / "whole")))
     real = compress_runs.transferred
 
     def stops(rivals: Any) -> Any:
@@ -122,15 +135,15 @@ def test_a_stopped_study_goes_on_to_the_same_table(tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(compress_runs, "transferred", stops)
         with pytest.raises(KeyboardInterrupt):
-            compress_command(study, Silent())
-    again = compress_command(replace(study, attack=replace(study.attack, resume=True)), Silent())
+            compressed_(study)
+    again = compressed_(replace(study, run=replace(study.run, resume=True)))
     assert again == whole
     first, second = (pd.read_parquet(tmp_path / name / "compress.parquet") for name in ("whole", "out"))
     pd.testing.assert_frame_equal(first, second)
 
 
 def test_regressions_are_measured_by_what_was_shifted(tmp_path: Path) -> None:
-    metrics = compress_command(call(tmp_path, task="regression", methods=("weights-2",)), Silent())
+    metrics = compressed_(call(tmp_path, task="regression", methods=("weights-2",)))
     assert metrics["original"]["clean_r2"] is not None
     assert metrics["variants"][0]["agreement"] < 1
     assert (tmp_path / "out" / "compress.png").exists()
@@ -140,7 +153,7 @@ def test_records_without_targets_are_compared_by_agreement(tmp_path: Path) -> No
     study = call(tmp_path, methods=("weights-2",), by_layer=())
     rows = [line.rsplit("\t", 1)[0] for line in (tmp_path / "data.tsv").read_text().splitlines()]
     (tmp_path / "data.tsv").write_text("\n".join(rows) + "\n")
-    metrics = compress_command(study, Silent())
+    metrics = compressed_(study)
     assert metrics["original"]["clean_accuracy"] is None
     assert 0 < metrics["variants"][0]["agreement"] <= 1
     assert (tmp_path / "out" / "compress.png").exists()
@@ -150,7 +163,7 @@ def test_a_student_stands_beside_the_copies(tmp_path: Path) -> None:
     (tmp_path / "small").mkdir()
     call(tmp_path / "small")
     study = call(tmp_path, methods=("weights-8",), by_layer=(), students=(tmp_path / "small" / "model.ckpt",))
-    metrics = compress_command(study, Silent())
+    metrics = compressed_(study)
     student = metrics["variants"][1]
     # It is the teacher's very twin: whatever fools the one fools the other.
     assert (student["name"], student["bits_per_weight"], student["agreement"]) == ("student small", 32, 1)
@@ -164,7 +177,7 @@ def test_a_student_of_another_question_is_refused(tmp_path: Path) -> None:
     call(tmp_path / "small", task="regression")
     study = call(tmp_path, methods=(), by_layer=(), students=(tmp_path / "small" / "model.ckpt",))
     with pytest.raises(ModelError, match="teacher's question"):
-        compress_command(study, Silent())
+        compressed_(study)
     assert not (tmp_path / "out").exists()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,18 @@ import pandas as pd
 import torch
 
 from seqrobust.analysis import attack_metrics, proportion, wilson
-from seqrobust.analysis.compression import Compressed, Method, compressed, layers_of
+from seqrobust.analysis.compress.methods import Compressed, Method, compressed
+from seqrobust.analysis.compress.weights import layers_of
+from seqrobust.analysis.room import Work
+from seqrobust.analysis.shards import run_shards
 from seqrobust.analysis.transfer import Rival, fidelity, transfer_metrics, transferred
 from seqrobust.attacks import attacks_named, scores_for
+from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.stating import attack_problem
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
-from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
 
 PARTS = f"parts/run-{4 * '[0-9]'}-{5 * '[0-9]'}.parquet"
@@ -85,11 +88,7 @@ class CompressRuns:
         predictor, sequences, targets: the original and the records.
         settings: the attack, the same for every variant.
         calibration: records that static ranges are found on.
-        parts: folder of finished shards.
-        progress: hears of them.
-        seed: of the attack.
-        memory: bytes that scoring neighbours may take.
-        notices: what should be said, each once.
+        work: seed, memory, progress, and the folder of finished shards.
     """
 
     predictor: Predictor
@@ -97,11 +96,7 @@ class CompressRuns:
     targets: Targets | None
     settings: AttackSettings
     calibration: torch.Tensor
-    parts: Path
-    progress: Progress
-    seed: int
-    memory: int | None
-    notices: list[str] = field(default_factory=list)
+    work: Work
 
     def original(self) -> Rival:
         """The model itself under the attack."""
@@ -112,7 +107,7 @@ class CompressRuns:
         assert variant.method is not None
         copy = compressed(self.predictor, variant.method, layer=variant.layer, calibration=self.calibration)
         for notice in copy.notices:
-            self._say(notice)
+            self.work.notice(notice)
         return copy
 
     def run(
@@ -133,7 +128,7 @@ class CompressRuns:
             entry["transfer_back"] = _of_found(pairs[variant.name, ORIGINAL])
             entry["standing"], entry["standing_ci"] = _standing(rows[rows[column] == entry["budget"]], found["task"])
         if self.predictor.task != "regression" and len(set(rival.results["clean_prediction"])) == 1:
-            self._say(f"{variant.name} says the same of every record: that it cannot be fooled is no robustness")
+            self.work.notice(f"{variant.name} says the same of every record: that it cannot be fooled is no robustness")
         return found, rows
 
     def metrics(self, variant: Variant, rival: Rival) -> dict[str, Any]:
@@ -154,27 +149,22 @@ class CompressRuns:
         return rows
 
     def _attacked(self, predictor: Predictor, name: str, number: int) -> Rival:
-        problem = attack_problem(predictor, self.sequences, self.targets, self.settings, seed=self.seed)
-        scores = scores_for(predictor, memory=self.memory)
+        problem = attack_problem(predictor, self.sequences, self.targets, self.settings, seed=self.work.seed)
+        scores = scores_for(predictor, memory=self.work.memory)
         results = run_shards(
             problem,
             attacks_named(self.settings.attacks),
             partial(self._part, number),
-            self.progress,
+            self.work.progress,
             scores,
             before=number * len(problem.sequences),
         )
         for notice in scores.notices:
-            self._say(notice)
+            self.work.notice(notice)
         return Rival(name=name, problem=problem, results=results)
 
     def _part(self, number: int, shard: int) -> Path:
-        return self.parts / f"run-{number:04d}-{shard:05d}.parquet"
-
-    def _say(self, notice: str) -> None:
-        if notice not in self.notices:
-            self.notices.append(notice)
-            self.progress.say(notice)
+        return self.work.parts / f"run-{number:04d}-{shard:05d}.parquet"
 
 
 def _of_found(pair: dict[str, Any]) -> dict[str, Any]:

@@ -11,21 +11,12 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from seqrobust.analysis.compression.activations import entered_layers, put_behind_rounding, ranges_seen
-from seqrobust.analysis.compression.weights import layers_of, prune, round_weights, zero_share
+from seqrobust.analysis.compress.activations import entered_layers, put_behind_rounding, ranges_seen
+from seqrobust.analysis.compress.weights import layers_of, prune, round_weights, zero_share
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.predictor import Predictor
 
 Kind: TypeAlias = Literal["int8-dynamic", "int8-static", "weights", "prune", "prune-layer"]
-
-DEFAULT_METHODS = (
-    "int8-dynamic", "int8-static", "weights-8", "weights-6", "weights-4", "weights-3", "weights-2",
-    "prune-30", "prune-50", "prune-70", "prune-90", "prune-layer-30", "prune-layer-50", "prune-layer-70",
-    "prune-layer-90",
-)  # fmt: skip
-"""What is tried where nothing is said."""
-DEFAULT_BY_LAYER = ("weights-3", "prune-layer-70")
-"""What is tried on each layer by itself where nothing is said."""
 
 _BITS = 8
 

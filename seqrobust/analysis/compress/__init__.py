@@ -1,0 +1,5 @@
+"""Compression: is a smaller model as accurate, and as robust?"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,76 @@
+"""The page of a study of compression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from seqrobust.analysis.compress.findings import CompressFindings
+from seqrobust.analysis.compress.picture import clean, compression_figure, shown_budget, standing, worst
+from seqrobust.report.look import svg_markup
+from seqrobust.report.sections import Page, Picture, Section, Table
+from seqrobust.report.words import figure as number_text
+from seqrobust.report.words import one_line, percent, percent_range
+
+_MEANING = (
+    "Bits: of a weight of the original, zeros counted as none. Own attack: robust accuracy (regression: not shifted). "
+    "And the original's: where the original's adversarial sequences are shown too. Transfer: the share of those that "
+    "still work. 95 % Wilson intervals in brackets."
+)
+
+
+def page(findings: CompressFindings) -> Page:
+    """Every copy beside the original: size, accuracy, robustness, transfer."""
+    metrics = findings.metrics
+    picture = Picture(
+        svg=lambda: svg_markup(figure(findings), "compress", "Accuracy and robustness of every compressed copy")
+    )
+    section = Section(
+        title="Before and after",
+        lead=_MEANING,
+        pictures=(picture,),
+        tables=(_table(metrics),),
+    )
+    return Page(title=f"Compression of {findings.name}", subtitle=metrics["task"], sections=(section,))
+
+
+def figure(findings: CompressFindings) -> Figure:
+    """Accuracy and robustness of every copy."""
+    return compression_figure(findings.metrics)
+
+
+def _table(metrics: dict[str, Any]) -> Table:
+    level = shown_budget(metrics["original"])
+    budget = metrics["original"]["budgets"][level]["budget"]
+    regression = metrics["task"] == "regression"
+    rows = []
+    for row in [metrics["original"], *metrics["variants"]]:
+        found = row["budgets"][level]
+        to = found.get("transfer_to") or {"rate": None, "rate_ci": None}
+        known = clean(row, metrics["task"])
+        rows.append(
+            (
+                one_line(row["name"]),
+                f"{row.get('bits_per_weight', 32):.1f}",
+                number_text(known[0]) if regression else _share(*known),
+                _share(*standing(found)),
+                _share(*worst(found)),
+                _share(to["rate"], to["rate_ci"]),
+            )
+        )
+    columns = (
+        "model",
+        "bits",
+        "R²" if regression else "clean",
+        f"own attack, k = {budget}",
+        "and original's",
+        "transfer",
+    )
+    return Table(caption="Copies", columns=columns, rows=tuple(rows))
+
+
+def _share(value: float | None, ends: list[float] | None) -> str:
+    if value is None:
+        return "n/a"
+    return percent(value) + (f" ({percent_range(*ends)})" if ends else "")

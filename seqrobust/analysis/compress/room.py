@@ -1,0 +1,18 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.compress.page import figure, page
+from seqrobust.analysis.compress.runs import PARTS
+from seqrobust.analysis.compress.study import prepare, study
+from seqrobust.analysis.room import Room
+
+COMPRESS = Room(
+    name="compress",
+    action="attacked",
+    prepare=prepare,
+    study=study,
+    page=page,
+    figure=figure,
+    leftovers=(PARTS, "compress.parquet", "compress.png", "metrics.json"),
+)
