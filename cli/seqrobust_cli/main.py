@@ -13,7 +13,6 @@ from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
 from seqrobust_cli.attribute import attribute
 from seqrobust_cli.data import app as data_app
-from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.ism import ism
@@ -39,7 +38,6 @@ app.command()(train)
 app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
-app.command()(evaluate)
 app.command()(ism)
 app.command()(attribute)
 app.command()(probe)

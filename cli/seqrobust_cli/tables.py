@@ -82,49 +82,6 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
     )
 
 
-def print_evaluation(metrics: Mapping[str, Any]) -> None:
-    """The worst case, what each method is worth, the diagnosis, and what may not be claimed."""
-    regression = metrics["task"] == "regression"
-    two_ways = regression and "mean_shift" not in metrics["budgets"][0]
-    shown = [{"random_mean_shift": None, **row} for row in metrics["budgets"]]
-    print_attack(
-        {**metrics, "budgets": [{**row, "mean_shift": row["mean_abs_shift"]} for row in shown]} if two_ways else metrics
-    )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    seen = {method["name"]: method["access"] for method in metrics["methods"]}
-    for name in ("method", "sees", *(f"k={row['budget']}" for row in metrics["budgets"]), "only it", "adds"):
-        table.add_column(name, justify="left" if name in ("method", "sees") else "right", no_wrap=True)
-    for method in metrics["contributions"]:
-        rows = method["budgets"]
-        shares = (_number(row["mean_abs_shift"]) if regression else _share(row["alone"], None) for row in rows)
-        last = rows[-1]
-        table.add_row(
-            escape(method["method"]), seen[method["method"]], *shares, str(last["unique"]), str(last["added"])
-        )
-    out.print(table)
-    out.print(
-        f"k: {'mean absolute shift' if regression else 'share flipped, %,'} by that method alone; only it, adds: "
-        "records at the largest budget on which nothing else, or no method above it, reaches the goal",
-        markup=False,
-    )
-    if others := metrics["surrogates"]:
-        unit = "" if regression else " %"
-        agreement = (_number(one["agreement"]) if regression else _share(one["agreement"], None) for one in others)
-        said = ", ".join(f"{one['name']} {share}{unit}" for one, share in zip(others, agreement, strict=True))
-        out.print(f"surrogates {'correlate' if regression else 'agree'} with the model: {said}", markup=False)
-    edits = metrics["minimal_edits"]
-    median = "beyond the largest budget" if edits["median"] is None else str(edits["median"])
-    out.print(f"fewest edits: median {median} ({edits['censored']} of {edits['n']} never flipped)", markup=False)
-    masking = metrics["masking"]
-    out.print(f"masked gradients: {masking['verdict']}", markup=False)
-    for item in masking["evidence"]:
-        if item["verdict"] != "none":
-            out.print(f"  {item['check']} ({item['verdict']}): {item['explanation']}", markup=False)
-    for claim in metrics["claims"]:
-        because = f", because {'; '.join(claim['reasons'])}" if claim["reasons"] else ""
-        out.print(f"{claim['standing']}: {claim['claim']}{because}", markup=False)
-
-
 def print_repeats(repeats: Repeats) -> None:
     """Each figure's mean and interval over seeds, and what it was with each of them."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

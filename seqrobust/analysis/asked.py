@@ -65,7 +65,8 @@ class ModelOnData:
         once = replace(opening, progress=Once(opening.progress))
 
         def another(text: str) -> Subject:
-            name, source = named_source(text, self.model)
+            said = Reading(alphabet=self.model.alphabet, task=self.model.task, labels=self.model.labels)
+            name, source = named_source(text, said)
             return replace(open_subject(source, self.data, once, action=action), name=name)
 
         return replace(open_subject(self.model, self.data, once, action=action), another=another)

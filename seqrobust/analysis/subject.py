@@ -33,6 +33,7 @@ class Subject:
         targets: what is true of them; None where nobody knows, and the clean prediction stands for the truth.
         card: a checkpoint's own description.
         source: what names the model, as the user wrote it.
+        everyone: all records that the data come with, of whatever split; None where those are ``sequences``.
         another: opens a further model on the same records, by the text that names it (``NAME=MODEL`` or ``MODEL``);
             gives its name too. None where everything is in memory already.
         others: further models that are in memory already, by name.
@@ -44,6 +45,7 @@ class Subject:
     targets: Targets | None
     card: ModelCard | None = None
     source: str = ""
+    everyone: SequenceSet | None = None
     another: Callable[[str], Subject] | None = None
     others: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -71,7 +73,7 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
         device=opening.device,
         batch_size=opening.batch_size,
     )
-    sequences = _read(data, predictor, card, opening.progress)
+    sequences = everyone = _read(data, predictor, card, opening.progress)
     if data.split is not None:
         sequences = sequences.in_split(data.split)
     elif sequences.splits is not None and len(names := sorted(set(sequences.splits.tolist()))) > 1:
@@ -80,7 +82,13 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
     for notice in predictor.notices:
         opening.progress.say(notice)
     return Subject(
-        name=model.name, predictor=predictor, sequences=sequences, targets=None, card=card, source=model.model
+        name=model.name,
+        predictor=predictor,
+        sequences=sequences,
+        targets=None,
+        card=card,
+        source=model.model,
+        everyone=everyone,
     )
 
 

@@ -23,6 +23,7 @@ class Row:
         room: ``module:name`` of its :class:`~seqrobust.analysis.room.Room`.
         settings: ``module:name`` of its settings.
         asked: ``module:name`` of what names its models and data.
+        hidden: options of the settings that the command does not have.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Row:
     room: str
     settings: str
     asked: str = "seqrobust.analysis.asked:ModelOnData"
+    hidden: tuple[str, ...] = ()
 
     def load(self, which: str) -> Any:
         """The object that ``room``, ``settings`` or ``asked`` names."""
@@ -47,6 +49,15 @@ ANALYSES: dict[str, Row] = {
             panel="",
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
+        ),
+        Row(
+            name="evaluate",
+            question="Evaluate a model: the worst case over many attacks, what each found, and whether gradients hide "
+            "something.",
+            panel="",
+            room=f"{_ANALYSIS}.evaluate:EVALUATE",
+            settings=f"{_ANALYSIS}.evaluate.settings:EvaluateSettings",
+            hidden=("attack",),
         ),
         Row(
             name="compare",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA
+from seqrobust.analysis.evaluate.runs import evaluation_problems
+from seqrobust.analysis.evaluate.settings import EvaluateSettings
+from seqrobust.analysis.evaluate.study import EvaluateFindings, EvaluateReady, study
+from seqrobust.analysis.evaluate.transfer import Surrogate
+from seqrobust.analysis.room import Work
+from seqrobust.attacks import Problem
+from seqrobust.files import write_json
 from seqrobust.models.outputs import OutputScale
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.evaluate_runs import evaluation_problems
-from seqrobust.pipeline.evaluate_settings import EvaluateSettings
-from seqrobust.pipeline.evaluate_stage import LEFTOVERS, EvaluateOutcome, run_evaluation
-from seqrobust.pipeline.evaluate_transfer import Surrogate
 from seqrobust.progress import Silent
-from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 
 LENGTH = 16
@@ -125,8 +127,8 @@ def evaluated(
     lopsided: bool = False,
     scale: OutputScale = "logits",
     sister: nn.Module | None = None,
-    **how: bool,
-) -> EvaluateOutcome:
+    resume: bool = False,
+) -> EvaluateFindings:
     """An evaluation at budgets 1 to 3 on records whose targets are what the model says of them.
 
     Args:
@@ -136,20 +138,44 @@ def evaluated(
         methods: tried.
         scale: of its outputs.
         sister: a model that sequences are taken from.
-        how: whether to resume or overwrite what the folder holds.
+        resume: whether to go on with what the folder holds.
     """
     sequences = records(n, lopsided=lopsided)
     predictor = checked(module, sequences, scale)
     with predictor.attached():
         answers = predictor.logits(torch.tensor(sequences.tokens)).argmax(1)
     targets = Targets(task="classification", labels=("0", "1"), values=answers.numpy())
-    settings = EvaluateSettings(attack=AttackSettings(budget="1..3", random_draws=2), methods=methods, probe_records=64)
-    problems = evaluation_problems(predictor, sequences, targets, settings.attack, seed=0)
+    settings = EvaluateSettings(budget="1..3", random_draws=2, methods=methods, probe_records=64)
     others = []
     if sister is not None:
-        theirs = evaluation_problems(checked(sister, sequences, "logits"), sequences, targets, settings.attack, seed=0)
+        theirs = evaluation_problems(checked(sister, sequences, "logits"), sequences, targets, settings, seed=0)
         others.append(Surrogate(name="sister", problems=theirs))
-    return run_evaluation(problems, settings, new_folder(folder, **how), progress=Silent(), surrogates=others)
+    return studied(predictor, sequences, targets, settings, folder, *others, resume=resume)
+
+
+def studied(
+    predictor: Predictor,
+    sequences: SequenceSet,
+    targets: Targets,
+    settings: EvaluateSettings,
+    folder: Path,
+    *others: Surrogate,
+    resume: bool = False,
+) -> EvaluateFindings:
+    """An evaluation, written into the folder; unless it resumes, what is there is cleared away."""
+    if not resume:
+        shutil.rmtree(folder / "parts", ignore_errors=True)
+
+    def problems(model: Predictor) -> dict[str, Problem]:
+        return evaluation_problems(model, sequences, targets, settings, seed=0)
+
+    ready = EvaluateReady(
+        name="model", problems=problems(predictor), settings=settings, surrogates=others, with_model=problems
+    )
+    found = study(ready, Work(folder=folder, progress=Silent()))
+    found.write(folder)
+    write_json(folder / "metrics.json", found.plain())
+    return found
 
 
 def checked(module: nn.Module, sequences: SequenceSet, scale: OutputScale) -> Predictor:
@@ -159,12 +185,7 @@ def checked(module: nn.Module, sequences: SequenceSet, scale: OutputScale) -> Pr
     return predictor
 
 
-def new_folder(path: Path, **how: bool) -> RunFolder:
-    """A run's folder."""
-    return RunFolder(path, command="", config={}, inputs=[], fingerprint={}, leftovers=LEFTOVERS, **how)
-
-
-def signs(outcome: EvaluateOutcome) -> dict[str, Any]:
+def signs(outcome: EvaluateFindings) -> dict[str, Any]:
     """Check to verdict, of those that found something."""
     evidence = outcome.metrics["masking"]["evidence"]
     return {item["check"]: item["verdict"] for item in evidence if item["verdict"] != "none"}

@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from masked_models import Constant, Honest, evaluated, new_folder, records
+from masked_models import Constant, Honest, evaluated, records, studied
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_squared_error, r2_score
 
 from seqrobust.alphabet import DNA
 from seqrobust.analysis import wilson
-from seqrobust.analysis.claims import Method, claims
-from seqrobust.analysis.evaluation import (
+from seqrobust.analysis.evaluate.claims import Method, claims
+from seqrobust.analysis.evaluate.settings import EvaluateSettings, default_methods, method_named
+from seqrobust.analysis.evaluate.worst_case import (
     Grid,
     contributions,
     evaluation_metrics,
@@ -28,11 +29,6 @@ from seqrobust.analysis.evaluation import (
 )
 from seqrobust.errors import ConfigError, InternalError
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.evaluate_runs import evaluation_problems
-from seqrobust.pipeline.evaluate_settings import EvaluateSettings, default_methods, method_named
-from seqrobust.pipeline.evaluate_stage import run_evaluation
-from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet, Targets
 
 
@@ -284,7 +280,7 @@ def test_an_evaluation_goes_on_where_it_stopped(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first.results, second.results, check_exact=True)
     pd.testing.assert_frame_equal(first.methods, second.methods, check_exact=True)
     assert first.metrics == second.metrics
-    third = evaluated(Honest(), tmp_path / "broken", n=20, overwrite=True)
+    third = evaluated(Honest(), tmp_path / "broken", n=20)
     assert all(path.stat().st_mtime_ns != stamp for path, stamp in kept.items())
     assert third.metrics == first.metrics
 
@@ -304,10 +300,9 @@ def regression(folder: Path, goal: Any = "auto") -> tuple[Any, SequenceSet, Targ
         values = predictor.logits(tokens).numpy() + np.random.default_rng(0).normal(size=(24, 1)).astype(np.float32)
     targets = Targets(task="regression", labels=("0",), values=values)
     settings = EvaluateSettings(
-        attack=AttackSettings(budget="1..2", random_draws=2, goal=goal), methods=("one_step", "greedy"), probe_records=8
+        budget="1..2", random_draws=2, goal=goal, methods=("one_step", "greedy"), probe_records=8
     )
-    problems = evaluation_problems(predictor, sequences, targets, settings.attack, seed=0)
-    return run_evaluation(problems, settings, new_folder(folder), progress=Silent()), sequences, targets
+    return studied(predictor, sequences, targets, settings, folder), sequences, targets
 
 
 def test_a_regression_goes_both_ways(tmp_path: Path) -> None:
@@ -346,7 +341,7 @@ def test_methods_have_names() -> None:
     with pytest.raises(ConfigError, match="unknown attack"):
         method_named("one_step+nonsense")
     with pytest.raises(ConfigError, match="twice"):
-        EvaluateSettings(attack=AttackSettings(), methods=("greedy", "greedy"))
+        EvaluateSettings(methods=("greedy", "greedy"))
 
 
 WHITE = Method(name="greedy", attacks=("greedy",), access="gradients")

@@ -15,6 +15,7 @@ from seqrobust_cli.main import _exit_code
 from seqrobust.alphabet import DNA
 from seqrobust.errors import InputError
 from seqrobust.models import load_checkpoint
+from seqrobust.report.words import percent
 from seqrobust.sequences import one_hot
 from seqrobust.sequences.encoding import tokens_from_texts
 from seqrobust.training import TrainingSettings
@@ -109,8 +110,9 @@ def test_what_a_surrogate_says_is_what_the_model_says(stolen: Path, folder: Path
 
 def test_agreement_is_printed(folder: Path, stolen: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(folder, "honest", "classification", "stolen", "--surrogates", "2", "--resume") == 0
-    agreement = metrics_of(stolen)["surrogates"][0]["agreement"]
-    assert f"trained-1 {100 * agreement:.1f} %" in " ".join(capsys.readouterr().out.split())
+    row = metrics_of(stolen)["surrogates"][0]
+    shown = next(line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("trained-1"))
+    assert percent(row["agreement"]) in " ".join(shown.split())
 
 
 def test_every_surrogate_is_a_method(stolen: Path) -> None:
@@ -141,7 +143,7 @@ def test_surrogates_are_not_trained_again(stolen: Path, folder: Path, monkeypatc
     shutil.copytree(stolen, copy)
     (copy / "metrics.json").unlink()
     shutil.rmtree(copy / "parts")
-    monkeypatch.setattr("seqrobust.pipeline.evaluate_surrogates.fit", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("seqrobust.analysis.evaluate.surrogates.fit", lambda *_, **__: pytest.fail("trained again"))
     assert evaluate(folder, "honest", "classification", "resumed", "--surrogates", "2", "--resume") == 0
     assert metrics_of(copy)["surrogates"] == metrics_of(stolen)["surrogates"]
     assert metrics_of(copy)["budgets"] == metrics_of(stolen)["budgets"]
@@ -154,7 +156,7 @@ def test_a_run_stopped_before_a_surrogate_was_kept_goes_on(
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
-        patched.setattr("seqrobust.pipeline.evaluate_surrogates.save_checkpoint", full)
+        patched.setattr("seqrobust.analysis.evaluate.surrogates.save_checkpoint", full)
         with pytest.raises(OSError, match="no space"):
             evaluate(folder, "honest", "classification", "stopped", "--surrogates", "1")
     assert not (folder / "stopped" / "surrogates" / "trained-1" / "model.ckpt").exists()
@@ -200,7 +202,7 @@ def test_a_regression_and_a_poor_surrogate(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasty = TrainingSettings(epochs=1, batch_size=64, learning_rate=1e-6)
-    monkeypatch.setattr("seqrobust.pipeline.evaluate_surrogates._SETTINGS", hasty)
+    monkeypatch.setattr("seqrobust.analysis.evaluate.surrogates._SETTINGS", hasty)
     assert evaluate(folder, "value", "regression", "value", "--surrogates", "1", "--delta", "0.5") == 0
     found = metrics_of(folder / "value")
     (row,) = found["surrogates"]

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqrobust.analysis import masking, probes
-from seqrobust.analysis.claims import Method
-from seqrobust.analysis.evaluation import Grid
+from seqrobust.analysis import masking
+from seqrobust.analysis.evaluate import probes
+from seqrobust.analysis.evaluate.claims import Method
+from seqrobust.analysis.evaluate.worst_case import Grid
 from seqrobust.analysis.masking import Evidence
 from seqrobust.attacks import Problem, Scores
 from seqrobust.errors import ModelError

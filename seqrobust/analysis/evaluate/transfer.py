@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrobust.analysis import results_table
-from seqrobust.analysis.claims import Method
+from seqrobust.analysis.evaluate.claims import Method
 from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor

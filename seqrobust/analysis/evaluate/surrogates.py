@@ -16,21 +16,18 @@ import numpy as np
 import torch
 
 from seqrobust.analysis.ensemble import ensemble, misfit
+from seqrobust.analysis.evaluate.settings import ENSEMBLE
+from seqrobust.analysis.evaluate.transfer import Surrogate
+from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import fidelity
 from seqrobust.attacks import Problem
-from seqrobust.errors import ConfigError, DataError
+from seqrobust.errors import DataError
 from seqrobust.models import ModelCard, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.models.predictor import Predictor
-from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.evaluate_transfer import Surrogate
-from seqrobust.pipeline.inputs import DataSource, open_inputs
-from seqrobust.progress import Progress, Silent
-from seqrobust.run.folder import RunFolder
+from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import Labelled, TrainingSettings, fit
 
-ENSEMBLE = "ensemble"
-"""Name of the surrogate that is the mean of the others."""
 SURROGATE_FILES = ("surrogates/trained-*/model.ckpt", "surrogates/trained-*/checkpoints/*.ckpt")
 """Trained surrogates, and what is kept while they train."""
 
@@ -55,35 +52,24 @@ class Lesson:
     targets: Targets
 
 
-def lesson(
-    model: ModelSource,
-    data: DataSource,
-    split: str,
-    progress: Progress,
-    *,
-    device: str,
-    batch_size: int | None,
-    seed: int,
-) -> Lesson:
-    """The records of a split of the data file, whatever split of it is attacked, and what the model says of them.
+def lesson(subject: Subject, split: str, progress: Progress, *, seed: int) -> Lesson:
+    """The records of a split of the data, whatever split of it is attacked, and what the model says of them.
 
     Args:
-        model, data: as the evaluation opens them.
-        split: its name; where the file has no splits or none called ``train``, the attacked records are taken.
+        subject: the model, and all records that it comes with.
+        split: its name; where there are no splits or none called ``train``, the attacked records are taken.
         progress: told of that.
-        device, batch_size: where the model is asked, and about how many records at a time.
         seed: of the draw where there are very many records.
 
-    Raises DataError for a split that the file does not have, or too few records.
+    Raises DataError for a split that the records do not have, or too few records.
     """
-    whole = open_inputs(model, replace(data, split=None), Silent(), device=device, batch_size=batch_size, deed="read")
-    sequences = whole.sequences
+    sequences, predictor = subject.everyone or subject.sequences, subject.predictor
     if sequences.splits is not None and (split in sequences.splits or split != "train"):
         sequences = sequences.in_split(split)
     elif split != "train":
-        raise DataError("the records have no splits", found=f"--surrogate-split {split}", where=str(data.path))
+        raise DataError("the records have no splits", found=f"--surrogate-split {split}")
     else:
-        sequences = sequences if data.split is None else sequences.in_split(data.split)
+        sequences = subject.sequences
         progress.say("there is no split train: surrogates are trained on the records that are attacked")
     if len(sequences) < _FEWEST_TAUGHT:
         raise DataError(
@@ -94,7 +80,6 @@ def lesson(
         )
     if len(sequences) > _MOST_TAUGHT:
         sequences = sequences.take(np.sort(np.random.default_rng(seed).permutation(len(sequences))[:_MOST_TAUGHT]))
-    predictor = whole.predictor
     with predictor.attached():
         said = predictor.logits(torch.tensor(sequences.tokens)).cpu().numpy()
     labels = predictor.labels or ()
@@ -107,7 +92,7 @@ def trained_surrogates(
     taught: Lesson,
     predictor: Predictor,
     problems: Problems,
-    folder: RunFolder,
+    folder: Path,
     progress: Progress,
     *,
     seed: int,
@@ -129,7 +114,7 @@ def trained_surrogates(
     """
     made = []
     for number in range(1, count + 1):
-        out = folder.path / "surrogates" / f"trained-{number}"
+        out = folder / "surrogates" / f"trained-{number}"
         if not (out / "model.ckpt").exists():
             progress.start(f"surrogate {number} of {count}", _SETTINGS.epochs)
             _train(taught, predictor, out, progress, seed=seed * 1_000 + number, width=width)
@@ -234,14 +219,6 @@ def _reader(module: SequenceModel, predictor: Predictor) -> Predictor:
         device=str(predictor.device),
         scale="logits",
     )
-
-
-def check_names(names: Sequence[str], trained: int) -> None:
-    """Raise ConfigError where a model is called as a surrogate that is made here, or as another one."""
-    made = [ENSEMBLE, *(f"trained-{number}" for number in range(1, trained + 1))]
-    if twice := {name for name in names if [*names, *made].count(name) > 1}:
-        fix = "name them: --transfer-from NAME=MODEL"
-        raise ConfigError("two models have one name", found=", ".join(sorted(twice)), fix=fix)
 
 
 def with_ensemble(

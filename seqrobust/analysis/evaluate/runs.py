@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 
 from seqrobust.alphabet import Alphabet
-from seqrobust.analysis.claims import Method
+from seqrobust.analysis.evaluate.claims import Method
+from seqrobust.analysis.evaluate.settings import EvaluateSettings
+from seqrobust.analysis.evaluate.transfer import Surrogate, transfer_shards
+from seqrobust.analysis.room import Work
+from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Problem, Scores, attacks_named
+from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.stating import attack_problem
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
-from seqrobust.pipeline.evaluate_settings import EvaluateSettings
-from seqrobust.pipeline.evaluate_transfer import Surrogate, transfer_shards
-from seqrobust.progress import Progress
-from seqrobust.run.folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
 
 RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"
@@ -30,7 +31,7 @@ def evaluation_problems(
     predictor: Predictor, sequences: SequenceSet, targets: Targets | None, settings: AttackSettings, *, seed: int
 ) -> dict[str, Problem]:
     """The problem by direction: a regression goes ``up`` and ``down`` unless the goal says which; else there is one,
-    without a name. Raises InputError as :func:`~seqrobust.pipeline.attack_stage.attack_problem` does.
+    without a name. Raises InputError as :func:`~seqrobust.attacks.stating.attack_problem` does.
     """
     if predictor.task != "regression":
         return {"": attack_problem(predictor, sequences, targets, settings, seed=seed)}
@@ -51,15 +52,13 @@ class MethodRuns:
         problems: by direction.
         settings: name the methods.
         surrogates: other models whose sequences are shown to this one, each a method of its own.
-        folder: keeps finished shards.
-        progress: hears of them.
+        work: keeps finished shards, and hears of them.
         scores: answers for neighbours.
     """
 
     problems: Mapping[str, Problem]
     settings: EvaluateSettings
-    folder: RunFolder
-    progress: Progress
+    work: Work
     scores: Scores
     surrogates: tuple[Surrogate, ...] = ()
 
@@ -75,7 +74,7 @@ class MethodRuns:
         """
         methods = self.methods
         count = len(next(iter(self.problems.values())).sequences)
-        self.progress.start("evaluate", count * len(self.problems) * (len(methods) + 1))
+        self.work.progress.start("evaluate", count * len(self.problems) * (len(methods) + 1))
         tables, number = [], 0
         failed: dict[str, str] = {}
         for direction, problem in self.problems.items():
@@ -87,7 +86,7 @@ class MethodRuns:
                     found = self._method(problem, direction, method, number)
                 except ModelError as error:
                     failed[method.name] = _excuse(method, error, last=len(failed) + 1 == len(methods))
-                    self.progress.say(f"{method.name} is left out: {failed[method.name]}")
+                    self.work.progress.say(f"{method.name} is left out: {failed[method.name]}")
                     continue
                 tables.append(_labelled(found, control, method.name, direction))
             number += 1
@@ -104,7 +103,7 @@ class MethodRuns:
             surrogate.problems[direction],
             method.name,
             partial(self._part, number),
-            self.progress,
+            self.work.progress,
             before=number * len(problem.sequences),
         )
 
@@ -113,13 +112,13 @@ class MethodRuns:
             problem,
             attacks_named(attacks) if attacks else (),
             partial(self._part, number),
-            self.progress,
+            self.work.progress,
             self.scores,
             before=number * len(problem.sequences),
         )
 
     def _part(self, number: int, shard: int) -> Path:
-        return self.folder.parts / f"run-{number:02d}-{shard:05d}.parquet"
+        return self.work.parts / f"run-{number:02d}-{shard:05d}.parquet"
 
 
 def _excuse(method: Method, error: ModelError, *, last: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqrobust.pipeline.report.evaluation_pictures import (
+from seqrobust.analysis.evaluate.pictures import (
     contribution_bars,
     convergence_curves,
     direction_curves,

@@ -1,1 +1,0 @@
-"""Sections and pictures of single analyses."""
