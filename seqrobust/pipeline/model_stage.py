@@ -23,6 +23,7 @@ class ModelSource:
     Attributes:
         model: path of a checkpoint, ``package.module:factory`` or ``file.py:factory``.
         weights: file of weights for a factory's module.
+        weights_prefix: which of several copies in that file is meant.
         alphabet, task, labels: needed for a factory; a checkpoint says them itself.
         unknown: how unknown letters are encoded.
         input_length: fixed input size records are padded to.
@@ -36,6 +37,7 @@ class ModelSource:
 
     model: str
     weights: Path | None = None
+    weights_prefix: str | None = None
     alphabet: str | None = None
     task: Task | None = None
     labels: tuple[str, ...] | None = None
@@ -126,7 +128,7 @@ def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str,
             where=source.model,
         )
     predictor = Predictor(
-        load_module(source.model, source.weights),
+        load_module(source.model, source.weights, prefix=source.weights_prefix),
         alphabet=alphabet,
         task=source.task,
         labels=source.labels,
