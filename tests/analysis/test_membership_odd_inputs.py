@@ -129,7 +129,7 @@ def test_areas_of_all_small_cases_count_pairs() -> None:
 
 def test_rates_of_all_small_cases_are_those_of_the_best_threshold() -> None:
     for held, others in all_small():
-        for wanted in (0.34, 0.5, 0.67, 0.99):
+        for wanted in (0.34, 0.5, 0.99):
             found = tpr_at_fpr(roc(held, others), wanted)
             if found.refused is not None:
                 assert len(others) * wanted < 1
