@@ -14,11 +14,14 @@ from scipy.special import logit
 from scipy.stats import beta, norm
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score  # type: ignore[import-untyped]
 
+from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import (
+    assign_records,
     attack_numbers,
     auc,
     balanced_accuracy,
     best_threshold,
+    combined_score,
     edits_score,
     fit_beta,
     fit_shadows,
@@ -33,12 +36,14 @@ from seqrobust.analysis.membership import (
     phi_from_confidence,
     rmia,
     roc,
+    shift_test,
     signals,
     survival_score,
     tpr_at_fpr,
 )
 from seqrobust.analysis.membership.beta import Beta
 from seqrobust.errors import DataError
+from seqrobust.sequences import SequenceSet
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.normal(size=60).round(1)
@@ -284,6 +289,42 @@ def test_rmia_refuses_what_has_no_comparison() -> None:
         rmia([math.inf], q, None, p, q)
     with pytest.raises(DataError, match="audited"):
         offline_share(np.log(RNG.random((3, 8))), np.zeros((3, 8), bool))
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    p, q = np.log([0.5]), np.log([[0.5], [0.4]])
+    with pytest.raises(DataError, match="same reference models"):
+        rmia(p, q, None, p, q[:1])
+    with pytest.raises(DataError, match="a share"):
+        combined_score(np.ones(2), np.array([0.5, math.nan]))
+    with pytest.raises(DataError, match="cluster of each"):
+        assign_records(6, 2, seed=0, clusters=np.zeros(5, int))
+    texts = SequenceSet.from_texts(["ACGTA", "CCGTA"] * 3, DNA)
+    for clusters, said in ((np.zeros(12, int), "5 clusters or more"), (np.zeros(7, int), "cluster of each")):
+        with pytest.raises(DataError) as caught:
+            shift_test(texts, texts, clusters=clusters)
+        assert said in str(caught.value)
+
+
+def test_signals_of_no_record() -> None:
+    for task in ("binary", "regression"):
+        assert signals(np.zeros((3, 0, 1)), np.zeros(0), task).loss.shape == (3, 0)  # type: ignore[arg-type]
+
+
+def test_a_shift_that_words_cannot_show_or_show_for_certain_has_an_interval() -> None:
+    """Folds whose areas have no error, for all scores are alike or apart."""
+    one, other = (SequenceSet.from_texts([letter * 12] * 6, DNA) for letter in "AC")
+    assert shift_test(one, one).interval[1] > 0.7
+    assert shift_test(one, one).warning is None
+    assert shift_test(one, other).interval == pytest.approx([0.025 ** (1 / 6), 1])
+
+
+def test_confidences_beyond_any_number_have_a_beta() -> None:
+    for phi in ([1e300, -1e300], [1e300, 1e299], [-1e5, -2e5], [5e4, -3.0]):
+        found = fit_beta(phi)
+        assert found.a > 0
+        assert found.b > 0
+        assert np.isfinite(found.log_density(np.array([-50.0, 0.0, 50.0]))).all()
 
 
 @pytest.mark.parametrize(

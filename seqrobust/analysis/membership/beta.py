@@ -20,6 +20,8 @@ _LARGE = 1e4
 _SHARPEST = 1e8
 """Of the smaller parameter. The spread of phi is then 1e-4; values that hardly differ have no best Beta, for sharper
 ones are always better."""
+_FARTHEST = 1e4
+"""Of phi: farther from the middle no two confidences can be told apart in any use."""
 _LEAST = 1e-290
 """Of -log p: beyond, its parameter would be beyond the largest number."""
 
@@ -46,6 +48,7 @@ def most_likely(phi: Floats) -> Beta:
     that each is found by bracketing, with no step that could fail. Where the smaller one is held at its limit, the
     other still gives the mean of log p of the larger side.
     """
+    phi = phi.clip(-_FARTHEST, _FARTHEST)
     if phi.mean() < 0:
         turned = most_likely(-phi)
         return Beta(a=turned.b, b=turned.a)

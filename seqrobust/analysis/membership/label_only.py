@@ -52,6 +52,11 @@ def edits_score(edits: ArrayLike, clean_right: ArrayLike, largest: int) -> Float
 
 
 def combined_score(edits: Floats, survival: Floats) -> Floats:
-    """(N,) edits first, ties among them broken by the share of random versions survived (0 to 1)."""
+    """(N,) edits first, ties among them broken by the share of random versions survived.
+
+    Raises DataError for survival that is no share, 0 to 1.
+    """
+    if not ((survival >= 0) & (survival <= 1)).all():
+        raise DataError("the versions that a record survives are a share of all", expected="0 to 1")
     # Half of the share, so that a whole edit always counts for more than any share.
     return np.asarray(edits + survival / 2, np.float64)

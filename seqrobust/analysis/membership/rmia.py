@@ -79,6 +79,12 @@ def rmia(
         raise DataError("gamma is how much better a member is remembered", expected="1 or more", found=str(gamma))
     if offline is not None and not 0 <= offline <= 1:
         raise DataError("a of the offline attack is a share", expected="0 to 1", found=str(offline))
+    if np.shape(references)[:1] != np.shape(population_references)[:1]:
+        raise DataError(
+            "records and population are judged by the same reference models",
+            expected=str(np.shape(references)[:1]),
+            found=str(np.shape(population_references)[:1]),
+        )
     ratios, fine = _ratios(target, references, inside, offline, "record")
     # The population was left out by all reference models unless it is said otherwise: then p_out is all there is.
     others, coarse = _ratios(population, population_references, population_inside, offline, "population record")

@@ -86,7 +86,7 @@ def signals(
         return _regression(values, wanted, np.asarray(spread, np.float64), residual, labels)
     if task == "classification":
         return _classes(values, wanted.astype(np.int64))
-    wanted = wanted.reshape(len(wanted), -1)
+    wanted = wanted.reshape(len(wanted), values.shape[-1])
     reduce = np.sum if labels == "sum" else np.mean
     each = _each_label((2 * wanted.astype(np.float64) - 1) * values)
     return Signals(**{name: reduce(part, axis=-1) for name, part in each.items()})
@@ -161,7 +161,7 @@ def _each_label(margin: Floats) -> dict[str, Floats]:
 def _regression(values: Floats, wanted: NDArray[Any], spread: Floats, residual: float, labels: Labels) -> Signals:
     if not (residual > 0 and (spread > 0).all()):
         raise DataError("spread and residual are standard deviations", expected="above 0")
-    wanted = wanted.reshape(len(wanted), -1).astype(np.float64)
+    wanted = wanted.reshape(len(wanted), values.shape[-1]).astype(np.float64)
     squared = ((values - wanted) / spread) ** 2
     density = -squared / (2 * residual**2) - math.log(residual) - 0.5 * math.log(2 * math.pi)
     reduce = np.sum if labels == "sum" else np.mean

@@ -78,6 +78,7 @@ def shift_test(
             expected=f"{max(folds, 2)} members and non-members or more",
             found=f"{len(members)} and {len(nonmembers)}",
         )
+    _check_clusters(clusters, len(members) + len(nonmembers), folds)
     k = k if k is not None else (2 if members.alphabet.name == "PROTEIN" else 3)
     features = np.concatenate([_features(one, k) for one in (members, nonmembers)])
     if targets is not None:
@@ -105,6 +106,20 @@ def shift_test(
         k=k,
         warning=_warning(value, interval) if interval[0] > 0.5 else None,
     )
+
+
+def _check_clusters(clusters: NDArray[np.int64] | None, records: int, folds: int) -> None:
+    if clusters is None:
+        return
+    if np.shape(clusters) != (records,):
+        raise DataError("a cluster of each record", expected=f"({records},)", found=str(np.shape(clusters)))
+    if len(np.unique(clusters)) < folds:
+        raise DataError(
+            "the shift test keeps a cluster in one fold",
+            expected=f"{folds} clusters or more",
+            found=str(len(np.unique(clusters))),
+            fix="there are too few clusters: give none",
+        )
 
 
 def _interval(value: float, error: float, fewest: int) -> list[float]:
