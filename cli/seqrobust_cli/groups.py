@@ -32,6 +32,7 @@ class ReadingOptions:
     average_strands: take.AverageStrands = False
     preprocess: take.Preprocess = None
     backward: take.Backward = None
+    weights_prefix: take.WeightsPrefix = None
 
     def said(self, *, seed: int = 0) -> dict[str, Any]:
         """Checked, as keywords of :class:`~seqrobust.pipeline.model_stage.ModelSource`; the seed is of its draws."""
@@ -47,12 +48,21 @@ class ReadingOptions:
             "average_strands": self.average_strands,
             "preprocess": self.preprocess,
             "backward": self.backward,
+            "weights_prefix": self.weights_prefix,
         }
 
     def source(self, model: str, weights: Path | None, *, seed: int = 0) -> ModelSource:
         """The model of that name."""
+        from seqrobust.errors import ConfigError
         from seqrobust.models.source import ModelSource
 
+        if self.weights_prefix is not None and weights is None:
+            raise ConfigError(
+                "a prefix of no weights",
+                expected="--weights FILE beside it",
+                found=f"--weights-prefix {self.weights_prefix!r}",
+                where="--weights-prefix",
+            )
         return ModelSource(model=model, weights=weights, **self.said(seed=seed))
 
 

@@ -53,6 +53,15 @@ ModelName = Annotated[
 Weights = Annotated[
     Path | None, typer.Option("--weights", help="Weights for a factory's module.", rich_help_panel=MODEL)
 ]
+WeightsPrefix = Annotated[
+    str | None,
+    typer.Option(
+        "--weights-prefix",
+        metavar="PREFIX",
+        help="Which of several copies in the weights' file, such as ema.",
+        rich_help_panel=MODEL,
+    ),
+]
 
 Data = Annotated[
     Path, typer.Option("--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", rich_help_panel=DATA)

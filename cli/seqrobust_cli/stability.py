@@ -146,7 +146,9 @@ def stability(
             draws=random_draws,
             attribution=AttributionSettings(output=output, seed=seed),
         ),
-        others=tuple(replace(source, model=name, weights=None) for name in names_of(other_models or "")),
+        others=tuple(
+            replace(source, model=name, weights=None, weights_prefix=None) for name in names_of(other_models or "")
+        ),
         sanity_records=sanity_records,
         draw=not no_picture,
         seed=seed,

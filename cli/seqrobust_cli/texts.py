@@ -47,11 +47,13 @@ def named_models(models: list[str], weights: list[str], said: dict[str, Any]) ->
         weights: ``NAME=FILE`` for factories.
         said: what else the user says about all of them.
 
-    Raises ConfigError for weights of no model.
+    Raises ConfigError for weights of no model, and for a prefix of no weights.
     """
     from seqrobust.errors import ConfigError
     from seqrobust.models.source import ModelSource
 
+    if said.get("weights_prefix") is not None and not weights:
+        raise ConfigError("a prefix of no weights", expected="--weights NAME=FILE beside it", where="--weights-prefix")
     files = {name: Path(file) for name, _, file in (text.partition("=") for text in weights)}
     found = []
     for text in models:

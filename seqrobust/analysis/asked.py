@@ -114,6 +114,9 @@ class ModelsOnData:
             if not re.fullmatch(r"\w[\w.-]*", name):
                 known = "letters, digits, _, . and -"
                 raise ConfigError("a model's name becomes a folder", expected=known, found=repr(name), where="--model")
+        if self.reading.weights_prefix is not None and not self.weights:
+            expected = "--weights NAME=FILE beside it"
+            raise ConfigError("a prefix of no weights", expected=expected, where="--weights-prefix")
         if stray := {text.partition("=")[0] for text in self.weights} - set(names):
             found = ", ".join(sorted(stray))
             raise ConfigError("weights for no model", expected=", ".join(names), found=found, where="--weights")
@@ -123,7 +126,11 @@ class ModelsOnData:
         """The models by name, in their order."""
         files = {name: Path(file) for name, _, file in (text.partition("=") for text in self.weights)}
         found = [named_source(text, self.reading) for text in self.models]
-        return [(name, replace(source, weights=files.get(name))) for name, source in found]
+        prefix = self.reading.weights_prefix
+        return [
+            (name, replace(source, weights=files.get(name), weights_prefix=prefix if name in files else None))
+            for name, source in found
+        ]
 
     @property
     def files(self) -> list[Path]:

@@ -22,7 +22,8 @@ from seqrobust.models.base import (
     readout,
 )
 from seqrobust.models.implicit import ImplicitBlock
-from seqrobust.models.lipschitz import GLOBAL_FEATURES, check_one_lipschitz, layer_constant
+from seqrobust.models.layer_constants import layer_constant, product
+from seqrobust.models.lipschitz import GLOBAL_FEATURES, check_one_lipschitz
 from seqrobust.models.masking import MaskedBatchNorm, global_features, max_pool, valid_positions, zero_padding
 from seqrobust.models.spectral import CappedBatchNorm, bound_layers
 
@@ -84,8 +85,10 @@ class ConvolutionBlock(nn.Module):
     def lipschitz_bound(self) -> float:
         """By how much a difference of features can grow, in l2 and in evaluation mode."""
         layers = [layer for layer in (self.convolution, self.norm, self.activation) if layer is not None]
-        grown = math.prod(layer_constant(layer) for layer in layers)
-        return self.weight_of_sum * (1 + grown) if self.residual else grown
+        grown = product(layer_constant(layer) for layer in layers)
+        grown = self.weight_of_sum * (1 + grown) if self.residual else grown
+        # Windows of maxima stand side by side, and dropout rests: each has constant 1.
+        return product([grown, layer_constant(self.dropout), 1.0 if self.implicit is None else self.implicit.constant])
 
 
 def _norm(channels: int, limit: float) -> MaskedBatchNorm:
@@ -205,9 +208,10 @@ class CNN(SequenceModel):
         """
         if self.training:
             raise ModelError("a Lipschitz bound holds in evaluation mode", fix="call .eval() first")
-        blocks = math.prod(cast(ConvolutionBlock, block).lipschitz_bound for block in self.blocks)
+        blocks = product(cast(ConvolutionBlock, block).lipschitz_bound for block in self.blocks)
         head = 1.0 if self.head == "flatten" else GLOBAL_FEATURES
-        return blocks * head * layer_constant(self.readout) * self.scale * float(self.output_std.max())
+        scale = self.scale * float(self.output_std.abs().max())
+        return product([blocks, head, layer_constant(self.readout), scale])
 
 
 def _check_bounds(lipschitz: bool, scale: float, spectral_norm: float, step: float) -> None:

@@ -22,6 +22,7 @@ from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from seqrobust.errors import ModelError
 from seqrobust.models.base import SequenceModel
@@ -81,10 +82,20 @@ class MonteCarloDropout(nn.Module):
     """A model whose dropout stays on in evaluation: each call is a draw.
 
     The predictor notices that it is random, and averages over draws (``--samples``).
+
+    Raises ModelError for a model without a layer of dropout, whose draws would all be alike; dropout by a function is
+    not seen.
     """
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
+        if not any(isinstance(part, _DropoutNd) and part.p > 0 for part in inner.modules()):
+            raise ModelError(
+                "the model has no dropout that could stay on",
+                expected="a layer of dropout of a rate above 0",
+                found=type(inner).__name__,
+                fix="make an ensemble of models trained from several seeds",
+            )
         self.inner = inner
         self.train(self.training)
 
@@ -97,7 +108,7 @@ class MonteCarloDropout(nn.Module):
         """Training or evaluation mode of everything but dropout, which stays on."""
         super().train(mode)
         for part in self.modules():
-            if isinstance(part, nn.Dropout):
+            if isinstance(part, _DropoutNd):
                 part.training = True
         return self
 

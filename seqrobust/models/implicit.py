@@ -27,7 +27,11 @@ from torch.nn import functional
 from torch.nn.grad import conv1d_weight
 
 from seqrobust.models.base import check_at_least
+from seqrobust.models.layer_constants import layer_constant
 from seqrobust.models.spectral import bound_layers
+
+_AT_MOST = 1 + 1e-5
+"""The norm of A that rounding leaves of 1."""
 
 
 class ImplicitBlock(nn.Module):
@@ -55,6 +59,12 @@ class ImplicitBlock(nn.Module):
             with torch.autocast(features.device.type, enabled=False):
                 return self._solved(features.to(self.convolution.weight.dtype), valid)
         return self._solved(features, valid)
+
+    @property
+    def constant(self) -> float:
+        """The l2 Lipschitz constant: 1, also of so many steps of descent; infinite where the norm of A is beyond 1, as
+        it can be of weights that were changed in evaluation mode, for descent then need not arrive."""
+        return 1.0 if layer_constant(self.convolution) <= _AT_MOST else math.inf
 
     def _solved(self, features: Tensor, valid: Tensor | None) -> Tensor:
         weight, bias = self.convolution.weight, self.convolution.bias

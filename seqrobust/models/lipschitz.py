@@ -13,36 +13,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from seqrobust.errors import ConfigError
+from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.activations import STEEPEST
-from seqrobust.models.spectral import CappedBatchNorm, operator_norm
 from seqrobust.sequences.targets import Task
 
 GLOBAL_FEATURES = math.sqrt(2)
 """The Lipschitz constant of maximum and mean over positions, beside one another."""
-
-
-def layer_constant(layer: nn.Module) -> float:
-    """The l2 Lipschitz constant of a layer in evaluation mode, or an upper bound of it; infinite for unknown layers."""
-    if isinstance(layer, nn.Sequential):
-        return math.prod(layer_constant(part) for part in layer)
-    if isinstance(layer, (nn.Conv1d, nn.Linear)):
-        with torch.no_grad():
-            return float(operator_norm(layer.weight.double()))
-    if isinstance(layer, nn.BatchNorm1d):
-        return _norm_constant(layer)
-    if isinstance(layer, (nn.Dropout, nn.Identity)):
-        return 1.0
-    return STEEPEST.get(type(layer), math.inf)
-
-
-def _norm_constant(layer: nn.BatchNorm1d) -> float:
-    if layer.running_var is None:
-        return math.inf
-    gain = layer.weight.detach().double().abs() / (layer.running_var.double() + layer.eps).sqrt()
-    if isinstance(layer, CappedBatchNorm):
-        gain = gain * layer.share().double()
-    return float(gain.detach().max())
+_ROUNDING = 64
+"""Units in the last place of the two leading logits that a forward pass may be off."""
 
 
 def check_one_lipschitz(activation: nn.Module) -> None:
@@ -62,24 +40,58 @@ def certified_substitutions(logits: Tensor, bound: float, task: Task) -> Tensor:
 
     Args:
         logits: (N, outputs) of real sequences.
-        bound: the model's l2 Lipschitz constant, such as ``lipschitz_bound``.
+        bound: the model's l2 Lipschitz constant, such as ``lipschitz_bound``; infinite where none is known, which
+            certifies nothing.
         task: a classification of any kind; for multilabel no label may change.
 
     Returns:
-        (N,) int64; at most what real arithmetic proves, for rounding in the forward pass is left out. The difference of
-        two logits has sqrt(2) times the constant of all of them.
+        (N,) int64; the largest int64 where no number of substitutions does. Ties count as changes. The difference of
+        two logits has sqrt(2) times the constant of all of them. Of each lead a few units in the last place of the
+        logits are taken off for rounding in the forward pass: an allowance, where the rest is proof.
 
-    Raises ConfigError for a regression, which has no class.
+    Raises ConfigError for a regression, which has no class; ModelError for logits that do not fit the task or are not
+    finite, and for a bound that is negative or not a number.
 
     >>> certified_substitutions(torch.tensor([[4.5, 0.0]]), 1.0, "classification").tolist()
     [5]
     """
+    _check(logits, bound, task)
+    values, allowed = logits.double(), _ROUNDING * torch.finfo(logits.dtype).eps
+    if task == "classification":
+        highest = values.topk(2, dim=1).values
+        lead, size = highest[:, 0] - highest[:, 1], highest.abs().sum(1)
+        widest = math.sqrt(2) * bound
+    else:
+        lead = size = values.abs().amin(1)
+        widest = float(bound)
+    safe = (lead - allowed * size).clamp(min=0)
+    reach = torch.where(safe > 0, safe / widest, 0.0)
+    # Strictly fewer than move the input by the whole reach.
+    counts = torch.ceil(reach.square() / 2) - 1
+    most = torch.iinfo(torch.int64).max
+    # As a float it is rounded up, out of what an int64 can hold.
+    return torch.where(counts < float(most), counts.clamp(min=0, max=2**62).long(), most)
+
+
+def _check(logits: Tensor, bound: float, task: Task) -> None:
     if task == "regression":
         raise ConfigError("a regression has no class that could change", where="task")
-    if task == "classification":
-        highest = logits.double().topk(2, dim=1).values
-        reach = (highest[:, 0] - highest[:, 1]) / (math.sqrt(2) * bound)
-    else:
-        reach = logits.double().abs().amin(1) / bound
-    # Strictly fewer than move the input by the whole reach.
-    return (torch.ceil(reach.square() / 2) - 1).clamp(min=0).long()
+    if not bound >= 0:
+        raise ModelError(
+            "a Lipschitz bound says by how much outputs can change",
+            expected="a number of 0 or more",
+            found=str(bound),
+            fix="find it anew in evaluation mode; weights that are not finite have none",
+        )
+    least, most = {"classification": (2, math.inf), "binary": (1, 1), "multilabel": (1, math.inf)}[task]
+    if logits.dim() != 2 or not logits.is_floating_point() or not least <= logits.shape[1] <= most:
+        raise ModelError(
+            f"the logits do not fit a {task} task",
+            expected="(N, 1) numbers" if task == "binary" else f"(N, {least} or more) numbers",
+            found=f"{tuple(logits.shape)} {logits.dtype}",
+        )
+    if not bool(logits.isfinite().all()):
+        raise ModelError(
+            "a logit is not finite, and has no lead to certify",
+            where=f"record number {int((~logits.isfinite()).any(1).int().argmax()) + 1}",
+        )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
+from seqrobust.models.state_dicts import fitted
 from seqrobust.models.user_code import (
     code_from_file,
     code_from_package,
@@ -22,18 +22,17 @@ from seqrobust.models.user_code import (
 )
 from seqrobust.models.weights import check_finite, read_weights
 
-_PREFIXES = ("model.", "module.", "_orig_mod.", "net.")
 
-
-def load_module(reference: str, weights: Path | None = None) -> nn.Module:
+def load_module(reference: str, weights: Path | None = None, *, prefix: str | None = None) -> nn.Module:
     """A module from the user's own code.
 
     Args:
         reference: ``package.module:name`` or ``path/file.py:name``; the name is a function or class called without
             arguments, or a module that is there already. Only name code that you trust: it is run. A file may import
             its neighbours; packages are looked for in the working folder too.
-        weights: a state dict (``.pt``, ``.pth``, ``.ckpt``, ``.safetensors``), bare or under ``state_dict`` or
-            ``model_state_dict``; prefixes such as ``model.`` that a wrapper left are taken off.
+        weights: a file of torch or safetensors that holds a state dict of the whole model, under whatever key and
+            prefix; see :func:`~seqrobust.models.state_dicts.fitted`.
+        prefix: which of several copies in that file is meant, such as ``ema.``.
 
     Raises ModelError that says what could not be found, what the user's code raised and where, or which weights do not
     fit.
@@ -47,7 +46,7 @@ def load_module(reference: str, weights: Path | None = None) -> nn.Module:
     with _importing(place):
         module = _made(_named(_code(place), name, place), reference)
     if weights is not None:
-        _fill(module, weights)
+        _fill(module, weights, prefix)
     return module
 
 
@@ -138,56 +137,7 @@ def _needs(factory: Any) -> list[str]:
     return [item.name for item in parameters if item.default is inspect.Parameter.empty and item.kind not in free]
 
 
-def _fill(module: nn.Module, path: Path) -> None:
-    own = module.state_dict()
-    weights = _unwrapped(_state_dict(read_weights(path), path), own)
-    missing, extra = sorted(set(own) - set(weights)), sorted(set(weights) - set(own))
-    shapes = [f"{n} {tuple(weights[n].shape)} for {tuple(own[n].shape)}" for n in own if _misfits(own, weights, n)]
-    # Files written before batch norms counted their batches lack that one number, which evaluation does not use.
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or extra or shapes:
-        found = [
-            f"missing: {_few(missing)}" if missing else "",
-            f"not in the model: {_few(extra)}" if extra else "",
-            f"other shapes: {_few(shapes)}" if shapes else "",
-        ]
-        raise ModelError(
-            "the weights do not fit the model",
-            found="; ".join(part for part in found if part),
-            where=str(path),
-            fix="check that the factory builds the architecture the weights were trained with",
-        )
+def _fill(module: nn.Module, path: Path, prefix: str | None) -> None:
+    weights = fitted(read_weights(path), module, path, prefix)
     check_finite(weights, path)
     module.load_state_dict(weights, strict=False)
-
-
-def _unwrapped(weights: dict[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights without the prefixes that wrappers put before a model's names; what else a wrapper held is left out."""
-    while not set(weights) & set(own):
-        inside = [{n.removeprefix(p): v for n, v in weights.items() if n.startswith(p)} for p in _PREFIXES]
-        if not any(inside):
-            return weights
-        weights = max(inside, key=len)
-    return weights
-
-
-def _misfits(own: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], name: str) -> bool:
-    return name in weights and weights[name].shape != own[name].shape
-
-
-def _state_dict(content: Any, path: Path) -> dict[str, torch.Tensor]:
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(content, dict) and isinstance(content.get(key), dict):
-            content = content[key]
-    if not isinstance(content, dict) or not content or not all(isinstance(v, torch.Tensor) for v in content.values()):
-        raise ModelError(
-            "the file holds no state dict",
-            expected="names to tensors, as torch.save(model.state_dict(), ...) writes",
-            found=type(content).__name__,
-            where=str(path),
-        )
-    return dict(content)
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seqrobust.alphabet import Alphabet
-from seqrobust.errors import ModelError
+from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.checkpoint import ModelCard, load_checkpoint
 from seqrobust.models.loading import load_function, load_module
 from seqrobust.models.predictor import Predictor
@@ -26,6 +26,13 @@ def open_predictor(
 
     Raises ModelError where something is missing, or contradicts the checkpoint.
     """
+    if source.weights_prefix is not None and source.weights is None:
+        raise ConfigError(
+            "a prefix of no weights",
+            expected="--weights FILE beside it",
+            found=f"--weights-prefix {source.weights_prefix!r}",
+            where="--weights-prefix",
+        )
     if source.is_reference:
         return _from_reference(source, alphabet, device, batch_size), None
     if source.weights is not None:
@@ -74,7 +81,7 @@ def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str,
             where=source.model,
         )
     predictor = Predictor(
-        load_module(source.model, source.weights),
+        load_module(source.model, source.weights, prefix=source.weights_prefix),
         alphabet=alphabet,
         task=source.task,
         labels=source.labels,

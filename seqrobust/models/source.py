@@ -21,6 +21,7 @@ class Reading:
     """What the user says about a model, or about every one of several: what it reads, and how its outputs are taken.
 
     Attributes:
+        weights_prefix: which of several copies in a file of weights is meant.
         alphabet, task, labels: needed for a factory; a checkpoint says them itself.
         unknown: how unknown letters are encoded.
         input_length: fixed input size records are padded to.
@@ -32,6 +33,10 @@ class Reading:
         backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
     """
 
+    weights_prefix: Annotated[
+        str | None,
+        Option(help="Which of several copies in the weights' file, such as ema.", metavar="PREFIX", panel=MODEL),
+    ] = None
     alphabet: Annotated[str | None, Option(help="DNA, RNA or PROTEIN; else guessed.")] = None
     task: Annotated[Task | None, Option(help="binary, classification, multilabel or regression.")] = None
     labels: Annotated[

@@ -13,8 +13,14 @@ from typing import Any
 import torch
 
 from seqrobust.errors import ModelError
+from seqrobust.models.foreign_files import check_not_foreign
+from seqrobust.models.numpy_pickles import finished, read_as_numbers
 
-_PLAIN = "ask for a plain state dict: torch.save(model.state_dict(), ...), or safetensors"
+_PLAIN = (
+    "ask for a plain state dict: torch.save(model.state_dict(), ...), or safetensors; a whole model that you trust as "
+    "much as code you can turn into one yourself, where its classes can be imported: "
+    "torch.save(torch.load(FILE, weights_only=False).state_dict(), 'weights.pt')"
+)
 
 
 def read_weights(path: Path) -> Any:
@@ -22,17 +28,16 @@ def read_weights(path: Path) -> Any:
 
     Raises ModelError for a file that is missing, damaged, of another kind, or that would have to run code to be read.
     """
+    check_not_foreign(path)
     if not path.is_file():
         raise ModelError("there is no such file of weights", where=str(path), fix="check --model or --weights")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    if _is_torchscript(path):
-        raise ModelError("a TorchScript archive holds a program, not just weights", where=str(path), fix=_PLAIN)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), read_as_numbers():
             # Advice about how the file was once written, which its reader can do nothing about.
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return finished(torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError as error:
         raise _refusal(str(error), path) from None
     except Exception as error:  # damaged bytes may fail anywhere inside the unpickler, with any type of error
@@ -45,19 +50,17 @@ def read_weights(path: Path) -> Any:
         ) from None
 
 
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("constants.pkl") for name in archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return False
-
-
 def _refusal(reason: str, path: Path) -> ModelError:
     """Torch's refusal in our words; its own advice is to load the file unsafely."""
     code = re.search(r"GLOBAL (\S+)|Unsupported (?:class|type) (\S+)", reason)
+    if code is None and zipfile.is_zipfile(path):
+        return ModelError(
+            "the file's pickle is not one that torch reads without running code",
+            expected="what torch.save writes by itself",
+            found=reason.strip().splitlines()[-3][:160] if len(reason.strip().splitlines()) > 2 else reason[:160],
+            where=str(path),
+            fix="write it with the default pickle_protocol; " + _PLAIN,
+        )
     if code is None and not _is_pickle(path):
         return ModelError(
             "not a file of weights",

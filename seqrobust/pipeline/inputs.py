@@ -92,4 +92,6 @@ def input_fingerprint(model: ModelSource, data: DataSource) -> dict[str, Any]:
         "patterns": data.patterns,
         "max_length": data.max_length,
         "split": data.split,
+        # Runs from before there was a choice go on.
+        **({} if model.weights_prefix is None else {"weights_prefix": model.weights_prefix}),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -158,16 +158,16 @@ class _Compared:
             )
             return rmia(own, models, inside, population, references, offline=share)
         others = ~self.pool.is_member
-        made = rmia(
-            own, models, inside, own[others], models[:, others], population_inside=inside[:, others], offline=share
+        return rmia(
+            own,
+            models,
+            inside,
+            own[others],
+            models[:, others],
+            population_inside=inside[:, others],
+            among=others if int(others.sum()) > 1 else None,
+            offline=share,
         )
-        count = int(others.sum())
-        if count < 2:
-            return made
-        scores = made.scores.copy()
-        # With gamma 1 a record is as well remembered as itself.
-        scores[others] = (scores[others] * count - 1) / (count - 1)
-        return replace(made, scores=scores)
 
 
 def _logit(log_confidence: Floats) -> Floats:

@@ -188,6 +188,18 @@ def test_dropout_stays_on_and_nothing_else() -> None:
     assert error.max() < 5 * 2**0.5
 
 
+@pytest.mark.parametrize("kind", [nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout])
+def test_dropout_of_any_kind_stays_on(kind: type[nn.Module]) -> None:
+    net = MonteCarloDropout(nn.Sequential(nn.Conv1d(4, 8, 3), kind(0.5))).eval()
+    assert [part.training for part in net.inner.children()] == [False, True]  # type: ignore[operator]
+
+
+def test_a_model_without_dropout_has_no_draws() -> None:
+    for inner in (member(0, dropout=0.0), nn.Linear(3, 3)):
+        with pytest.raises(ModelError, match="no dropout"):
+            MonteCarloDropout(inner)
+
+
 def test_uncertainty_of_draws() -> None:
     net = MonteCarloDropout(member(0, dropout=0.5))
     with torch.random.fork_rng(), torch.no_grad():

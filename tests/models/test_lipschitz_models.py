@@ -13,7 +13,7 @@ from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import SequenceModel, build_model, certified_substitutions
 from seqrobust.models.activations import ACTIVATIONS, STEEPEST
 from seqrobust.models.base import HyperParameter
-from seqrobust.models.lipschitz import layer_constant
+from seqrobust.models.layer_constants import layer_constant
 
 LENGTH = 13
 SMALL: dict[str, HyperParameter] = {"channels": 6, "first_kernel": 7, "hidden": 8, "blocks": 2}

@@ -29,6 +29,8 @@ def assign_records(
     """
     if models < 1 or records < 4:
         raise DataError("shadow models train on halves", expected="4 records and a model, or more", found=str(records))
+    if clusters is not None and np.shape(clusters) != (records,):
+        raise DataError("a cluster of each record", expected=f"({records},)", found=str(np.shape(clusters)))
     units = np.arange(records) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     sizes = np.bincount(units)
     halves = np.zeros((models, records), bool)

@@ -11,8 +11,9 @@ together, and a true-positive rate at a small false-positive rate is then often 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from seqrobust.analysis.membership.given import as_marks
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 
@@ -26,14 +27,14 @@ def survival_score(right: ArrayLike) -> Floats:
 
     Raises DataError where there is no version.
     """
-    kept = np.asarray(right, bool)
+    kept = as_marks(right, "whether a version is answered rightly")
     if kept.ndim not in (2, 3) or not kept.size:
         raise DataError("random versions of records", expected="(N, R) or (N, B, R)", found=str(kept.shape))
     found: Floats = kept.reshape(len(kept), -1).mean(1)
     return found
 
 
-def edits_score(edits: ArrayLike, clean_right: NDArray[np.bool_], largest: int) -> Floats:
+def edits_score(edits: ArrayLike, clean_right: ArrayLike, largest: int) -> Floats:
     """(N,) fewest substitutions that change the answer: 0 of a wrong one, ``largest`` + 1 where none was found.
 
     Args:
@@ -43,14 +44,19 @@ def edits_score(edits: ArrayLike, clean_right: NDArray[np.bool_], largest: int) 
 
     Raises DataError for numbers of edits below 1 or above ``largest``.
     """
-    found = np.asarray(edits, np.float64)
+    found, right = np.asarray(edits, np.float64), as_marks(clean_right, "whether a record is answered rightly")
     reached = np.isfinite(found)
-    if found.shape != clean_right.shape or (found[reached & clean_right] < 1).any() or (found[reached] > largest).any():
+    if found.shape != right.shape or (found[reached & right] < 1).any() or (found[reached] > largest).any():
         raise DataError("fewest edits", expected=f"(N,) numbers from 1 to {largest}, or NaN", found=str(found.shape))
-    return np.where(clean_right, np.where(reached, found, largest + 1), 0).astype(np.float64)
+    return np.where(right, np.where(reached, found, largest + 1), 0).astype(np.float64)
 
 
 def combined_score(edits: Floats, survival: Floats) -> Floats:
-    """(N,) edits first, ties among them broken by the share of random versions survived (0 to 1)."""
+    """(N,) edits first, ties among them broken by the share of random versions survived.
+
+    Raises DataError for survival that is no share, 0 to 1.
+    """
+    if not ((survival >= 0) & (survival <= 1)).all():
+        raise DataError("the versions that a record survives are a share of all", expected="0 to 1")
     # Half of the share, so that a whole edit always counts for more than any share.
     return np.asarray(edits + survival / 2, np.float64)

@@ -4,6 +4,10 @@ Each record is its own reference: phi of shadow models that trained on it, and o
 normal, and the audited model's phi is judged by their likelihoods (Carlini et al. 2022, "Membership inference attacks
 from first principles", algorithm 1). Offline only models that did not train on it are asked. Each side has a mean and a
 spread of its own; the offline attack is one-sided, for a member's phi lies above, never below.
+
+Variances are without bias: over n - 1, and pooled over the sum of n - 1. The authors' published code differs: it
+divides by n, which makes the spread of few models too small, centres on medians, and its one spread for all records is
+that between records too.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from seqrobust.analysis.membership.given import as_marks
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 
@@ -38,7 +43,7 @@ class Side:
 def lira_online(
     target: ArrayLike,
     shadows: ArrayLike,
-    inside: NDArray[np.bool_],
+    inside: ArrayLike,
     *,
     spread: Spread = "auto",
     queries: Queries = "multivariate",
@@ -56,17 +61,17 @@ def lira_online(
     Raises DataError for a record that no model, or every model, trained on; for own variances of too few models; and
     for phi that is not finite.
     """
-    phi, models = _checked(target, shadows, inside)
+    phi, models, used = _checked(target, shadows, inside)
     kind = _kind(spread, len(models))
-    held = _side(models, inside, kind, queries, "trained on")
-    others = _side(models, ~inside, kind, queries, "left out")
+    held = _side(models, used, kind, queries, "trained on")
+    others = _side(models, ~used, kind, queries, "left out")
     return _log_density(phi, held) - _log_density(phi, others)
 
 
 def lira_offline(
     target: ArrayLike,
     shadows: ArrayLike,
-    inside: NDArray[np.bool_] | None = None,
+    inside: ArrayLike | None = None,
     *,
     spread: Spread = "auto",
     queries: Queries = "multivariate",
@@ -79,10 +84,9 @@ def lira_offline(
     weighed so that an equal rise of all is told best: 1' S^-1 (phi - mu) / sqrt(1' S^-1 1), S their covariance.
     Arguments and errors as in :func:`lira_online`.
     """
-    models = np.asarray(shadows)
-    inside = np.zeros(models.shape[:2], bool) if inside is None else inside
-    phi, values = _checked(target, shadows, inside)
-    others = _side(values, ~inside, _kind(spread, len(values)), queries, "left out")
+    inside = np.zeros(np.shape(shadows)[:2], bool) if inside is None else inside
+    phi, values, used = _checked(target, shadows, inside)
+    others = _side(values, ~used, _kind(spread, len(values)), queries, "left out")
     # (N, Q) or (1, Q): what a rise of every query by one is worth.
     weights = np.linalg.solve(others.covariance, np.ones((1, phi.shape[1], 1)))[..., 0]
     found: Floats = (weights * (phi - others.mean)).sum(1) / np.sqrt(weights.sum(1))
@@ -101,20 +105,21 @@ def _kind(spread: Spread, models: int) -> Spread:
     return "pooled" if models < ENOUGH else "own"
 
 
-def _checked(target: ArrayLike, shadows: ArrayLike, inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """(N, Q) and (M, N, Q)."""
+def _checked(target: ArrayLike, shadows: ArrayLike, inside: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """(N, Q), (M, N, Q) and (M, N)."""
+    used = as_marks(inside, "whether a model trained on a record")
     phi, models = np.asarray(target, np.float64), np.asarray(shadows, np.float64)
     phi = phi[:, None] if phi.ndim == 1 else phi
     models = models[:, :, None] if models.ndim == 2 else models
-    if models.ndim != 3 or models.shape[1:] != phi.shape or inside.shape != models.shape[:2]:
+    if models.ndim != 3 or models.shape[1:] != phi.shape or used.shape != models.shape[:2]:
         raise DataError(
             "phi of the audited model, of the shadow models, and who trained on what do not fit",
             expected="(N,) or (N, Q), (M, N) or (M, N, Q), and (M, N)",
-            found=f"{np.shape(target)}, {np.shape(shadows)}, {inside.shape}",
+            found=f"{np.shape(target)}, {np.shape(shadows)}, {used.shape}",
         )
     if not (np.isfinite(phi).all() and np.isfinite(models).all()):
         raise DataError("phi is not finite", fix="leave out the shadow model that diverged")
-    return phi, models
+    return phi, models, used
 
 
 def _side(models: Floats, used: NDArray[np.bool_], kind: Spread, queries: Queries, which: str) -> Side:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seqrobust.analysis.intervals import wilson
+from seqrobust.analysis.membership.given import as_marks, as_scores
 from seqrobust.analysis.membership.roc import (
     auc,
     balanced_accuracy,
@@ -21,6 +22,7 @@ from seqrobust.analysis.membership.roc import (
 )
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.analysis.membership.threshold import best_threshold
+from seqrobust.errors import DataError
 
 RATES = (0.01, 0.001)
 """False-positive rates that are reported."""
@@ -31,8 +33,8 @@ _CELLS = 1 << 21
 
 
 def attack_numbers(
-    scores: Floats,
-    members: NDArray[np.bool_],
+    scores: ArrayLike,
+    members: ArrayLike,
     *,
     threshold: float | None = None,
     clusters: NDArray[np.int64] | None = None,
@@ -53,14 +55,15 @@ def attack_numbers(
 
     Raises DataError where members or non-members are missing, or a score is not a number.
     """
-    held, others = scores[members], scores[~members]
-    area = auc(held, others, None if clusters is None else (clusters[members], clusters[~members]))
+    values, inside = _given(scores, members)
+    held, others = values[inside], values[~inside]
+    area = auc(held, others, None if clusters is None else (clusters[inside], clusters[~inside]))
     curve = roc(held, others)
-    count = draws or int(np.clip(_MOST_EXCHANGED // len(scores), 999, 4999))
-    exchanged = partial(permutation_p_value, scores, members, clusters=clusters, draws=count, seed=seed)
+    count = draws or int(np.clip(_MOST_EXCHANGED // len(values), 999, 4999))
+    exchanged = partial(permutation_p_value, values, inside, clusters=clusters, draws=count, seed=seed)
     rates = [tpr_at_fpr(curve, wanted) for wanted in RATES]
     accuracy = (
-        held_out_accuracy(scores, members, seed=seed)
+        held_out_accuracy(values, inside, seed=seed)
         if threshold is None
         else balanced_accuracy(held, others, threshold)
     )
@@ -83,28 +86,35 @@ def attack_numbers(
     }
 
 
-def held_out_accuracy(scores: Floats, members: NDArray[np.bool_], *, seed: int = 0) -> float | None:
+def _given(scores: ArrayLike, members: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    """(n,) scores and membership."""
+    values = as_scores(scores)
+    return values, as_marks(members, "membership", values.shape)
+
+
+def held_out_accuracy(scores: ArrayLike, members: ArrayLike, *, seed: int = 0) -> float | None:
     """Balanced accuracy where each half takes the threshold that is best on the other; None of fewer than two each.
 
     The best threshold on the same records would call any noise an attack.
     """
-    if min(int(members.sum()), int((~members).sum())) < 2:
+    values, held = _given(scores, members)
+    if min(int(held.sum()), int((~held).sum())) < 2:
         return None
     rng = np.random.default_rng(seed)
-    first = np.zeros(len(scores), bool)
-    for kind in (members, ~members):
+    first = np.zeros(len(values), bool)
+    for kind in (held, ~held):
         places = rng.permutation(np.flatnonzero(kind))
         first[places[: len(places) // 2]] = True
-    right = np.zeros(len(scores), bool)
+    right = np.zeros(len(values), bool)
     for half in (first, ~first):
-        cut = best_threshold(scores[~half], members[~half])
-        right[half] = cut.members(scores[half]) == members[half]
-    return float((right[members].mean() + right[~members].mean()) / 2)
+        cut = best_threshold(values[~half], held[~half])
+        right[half] = cut.members(values[half]) == held[half]
+    return float((right[held].mean() + right[~held].mean()) / 2)
 
 
 def permutation_p_value(
-    scores: Floats,
-    members: NDArray[np.bool_],
+    scores: ArrayLike,
+    members: ArrayLike,
     *,
     fpr: float | None = None,
     clusters: NDArray[np.int64] | None = None,
@@ -121,16 +131,19 @@ def permutation_p_value(
         draws: exchanges; the p-value is (b + 1) / (draws + 1) (Davison & Hinkley 1997, section 4.3).
         seed: of those.
     """
-    check_scores(scores[members], scores[~members])
+    values, held = _given(scores, members)
+    check_scores(values[held], values[~held])
+    if draws < 1:
+        raise DataError("a p-value is from exchanges of membership", expected="1 or more", found=str(draws))
     # In falling order of scores, the last place of each group of equal ones is where a threshold may stand.
-    order = np.argsort(-scores, kind="stable")
-    ordered, labels = scores[order], members[order]
+    order = np.argsort(-values, kind="stable")
+    ordered, labels = values[order], held[order]
     last = np.append(ordered[1:] != ordered[:-1], True)
     observed = _statistic(labels[None], last, fpr)[0]
     together = None if clusters is None else np.unique(clusters[order], return_inverse=True)[1]
     # A stream of its own: halves of shadow models are drawn from the plain seed.
     rng = np.random.default_rng([seed, 1])
-    rows, reached = max(_CELLS // len(scores), 1), 0
+    rows, reached = max(_CELLS // len(values), 1), 0
     for start in range(0, draws, rows):
         count = min(rows, draws - start)
         drawn = _exchanged(labels, together, count, rng)
@@ -166,7 +179,7 @@ def _statistic(labels: NDArray[np.bool_], last: NDArray[np.bool_], fpr: float | 
 
 
 def group_numbers(
-    scores: Floats, members: NDArray[np.bool_], groups: Sequence[str], *, fpr: float = 0.01
+    scores: ArrayLike, members: ArrayLike, groups: Sequence[str], *, fpr: float = 0.01
 ) -> list[dict[str, Any]]:
     """Who leaks: the attack within each group or class of records, most exposed members first.
 
@@ -179,9 +192,12 @@ def group_numbers(
 
     The area is within the group, and None where it lacks members or non-members.
     """
+    values, held = _given(scores, members)
     names = np.asarray(groups, dtype=np.str_)
-    cut = tpr_at_fpr(roc(scores[members], scores[~members]), fpr).threshold
-    rows = [_one_group(str(name), scores, members, names == name, cut) for name in np.unique(names)]
+    if names.shape != values.shape:
+        raise DataError("a group of each record", expected=str(values.shape), found=str(names.shape))
+    cut = tpr_at_fpr(roc(values[held], values[~held]), fpr).threshold
+    rows = [_one_group(str(name), values, held, names == name, cut) for name in np.unique(names)]
     return sorted(rows, key=lambda row: (-(row["found"] or 0.0), -(row["auc"] or 0.0), row["group"]))
 
 
@@ -217,16 +233,17 @@ class Exposed:
     fpr_upper: float
 
 
-def most_exposed(scores: Floats, members: NDArray[np.bool_], count: int = 20) -> list[Exposed]:
+def most_exposed(scores: ArrayLike, members: ArrayLike, count: int = 20) -> list[Exposed]:
     """The members of the highest scores, the most exposed first; of equal scores the earlier record."""
-    held, others = np.flatnonzero(members), np.sort(scores[~members])
-    check_scores(scores[held], others)
-    best = held[np.argsort(-scores[held], kind="stable")[:count]]
-    above = len(others) - np.searchsorted(others, scores[best], side="left")
+    values, inside = _given(scores, members)
+    held, others = np.flatnonzero(inside), np.sort(values[~inside])
+    check_scores(values[held], others)
+    best = held[np.argsort(-values[held], kind="stable")[:count]]
+    above = len(others) - np.searchsorted(others, values[best], side="left")
     return [
         Exposed(
             record=int(record),
-            score=float(scores[record]),
+            score=float(values[record]),
             false_positives=int(hits),
             fpr_upper=clopper_pearson(int(hits), len(others))[1],
         )

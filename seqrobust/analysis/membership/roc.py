@@ -11,11 +11,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, binomtest, norm, rankdata
 
+from seqrobust.analysis.membership.given import as_scores
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
+
+NOTHING = 1e-9
+"""Standard errors below this are those of rounding."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,13 +49,13 @@ class Roc:
         return self.true / self.members
 
 
-def roc(members: Floats, nonmembers: Floats) -> Roc:
+def roc(members: ArrayLike, nonmembers: ArrayLike) -> Roc:
     """The ROC of members' (n,) and non-members' (m,) scores, large for members.
 
     Raises DataError where either are missing or a score is not a number; infinite ones are in order.
     """
-    check_scores(members, nonmembers)
-    values = np.unique(np.concatenate([members, nonmembers]))[::-1]
+    held, others = check_scores(members, nonmembers)
+    values = np.unique(np.concatenate([held, others]))[::-1]
 
     def above(scores: Floats) -> Floats:
         counts = len(scores) - np.searchsorted(np.sort(scores), values, side="left")
@@ -59,10 +63,10 @@ def roc(members: Floats, nonmembers: Floats) -> Roc:
 
     return Roc(
         thresholds=np.concatenate([[np.inf], values]),
-        false=above(nonmembers),
-        true=above(members),
-        nonmembers=len(nonmembers),
-        members=len(members),
+        false=above(others),
+        true=above(held),
+        nonmembers=len(others),
+        members=len(held),
     )
 
 
@@ -77,7 +81,8 @@ class RateAt:
             (Clopper & Pearson 1934), and what the threshold might have been, which is read from few non-members.
         by_chance: what an attack finds that knows nothing: with k false positives allowed of m non-members
             (k + 1) / (m + 1), for the threshold is just below the next one.
-        threshold: from which score on; infinite where not even the largest score keeps to the rate.
+        threshold: from which score on; infinite where not even the largest score keeps to the rate, and not a number,
+            which no score reaches, where that is infinite itself.
         false_positives: non-members there.
         refused: why there is no number.
         needed: non-members from which on there is one.
@@ -126,7 +131,7 @@ def tpr_at_fpr(curve: Roc, wanted: float) -> RateAt:
         tpr=hits / curve.members,
         interval=_rate_interval(curve, wanted, hits),
         by_chance=(allowed + 1) / (curve.nonmembers + 1),
-        threshold=float(curve.thresholds[at]),
+        threshold=float(curve.thresholds[at]) if at or curve.thresholds[1] < math.inf else math.nan,
         false_positives=int(curve.false[at]),
         refused=None,
         needed=needed,
@@ -143,7 +148,9 @@ def _rate_interval(curve: Roc, wanted: float, hits: int) -> list[float]:
     low, high = clopper_pearson(hits, curve.members)
     least, most = (int(binom.ppf(tail, curve.nonmembers, wanted)) for tail in (0.025, 0.975))
     strict = 0.0 if least == 0 else curve.true[np.searchsorted(curve.false, least, side="left")] / curve.members
-    loose = curve.true[np.searchsorted(curve.false, most + 1, side="left")] / curve.members
+    # Where the threshold may be below all non-members, all members may be above it.
+    last = int(np.searchsorted(curve.false, most + 1, side="left"))
+    loose = curve.true[last] / curve.members if last < len(curve.true) else 1.0
     below = math.hypot(value - low, max(value - float(strict), 0.0))
     above = math.hypot(high - value, max(float(loose) - value, 0.0))
     return [max(value - below, 0.0), min(value + above, 1.0)]
@@ -169,13 +176,13 @@ class Area:
 
 
 def auc(
-    members: Floats, nonmembers: Floats, clusters: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+    members: ArrayLike, nonmembers: ArrayLike, clusters: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 ) -> Area:
     """The chance that a member scores above a non-member, ties half, with its interval.
 
     The standard error is that of DeLong, DeLong & Clarke-Pearson (1988), by mid-ranks (Sun & Xu 2014). Where scores
-    separate the two in full it is 0, and tells nothing: the interval is then that of as many certain outcomes as there
-    are records of the rarer kind.
+    separate the two in full, or are all alike, it is 0 and tells nothing: the interval is then that of a proportion
+    among as many outcomes as there are records of the rarer kind.
 
     Args:
         members, nonmembers: (n,) and (m,) scores, large for members.
@@ -184,12 +191,12 @@ def auc(
 
     Raises DataError as :func:`roc`.
     """
-    check_scores(members, nonmembers)
-    n, m = len(members), len(nonmembers)
-    together = rankdata(np.concatenate([members, nonmembers]))
+    held, others = check_scores(members, nonmembers)
+    n, m = len(held), len(others)
+    together = rankdata(np.concatenate([held, others]))
     # Of each record, the share of the other kind that it beats.
-    of_members = (together[:n] - rankdata(members)) / m
-    of_nonmembers = 1 - (together[n:] - rankdata(nonmembers)) / n
+    of_members = (together[:n] - rankdata(held)) / m
+    of_nonmembers = 1 - (together[n:] - rankdata(others)) / n
     value = float(of_members.mean())
     units = (np.arange(n), np.arange(n, n + m)) if clusters is None else clusters
     count = int(max(units[0].max(), units[1].max())) + 1
@@ -204,8 +211,8 @@ def auc(
         variance += 2 * known / max(known - 1, 1) * float((sums[0] * sums[1]).sum())
     error = math.sqrt(max(variance, 0.0))
     fewer = min(len(np.unique(unit)) for unit in units)
-    if fewer < 2 or value in (0.0, 1.0):
-        return Area(auc=value, error=error, interval=_of_few(value, fewer))
+    if fewer < 2 or error < NOTHING:
+        return Area(auc=value, error=error, interval=of_few(value, fewer))
     reach = float(norm.ppf(0.975)) * error
     return Area(auc=value, error=error, interval=[max(value - reach, 0.0), min(value + reach, 1.0)])
 
@@ -215,24 +222,26 @@ def _variance_of_sum(parts: Floats) -> float:
     return len(parts) / (len(parts) - 1) * float((parts**2).sum()) if len(parts) > 1 else 0.0
 
 
-def _of_few(value: float, fewer: int) -> list[float]:
-    if value in (0.0, 1.0):
-        return clopper_pearson(int(value) * fewer, fewer)
-    return [0.0, 1.0]
+def of_few(value: float, fewer: int) -> list[float]:
+    """Of a proportion of so many outcomes, the next whole number of them to either side."""
+    hits = value * fewer
+    return [clopper_pearson(math.floor(hits), fewer)[0], clopper_pearson(math.ceil(hits), fewer)[1]]
 
 
-def balanced_accuracy(members: Floats, nonmembers: Floats, threshold: float) -> float:
+def balanced_accuracy(members: ArrayLike, nonmembers: ArrayLike, threshold: float) -> float:
     """Mean of the shares called rightly at a threshold that was chosen without these records.
 
     Twice it less 1 is the advantage: true- less false-positive rate (Yeom et al. 2018).
     """
-    check_scores(members, nonmembers)
-    return float(((members >= threshold).mean() + (nonmembers < threshold).mean()) / 2)
+    held, others = check_scores(members, nonmembers)
+    if math.isnan(threshold):
+        raise DataError("a threshold is a number", found=str(threshold))
+    return float(((held >= threshold).mean() + (others < threshold).mean()) / 2)
 
 
-def check_scores(members: Floats, nonmembers: Floats) -> None:
-    """Raises DataError where members or non-members are missing, or a score is not a number."""
-    if not len(members) or not len(nonmembers):
-        raise DataError("an attack is judged by members and non-members", found=f"{len(members)} and {len(nonmembers)}")
-    if np.isnan(members).any() or np.isnan(nonmembers).any():
-        raise DataError("a membership score is not a number")
+def check_scores(members: ArrayLike, nonmembers: ArrayLike) -> tuple[Floats, Floats]:
+    """Both as float64. Raises DataError where members or non-members are missing, or a score is not a number."""
+    held, others = as_scores(members), as_scores(nonmembers)
+    if not len(held) or not len(others):
+        raise DataError("an attack is judged by members and non-members", found=f"{len(held)} and {len(others)}")
+    return held, others

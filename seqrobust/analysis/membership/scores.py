@@ -81,11 +81,12 @@ def signals(
     """
     values, wanted = np.asarray(logits, np.float64), np.asarray(targets)
     _check(values, wanted, task)
+    _check_targets(wanted, task)
     if task == "regression":
         return _regression(values, wanted, np.asarray(spread, np.float64), residual, labels)
     if task == "classification":
         return _classes(values, wanted.astype(np.int64))
-    wanted = wanted.reshape(len(wanted), -1)
+    wanted = wanted.reshape(len(wanted), values.shape[-1])
     reduce = np.sum if labels == "sum" else np.mean
     each = _each_label((2 * wanted.astype(np.float64) - 1) * values)
     return Signals(**{name: reduce(part, axis=-1) for name, part in each.items()})
@@ -94,14 +95,22 @@ def signals(
 def phi_from_confidence(confidence: ArrayLike) -> Floats:
     """(N,) phi of plain probabilities, for a model that gives no logits.
 
-    Probabilities of 0 and 1 are moved inside by (p (n - 1) + 1/2) / n (Smithson & Verkuilen 2006), all others a little
-    as well. Where logits are to be had, use :func:`signals`, which needs no such thing.
+    A probability that is 1 stands for all that are rounded to it, and is taken to be half-way to the next smaller
+    number of its type: 1 - 2^-54, and 1 - 2^-25 in single precision; phi is then 37.4 and 17.3. Those below 2^-54 are
+    raised to it. All others stay as they are, whatever stands beside them. Where logits are to be had, use
+    :func:`signals`, which needs no such thing.
+
+    Raises DataError for what is no probability.
     """
-    p = np.asarray(confidence, np.float64)
+    given = np.asarray(confidence)
+    p = np.asarray(given, np.float64)
     if not ((p >= 0) & (p <= 1)).all():
-        raise DataError("a confidence is a probability", expected="0 to 1", found=f"{np.nanmin(p)} to {np.nanmax(p)}")
-    inside = (p * (p.size - 1) + 0.5) / p.size
-    found: Floats = np.log(inside) - np.log1p(-inside)
+        odd = p[~((p >= 0) & (p <= 1))]
+        raise DataError("a confidence is a probability", expected="0 to 1", found=str(odd.ravel()[0]))
+    # What is left to 1, in floats that are closer together there.
+    kind = given.dtype if given.dtype.kind == "f" else p.dtype
+    rest = np.maximum(1 - p, np.finfo(kind).eps / 4)
+    found: Floats = np.log(np.maximum(p, 2.0**-54)) - np.log(rest)
     return found
 
 
@@ -152,7 +161,7 @@ def _each_label(margin: Floats) -> dict[str, Floats]:
 def _regression(values: Floats, wanted: NDArray[Any], spread: Floats, residual: float, labels: Labels) -> Signals:
     if not (residual > 0 and (spread > 0).all()):
         raise DataError("spread and residual are standard deviations", expected="above 0")
-    wanted = wanted.reshape(len(wanted), -1).astype(np.float64)
+    wanted = wanted.reshape(len(wanted), values.shape[-1]).astype(np.float64)
     squared = ((values - wanted) / spread) ** 2
     density = -squared / (2 * residual**2) - math.log(residual) - 0.5 * math.log(2 * math.pi)
     reduce = np.sum if labels == "sum" else np.mean
@@ -160,6 +169,17 @@ def _regression(values: Floats, wanted: NDArray[Any], spread: Floats, residual: 
     return Signals(
         loss=reduce(squared, axis=-1) / 2, margin=logs, log_confidence=logs, entropy=None, modified_entropy=None
     )
+
+
+def _check_targets(wanted: NDArray[Any], task: Task) -> None:
+    if wanted.dtype.kind not in "biuf" or not np.isfinite(wanted).all():
+        raise DataError("a target is not a number", found=str(wanted.dtype), fix="leave records without a target out")
+    if task == "classification" and not (wanted == np.floor(wanted)).all():
+        raise DataError("a class is the number of an output", expected="whole numbers", found=str(wanted.dtype))
+    if task in ("binary", "multilabel") and not np.isin(wanted, (0, 1)).all():
+        raise DataError(
+            f"targets of a {task} task", expected="0 and 1", found=str(wanted[~np.isin(wanted, (0, 1))].ravel()[:3])
+        )
 
 
 def _check(values: Floats, wanted: NDArray[Any], task: Task) -> None:

@@ -17,30 +17,19 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import betaln, digamma, expit, log_expit, polygamma
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
+from seqrobust.analysis.membership.beta import Beta, most_likely
+from seqrobust.analysis.membership.given import as_marks, as_scores
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 
 Family: TypeAlias = Literal["beta", "gaussian"]
 FEWEST = 10
 """Values below which a class takes the distribution of all classes."""
-_SMALLEST, _LARGEST = 1e-4, 1e6
-"""Of a Beta's parameters: values that hardly differ have no best Beta, for sharper ones are always better."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Beta:
-    """A Beta distribution of confidences."""
-
-    a: float
-    b: float
-
-    def log_density(self, phi: Floats) -> Floats:
-        """(N,) log density of the confidences, given their phi."""
-        found: Floats = (self.a - 1) * log_expit(phi) + (self.b - 1) * log_expit(-phi) - betaln(self.a, self.b)
-        return found
+_SMALLEST = 1e-4
+"""Spread of a normal distribution: values that are all alike have no best one, for narrower ones are always better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,37 +48,18 @@ class Gaussian:
 Distribution: TypeAlias = Beta | Gaussian
 
 
-def fit_beta(phi: Floats) -> Beta:
+def fit_beta(phi: ArrayLike) -> Beta:
     """The Beta distribution of the largest likelihood, of confidences given by their phi (n,).
 
-    The likelihood depends on the means of log p and log (1 - p) alone, and is concave in both parameters (it is an
-    exponential family); Newton's method finds its top (Minka 2000, "Estimating a Dirichlet distribution").
-    Raises DataError for fewer than two values.
+    See :func:`~seqrobust.analysis.membership.beta.most_likely`. Raises DataError for fewer than two values.
     """
-    _check(phi)
-    means = np.array([log_expit(phi).mean(), log_expit(-phi).mean()])
-    parameters = _moments(expit(phi))
-    for _ in range(200):
-        total = parameters.sum()
-        slope = digamma(total) - digamma(parameters) + means
-        # The curvature is a diagonal plus a constant; solved by the formula for a change of rank one.
-        diagonal, constant = -polygamma(1, parameters), polygamma(1, total)
-        shared = (slope / diagonal).sum() / (1 / constant + (1 / diagonal).sum())
-        step = (slope - shared) / diagonal
-        # A step is halved rather than let a parameter fall to 0, and no parameter grows more than fivefold at a time.
-        moved = np.clip(parameters - step, parameters / 2, parameters * 5)
-        moved = np.clip(moved, _SMALLEST, _LARGEST)
-        done = bool((np.abs(moved - parameters) <= 1e-10 * parameters).all())
-        parameters = moved
-        if done:
-            break
-    return Beta(a=float(parameters[0]), b=float(parameters[1]))
+    return most_likely(_checked(phi))
 
 
-def fit_gaussian(phi: Floats) -> Gaussian:
+def fit_gaussian(phi: ArrayLike) -> Gaussian:
     """The normal distribution of phi (n,), its variance without bias. Raises DataError for fewer than two values."""
-    _check(phi)
-    return Gaussian(mean=float(phi.mean()), spread=max(float(phi.std(ddof=1)), _SMALLEST))
+    values = _checked(phi)
+    return Gaussian(mean=float(values.mean()), spread=max(float(values.std(ddof=1)), _SMALLEST))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,8 +92,8 @@ class ShadowDistributions:
 
 
 def fit_shadows(
-    phi: Floats,
-    members: NDArray[np.bool_],
+    phi: ArrayLike,
+    members: ArrayLike,
     classes: NDArray[np.int64] | None = None,
     *,
     family: Family = "beta",
@@ -139,30 +109,26 @@ def fit_shadows(
 
     Raises DataError where there are fewer than two members or non-members, or phi is not finite.
     """
-    members = np.asarray(members, bool)
+    values = as_scores(phi, "phi of shadow models")
+    inside = as_marks(members, "membership", values.shape)
     fit = fit_beta if family == "beta" else fit_gaussian
     own: dict[int, tuple[Distribution, Distribution]] = {}
     for number in [] if classes is None else np.unique(classes).tolist():
-        held, others = phi[(classes == number) & members], phi[(classes == number) & ~members]
+        chosen = np.asarray(classes) == number
+        held, others = values[chosen & inside], values[chosen & ~inside]
         if min(len(held), len(others)) >= FEWEST:
             own[int(number)] = (fit(held), fit(others))
-    return ShadowDistributions(overall=(fit(phi[members]), fit(phi[~members])), classes=own)
+    return ShadowDistributions(overall=(fit(values[inside]), fit(values[~inside])), classes=own)
 
 
 def _ratio(pair: tuple[Distribution, Distribution], phi: Floats) -> Floats:
     return np.asarray(pair[0].log_density(phi) - pair[1].log_density(phi), np.float64)
 
 
-def _moments(confidence: Floats) -> Floats:
-    """Parameters that have the values' mean and variance, where to start from."""
-    mean = float(np.clip(confidence.mean(), 1e-6, 1 - 1e-6))
-    variance = max(float(confidence.var()), 1e-12)
-    total = np.clip(mean * (1 - mean) / variance - 1, 1e-2, 1e4)
-    return np.asarray(np.clip(np.array([mean, 1 - mean]) * total, _SMALLEST, _LARGEST), np.float64)
-
-
-def _check(phi: Floats) -> None:
-    if len(phi) < 2:
-        raise DataError("a distribution is fitted to two values or more", found=str(len(phi)))
-    if not np.isfinite(phi).all():
+def _checked(phi: ArrayLike) -> Floats:
+    values = as_scores(phi, "phi of shadow models")
+    if len(values) < 2:
+        raise DataError("a distribution is fitted to two values or more", found=str(len(values)))
+    if not np.isfinite(values).all():
         raise DataError("a shadow model's phi is not finite", fix="leave out the model that diverged")
+    return values

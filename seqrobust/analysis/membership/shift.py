@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyp
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # type: ignore[import-untyped]
 
 from seqrobust.analysis.membership.kmers import kmer_frequencies
-from seqrobust.analysis.membership.roc import auc
+from seqrobust.analysis.membership.roc import NOTHING, auc, of_few
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
@@ -78,6 +78,7 @@ def shift_test(
             expected=f"{max(folds, 2)} members and non-members or more",
             found=f"{len(members)} and {len(nonmembers)}",
         )
+    _check_clusters(clusters, len(members) + len(nonmembers), folds)
     k = k if k is not None else (2 if members.alphabet.name == "PROTEIN" else 3)
     features = np.concatenate([_features(one, k) for one in (members, nonmembers)])
     if targets is not None:
@@ -97,9 +98,7 @@ def shift_test(
     if not areas:
         raise DataError("no fold holds members and non-members", fix="there are too few clusters: give none")
     value = float(np.mean([area.auc for area in areas]))
-    error = math.sqrt(sum(area.error**2 for area in areas)) / len(areas)
-    reach = float(norm.ppf(0.975)) * error
-    interval = [max(value - reach, 0.0), min(value + reach, 1.0)]
+    interval = _interval(value, math.sqrt(sum(area.error**2 for area in areas)) / len(areas), fewest)
     return Shift(
         auc=value,
         interval=interval,
@@ -107,6 +106,27 @@ def shift_test(
         k=k,
         warning=_warning(value, interval) if interval[0] > 0.5 else None,
     )
+
+
+def _check_clusters(clusters: NDArray[np.int64] | None, records: int, folds: int) -> None:
+    if clusters is None:
+        return
+    if np.shape(clusters) != (records,):
+        raise DataError("a cluster of each record", expected=f"({records},)", found=str(np.shape(clusters)))
+    if len(np.unique(clusters)) < folds:
+        raise DataError(
+            "the shift test keeps a cluster in one fold",
+            expected=f"{folds} clusters or more",
+            found=str(len(np.unique(clusters))),
+            fix="there are too few clusters: give none",
+        )
+
+
+def _interval(value: float, error: float, fewest: int) -> list[float]:
+    if error < NOTHING:
+        return of_few(value, fewest)
+    reach = float(norm.ppf(0.975)) * error
+    return [max(value - reach, 0.0), min(value + reach, 1.0)]
 
 
 def _warning(value: float, interval: list[float]) -> str:

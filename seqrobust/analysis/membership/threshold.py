@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from seqrobust.analysis.membership.given import as_marks, as_scores
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 
@@ -32,29 +33,37 @@ class Threshold:
     overall: float
     classes: dict[int, float]
 
-    def lead(self, scores: Floats, classes: NDArray[np.int64] | None = None) -> Floats:
+    def lead(self, scores: ArrayLike, classes: NDArray[np.int64] | None = None) -> Floats:
         """(N,) by how much each record's score exceeds its threshold: a score for which 0 is the threshold."""
-        cuts = np.full(len(scores), self.overall)
-        if classes is not None:
-            for number, cut in self.classes.items():
-                cuts[classes == number] = cut
-        return np.asarray(scores - cuts, np.float64)
+        values = as_scores(scores)
+        cuts = self._cuts(values, classes)
+        # Of infinite ones that are alike the difference is no number.
+        rest = np.subtract(values, cuts, out=np.zeros_like(values), where=values != cuts)
+        return np.asarray(rest, np.float64)
 
-    def members(self, scores: Floats, classes: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+    def members(self, scores: ArrayLike, classes: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
         """(N,) which records are called members."""
-        return self.lead(scores, classes) >= 0
+        values = as_scores(scores)
+        return np.asarray(values >= self._cuts(values, classes), np.bool_)
+
+    def _cuts(self, scores: Floats, classes: NDArray[np.int64] | None) -> Floats:
+        cuts = np.full(len(scores), self.overall)
+        for number, cut in {} if classes is None else self.classes.items():
+            cuts[np.asarray(classes) == number] = cut
+        return cuts
 
 
-def mean_loss_threshold(training_losses: Floats) -> Threshold:
+def mean_loss_threshold(training_losses: ArrayLike) -> Threshold:
     """For minus losses: a member is what has at most the mean loss in training, which is often published (Yeom et al.
     2018). Raises DataError for no loss at all.
     """
-    if not len(training_losses):
+    losses = as_scores(training_losses, "training losses")
+    if not len(losses):
         raise DataError("a mean loss needs a loss")
-    return Threshold(overall=-float(np.mean(training_losses)), classes={})
+    return Threshold(overall=-float(losses.mean()), classes={})
 
 
-def best_threshold(scores: Floats, members: NDArray[np.bool_], classes: NDArray[np.int64] | None = None) -> Threshold:
+def best_threshold(scores: ArrayLike, members: ArrayLike, classes: NDArray[np.int64] | None = None) -> Threshold:
     """The threshold of the largest balanced accuracy on records whose membership is known.
 
     Args:
@@ -64,25 +73,30 @@ def best_threshold(scores: Floats, members: NDArray[np.bool_], classes: NDArray[
 
     Raises DataError where there are only members or only non-members.
     """
-    members = np.asarray(members, bool)
-    if members.all() or not members.any():
-        raise DataError("a threshold is found between members and non-members", found=f"{int(members.sum())} members")
+    values = as_scores(scores)
+    held = as_marks(members, "membership", values.shape)
+    if held.all() or not held.any():
+        raise DataError("a threshold is found between members and non-members", found=f"{int(held.sum())} members")
     own = {}
     for number in [] if classes is None else np.unique(classes).tolist():
-        inside = classes == number
-        known = members[inside]
+        inside = np.asarray(classes) == number
+        known = held[inside]
         if min(int(known.sum()), int((~known).sum())) >= FEWEST:
-            own[int(number)] = _best(scores[inside], known)
-    return Threshold(overall=_best(scores, members), classes=own)
+            own[int(number)] = _best(values[inside], known)
+    return Threshold(overall=_best(values, held), classes=own)
 
 
 def _best(scores: Floats, members: NDArray[np.bool_]) -> float:
-    """Half-way between the score that is best to stop at and the next lower one."""
+    """Half-way between the score that is best to stop at and the next lower one; of equally good ones the lowest."""
     values, place = np.unique(scores, return_inverse=True)
-    held = np.bincount(place, weights=members, minlength=len(values))
-    others = np.bincount(place, weights=~members, minlength=len(values))
-    # At or above each value, from the smallest on.
-    true = held[::-1].cumsum()[::-1] / held.sum()
-    false = others[::-1].cumsum()[::-1] / others.sum()
-    at = int(np.argmax(true - false))
-    return float(values[0] if at == 0 else (values[at - 1] + values[at]) / 2)
+    held = np.bincount(place[members], minlength=len(values))
+    others = np.bincount(place[~members], minlength=len(values))
+    # At or above each value, from the smallest on; in whole numbers, so that ties are ties.
+    true, false = held[::-1].cumsum()[::-1], others[::-1].cumsum()[::-1]
+    at = int(np.argmax(true * others.sum() - false * held.sum()))
+    if at == 0:
+        return float(values[0])
+    lower, upper = float(values[at - 1]), float(values[at])
+    half = lower / 2 + upper / 2
+    # Between neighbouring numbers there is none, and half-way to infinity is no place: then the upper itself.
+    return half if lower < half < upper else upper
