@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,14 +32,34 @@ ROWS: dict[str, Row] = {
     "empty": ({"x.fa": ""}, {}, ["empty", "x.fa"]),
     "blank lines only": ({"x.csv": "\n\n \n"}, {}, ["empty", "x.csv"]),
     "unknown suffix": ({"x.xyz": "hello"}, {}, ["format", "x.xyz", ".fasta", "--format"]),
-    "unknown format": ({"x.fa": ">a\nAC\n"}, {"format": "fastq"}, ["unknown format", "fastq", "genbank"]),
+    "unknown format": ({"x.fa": ">a\nAC\n"}, {"format": "sam"}, ["unknown format", "sam", "genbank"]),
     "table called fasta": ({"x.fa": "id,sequence\na,ACGT\n"}, {}, ["does not read as fasta", "--format csv"]),
     "fasta called csv": ({"x.csv": ">a\nACGT\n"}, {}, ["does not read as csv", "--format fasta"]),
     "fasta called genbank": ({"x.gb": ">a\nACGT\n"}, {}, ["does not read as genbank", "--format fasta"]),
     "text called parquet": ({"x.parquet": "id,sequence\n"}, {}, ["does not read as parquet"]),
     "damaged parquet": ({"x.parquet": b"PAR1 and no more"}, {}, ["Parquet", "damaged"]),
     "tabs called csv": ({"x.csv": "id\tsequence\na\tACGT\n"}, {}, ["no comma", "line 1", "--format tsv"]),
-    "semicolons called csv": ({"x.csv": "id;sequence\na;ACGT\n"}, {}, ["no comma", "semicolons"]),
+    "semicolons called tsv": ({"x.tsv": "id;sequence\na;ACGT\n"}, {}, ["no tab", "--format csv"]),
+    "quote over lines": (
+        {"x.csv": 'id,note,sequence\na,x,ACGT\nb,"open,ACGT\nc,close",ACGT\n'},
+        {},
+        ["does not end on its line", "line 3", "x.csv", "Parquet"],
+    ),
+    "quote never closed": ({"x.csv": 'id,sequence,y\na,ACGT,"pos\nb,ACGT,neg\n'}, {}, ["quote", "line 2"]),
+    "quote closed early": ({"x.csv": 'id,sequence,y\na,ACGT,"5" end"\n'}, {}, ["follows its closing quote", "line 2"]),
+    "text behind the quote": ({"x.csv": '# c\n\nid,sequence\n\n"a" b,ACGT\n'}, {}, ["closing quote", "line 5"]),
+    "row names of R": ({"x.tsv": "id\tsequence\n1\ta\tACGT\n"}, {}, ["too many", "line 2", "row.names"]),
+    "an excel workbook": ({"x.csv": b"PK\x03\x04 xl/workbook.xml"}, {}, ["Excel", "CSV UTF-8"]),
+    "a zip archive": ({"x.fa": b"PK\x03\x04 x.fa"}, {}, ["ZIP", "unzip"]),
+    "a tar archive": ({"x.fa.gz": b"x.fa".ljust(257, b"\0") + b"ustar"}, {}, ["tar archive", "unpack"]),
+    "a web page": ({"x.fa": "<!DOCTYPE html><p>log in</p>"}, {}, ["web page", "download"]),
+    "features as data": ({"x.gff3": "a\ts\texon\t1\t4\t.\t+\t.\t.\n"}, {}, ["features", "--annotation"]),
+    "variants as data": ({"x.vcf.gz": "##fileformat=VCFv4.2\n"}, {}, ["variants", "genome"]),
+    "utf-16 without a mark": ({"x.csv": "id,sequence\na,ACGT\n".encode("utf-16-le")}, {}, ["NUL", "UTF-16"]),
+    "fastq cut short": ({"x.fastq": "@a\nACGT\n+\nII\n"}, {}, ["cannot be read as fastq", "x.fastq"]),
+    "not xz": ({"x.fa.xz": ">a\nACGT\n"}, {}, ["not xz", "x.fa.xz"]),
+    "cut xz": ({"x.fa.xz": lzma.compress(b">a\nACGT\n")[:-9]}, {}, ["xz file is damaged"]),
+    "cut bzip2": ({"x.fa.bz2": bz2.compress(b">a\nACGT\n")[:-9]}, {}, ["bzip2 file is damaged"]),
     "not gzip": ({"raw:x.fa.gz": ">a\nACGT\n"}, {"path": "x.fa.gz"}, ["not gzip", "x.fa.gz"]),
     "cut gzip": ({"raw:x.fa.gz": gzip.compress(b">a\nACGT\n")[:-9]}, {"path": "x.fa.gz"}, ["damaged", "x.fa.gz"]),
     "not text": ({"x.csv": b"id,sequence\na,AC\nb,\xff\xfe\n"}, {}, ["not text", "line 3", "UTF-8"]),
@@ -133,7 +155,7 @@ ROWS: dict[str, Row] = {
         {},
         ["cannot be read as swissprot", "x.txt"],
     ),
-    "xml of something else": ({"x.xml": "<html><body/></html>"}, {}, ["uniprot-xml", "x.xml"]),
+    "xml of something else": ({"x.xml": "<plan><body/></plan>"}, {}, ["uniprot-xml", "x.xml"]),
     "broken xml": ({"x.xml": "<uniprot><entry>"}, {}, ["uniprot-xml", "x.xml"]),
     "protein read as dna": ({"x.fa": ">a\nMKVLAE\n"}, {"alphabet": DNA}, ["'L'", "position 4", "DNA"]),
     "digit in protein": ({"x.fa": ">a\nMKV1AE\n"}, {"alphabet": PROTEIN}, ["'1'", "position 4"]),

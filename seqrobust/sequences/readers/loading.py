@@ -14,19 +14,22 @@ import pandas as pd
 from seqrobust.alphabet import PROTEIN, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.annotation import annotated
+from seqrobust.sequences.readers.columnar import read_parquet
 from seqrobust.sequences.readers.fasta import read_fasta
+from seqrobust.sequences.readers.fastq import read_fastq
 from seqrobust.sequences.readers.flatfile import read_flatfile
 from seqrobust.sequences.readers.intervals import read_bed
 from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
-from seqrobust.sequences.readers.tabular import read_delimited, read_parquet
+from seqrobust.sequences.readers.tabular import read_delimited
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.wording import counted
 
 _READERS: dict[str, Callable[[Source], Table]] = {
     "fasta": read_fasta,
+    "fastq": read_fastq,
     "csv": read_delimited,
     "tsv": read_delimited,
     "parquet": read_parquet,
@@ -93,7 +96,7 @@ def _assembled(
     annotation: Path | None,
     max_length: int | None,
 ) -> Loaded:
-    notices = list(table.notices)
+    notices = [*source.notices, *table.notices]
     texts = _sequences(table, columns)
     alphabet, said = _alphabet(alphabet, table, texts)
     texts, repaired = _repaired(texts, alphabet)
