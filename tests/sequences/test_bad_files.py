@@ -112,15 +112,39 @@ ROWS: dict[str, Row] = {
     "bed, two fields": ({**GENOME, "x.bed": "#h\nchr1\t4\n"}, {"genome": "g.fa"}, ["cannot be read", "line 2"]),
     "bed, odd strand": ({**GENOME, "x.bed": "chr1\t1\t4\tn\t0\tx\n"}, {"genome": "g.fa"}, ["strand", "line 1"]),
     "bed of comments": ({**GENOME, "x.bed": "#h\n"}, {"genome": "g.fa"}, ["no interval"]),
-    "genome in plain gzip": (
-        {"g.fa.gz": ">chr1\nACGT\n", "x.bed": "chr1\t0\t4\n"},
-        {"genome": "g.fa.gz"},
-        ["random access", "gunzip"],
-    ),
-    "genome with ragged lines": (
-        {"g.fa": ">chr1\nAC\nACGT\nAC\n", "x.bed": "chr1\t0\t4\n"},
+    "genome that is no fasta": (
+        {"g.fa": "chr1 ACGT\n", "x.bed": "chr1\t0\t4\n"},
         {"genome": "g.fa"},
-        ["random access", "lines of one length"],
+        ["genome cannot be read", "whole FASTA", "g.fa"],
+    ),
+    "genome cut short": (
+        {"g.fa": gzip.compress(b">chr1\n" + b"ACGT" * 99)[:-9], "x.bed": "chr1\t0\t4\n"},
+        {"genome": "g.fa"},
+        ["genome cannot be read", "g.fa"],
+    ),
+    "genome with a name twice": (
+        {"g.fa": ">chr1\nACGT\n>chr1\nAC\n", "x.bed": "chr1\t0\t4\n"},
+        {"genome": "g.fa"},
+        ["stands twice", "chr1", "rename"],
+    ),
+    "bed of wrong blocks": (
+        {**GENOME, "x.bed": "chr1\t0\t8\tn\t0\t+\t0\t8\t0\t2\t2,3\t0,6\n"},
+        {"genome": "g.fa"},
+        ["blocks", "line 1"],
+    ),
+    "bed of numbers as R writes them": ({**GENOME, "x.bed": "chr1\t0\t1e+05\n"}, {"genome": "g.fa"}, ["whole numbers"]),
+    "annotation beyond its chromosome": (
+        {**GENOME, "x.bed": "chr1\t0\t4\n", "a.gff3": "chr1\ts\texon\t7\t9\t.\t+\t.\t.\n"},
+        {"genome": "g.fa", "annotation": "a.gff3"},
+        ["leaves its record", "7 to 9", "Is_circular"],
+    ),
+    "circle of another length": (
+        {
+            "x.fa": ">a\nACGTACGT\n",
+            "x.gff": "a\ts\tregion\t1\t7\t.\t+\t.\tIs_circular=true\na\ts\texon\t6\t9\t.\t+\t.\t.\n",
+        },
+        {"annotation": "x.gff"},
+        ["a circle of 7", "has 8", "line 2"],
     ),
     "gff beyond the end": (
         {"x.fa": ">a\nACGT\n", "x.gff": "a\ts\texon\t1\t5\t.\t+\t.\t.\n"},
@@ -142,7 +166,7 @@ ROWS: dict[str, Row] = {
         {"annotation": "x.gff"},
         ["no feature", "'a'", "'q'"],
     ),
-    "annotation of no kind": ({"x.fa": ">a\nACGT\n"}, {"annotation": "x.gtf"}, ["unknown kind", "x.gtf", ".gff3"]),
+    "annotation of no kind": ({"x.fa": ">a\nACGT\n"}, {"annotation": "x.sam"}, ["unknown kind", "x.sam", ".gff3"]),
     "genbank cut short": ({"x.gb": GENBANK}, {}, ["cannot be read as genbank", "x.gb"]),
     "genbank without sequence": (
         {"x.gb": GENBANK.split("ORIGIN")[0] + "CONTIG      join(Y1:1..20)\n//\n"},

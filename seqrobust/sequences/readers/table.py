@@ -52,6 +52,7 @@ class Place:
     start: int
     end: int
     reverse: bool
+    chrom_length: int
 
 
 @dataclass(frozen=True, kw_only=True)
