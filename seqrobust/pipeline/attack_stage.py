@@ -36,6 +36,7 @@ from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.sequences.fasta_headers import fasta_header
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
 from seqrobust.threats.coding import Indels, parse_moves
 from seqrobust.threats.constraints import parse_constraint
@@ -292,16 +293,23 @@ def _advance(progress: Progress, before: int, records: int, share: float) -> Non
 
 
 def write_results(path: Path, results: pd.DataFrame) -> None:
-    """``results.parquet``, and ``adversarial.fa`` with every sequence that reached its goal, at its smallest budget."""
+    """``results.parquet``, and ``adversarial.fa`` with every sequence that reached its goal, at its smallest budget.
+
+    Ids that are not one word are percent-encoded in the FASTA file, as :mod:`seqrobust.sequences.fasta_headers` says.
+    """
     with replacing(path / "results.parquet") as temporary:
         results.to_parquet(temporary, index=False)
     reached = results[results["success"].fillna(value=False).astype(bool)].drop_duplicates("id")
     with replacing(path / "adversarial.fa") as temporary, temporary.open("w", encoding="utf-8") as handle:
         for row in reached.itertuples(index=False):
-            handle.write(
-                f">{row.id} budget={row.budget} edits={row.edits} attack={row.attack}"
-                f" clean={row.clean_prediction} adversarial={row.adversarial_prediction}\n{row.adversarial_sequence}\n"
-            )
+            said = {
+                "budget": row.budget,
+                "edits": row.edits,
+                "attack": row.attack,
+                "clean": row.clean_prediction,
+                "adversarial": row.adversarial_prediction,
+            }
+            handle.write(f">{fasta_header(str(row.id), said)}\n{row.adversarial_sequence}\n")
 
 
 def rule_files(allow: str, constraints: tuple[str, ...] = ()) -> list[Path]:
