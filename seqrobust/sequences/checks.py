@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.errors import DataError
+from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
 from seqrobust.sequences.targets import Task, encode_targets
@@ -54,6 +55,7 @@ def check(sequences: SequenceSet, task: Task | None = None) -> list[Problem]:
     summary = describe(sequences)
     found = [problem for search in CHECKS for problem in search(sequences, summary)]
     found += _task_problems(sequences, summary, task)
+    found += _doubtful_targets(sequences, task)
     return sorted(found, key=lambda problem: problem.severity != "error")
 
 
@@ -169,7 +171,7 @@ def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         if count:
             yield _error(
                 f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
-                "fill it in, or keep only labelled records with --where",
+                "fill it in, or drop these rows from the file",
             )
 
 
@@ -209,6 +211,13 @@ def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) 
             f"the targets do not suit the task {task}: {error.problem}" + (f" ({found})" if found else ""),
             error.fix or error.expected or "choose another --task or --target-column",
         )
+
+
+def _doubtful_targets(sequences: SequenceSet, task: Task | None) -> Iterator[Problem]:
+    if sequences.targets is not None:
+        for name in sequences.targets:
+            for doubt in doubts(sequences.targets[name], task):
+                yield _warning(doubt.text, doubt.fix)
 
 
 def _named(sequences: SequenceSet, chosen: NDArray[np.bool_]) -> str:

@@ -182,6 +182,24 @@ ROWS: dict[str, Row] = {
     "xml of something else": ({"x.xml": "<plan><body/></plan>"}, {}, ["uniprot-xml", "x.xml"]),
     "broken xml": ({"x.xml": "<uniprot><entry>"}, {}, ["uniprot-xml", "x.xml"]),
     "protein read as dna": ({"x.fa": ">a\nMKVLAE\n"}, {"alphabet": DNA}, ["'L'", "position 4", "DNA"]),
+    "a character nobody sees": (
+        {"x.csv": "id,sequence\nb,ACGT\na,ACG\u200bT\n"},
+        {},
+        ["U+200B ZERO WIDTH SPACE", "'a'", "position 4", "x.csv"],
+    ),
+    "a dash of a word processor": ({"x.fa": ">a\nACG\u2013T\n"}, {}, ["U+2013 EN DASH", "position 4"]),
+    "dna and rna": (
+        {"x.fa": ">a\nACGUUG\n>b\nACGTTG\n>c\nGGUU\n"},
+        {},
+        ["both T and U", "T in 1 record, U in 2 records", "line 3", "no --alphabet"],
+    ),
+    "dna and rna, told": ({"x.fa": ">a\nACGU\n>b\nACGT\n"}, {"alphabet": DNA}, ["both T and U", "line 1"]),
+    "files joined without a line end": ({"x.fa": ">a\nACGT>b\nACGTACGTACGT\n"}, {}, ["'>'", "joined", "position 5"]),
+    "locus run into its length": (
+        {"x.gbk": GENBANK.replace("X1                        20 bp", "NODE_1_length_19176_cov_13.663120 bp") + "//\n"},
+        {},
+        ["LOCUS", "line 1", "run into the length"],
+    ),
     "digit in protein": ({"x.fa": ">a\nMKV1AE\n"}, {"alphabet": PROTEIN}, ["'1'", "position 4"]),
 }
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from seqrobust.alphabet import PROTEIN, Alphabet
 from seqrobust.errors import DataError
+from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.readers.annotation import annotated
 from seqrobust.sequences.readers.columnar import read_parquet
 from seqrobust.sequences.readers.fasta import read_fasta
@@ -136,11 +137,32 @@ def _sequences(table: Table, columns: Columns) -> list[str]:
 
 def _alphabet(given: Alphabet | None, table: Table, texts: list[str]) -> tuple[Alphabet, list[str]]:
     if given is not None:
+        _check_one_sugar(given, texts, table)
         return given, []
     if table.alphabet is not None:
         return table.alphabet, []
     guessed = guess_alphabet(texts)
+    _check_one_sugar(guessed, texts, table)
     return guessed, [f"alphabet {guessed.name}, guessed from the letters"]
+
+
+def _check_one_sugar(alphabet: Alphabet, texts: list[str], table: Table) -> None:
+    """Neither alphabet reads a file with both T and U: the records of the rarer kind are to be named."""
+    if alphabet.name == PROTEIN.name:
+        return
+    thymine, uracil = (
+        [row for row, text in enumerate(texts) if upper in text or lower in text] for upper, lower in ("Tt", "Uu")
+    )
+    if not thymine or not uracil:
+        return
+    rare, letter = (thymine, "T") if len(thymine) < len(uracil) else (uracil, "U")
+    raise DataError(
+        "the file holds both T and U: DNA and RNA together",
+        expected="T in every record (DNA), or U in every record (RNA)",
+        found=f"T in {counted(len(thymine), 'record')}, U in {counted(len(uracil), 'record')}",
+        where=f"{table.where(rare[0])} is the first with {letter}",
+        fix="write U as T everywhere (or T as U); no --alphabet reads both",
+    )
 
 
 def _repaired(texts: list[str], alphabet: Alphabet) -> tuple[list[str], list[str]]:
@@ -203,7 +225,8 @@ def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[
     if not names:
         return None, []
     values = pd.DataFrame({name: _typed(table, name) for name in names})
-    return values, [] if columns.targets else [f"targets from column {usual!r}"]
+    said = [] if columns.targets else [f"targets from column {usual!r}"]
+    return values, [*said, *(doubt.text for name in values for doubt in doubts(values[name], "classification"))]
 
 
 def _typed(table: Table, name: str) -> pd.Series:
