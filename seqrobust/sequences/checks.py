@@ -24,6 +24,8 @@ SHORT = 8
 """Letters: below this few edits are a large part of a record."""
 AMBIGUOUS = 0.05
 """Share of unknown letters in a record above which its prediction rests on guesses."""
+NUCLEOTIDES = 20
+"""Letters: a protein of so many that are all A, C, G, T, U or N hardly occurs."""
 IMBALANCE = 20
 """Commonest class to rarest class."""
 FEW = 30
@@ -188,11 +190,24 @@ def _letters(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
             f"{many} with more than {AMBIGUOUS:.0%} ambiguous letters: {_named(sequences, vague)}",
             "unknown letters are never edited and carry no evidence; drop these records",
         )
+    if (foreign := _nucleotides(sequences)).any():
+        yield _warning(
+            f"{counted(int(foreign.sum()), 'record')} of nucleotides among proteins: {_named(sequences, foreign)}",
+            "translate them, or keep DNA and protein in two files",
+        )
     if (short := sequences.lengths < SHORT).any():
         yield _warning(
             f"{counted(int(short.sum()), 'record')} shorter than {SHORT} letters: {_named(sequences, short)}",
             "drop them, or mind that a few edits rewrite them",
         )
+
+
+def _nucleotides(sequences: SequenceSet) -> NDArray[np.bool_]:
+    """(N,): records that a protein file holds though no protein is made of A, C, G, T, U and N alone."""
+    if sequences.alphabet.complement:
+        return np.zeros(len(sequences), bool)
+    plain = np.isin(sequences.letters, np.frombuffer(b"ACGTUN", np.uint8)).sum(1) == sequences.lengths
+    return np.asarray(plain & (sequences.lengths >= NUCLEOTIDES), np.bool_)
 
 
 def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) -> Iterator[Problem]:

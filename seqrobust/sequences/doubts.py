@@ -46,7 +46,8 @@ def doubts(column: pd.Series, task: Task | None = None) -> list[Doubt]:
     values, classes = numbers(column), class_names(column)
     found: list[Doubt] = []
     if values is not None and (task == "regression" or classes is None or np.nanmax(np.abs(values)) > _LARGE):
-        found += _ruling(column, values)
+        found += _infinite(column, values)
+        found += _ruling(column, np.where(np.isfinite(values), values, np.nan))
     if classes is None or task in ("regression", "multilabel"):
         return found
     present = [str(name) for name in classes if name != ""]
@@ -58,6 +59,15 @@ def doubts(column: pd.Series, task: Task | None = None) -> list[Doubt]:
     if task is None and values is not None:
         found += _whole_numbers(str(column.name), values)
     return found
+
+
+def _infinite(column: pd.Series, values: NDArray[np.float64]) -> Iterator[Doubt]:
+    if rows := np.flatnonzero(np.isinf(values)).tolist():
+        yield Doubt(
+            text=f"column {str(column.name)!r}: {counted(len(rows), 'infinite value')}, "
+            f"the first in record {rows[0] + 1}",
+            fix="put a finite number there, or drop these rows",
+        )
 
 
 def _ruling(column: pd.Series, values: NDArray[np.float64]) -> Iterator[Doubt]:

@@ -73,6 +73,7 @@ ROWS: dict[str, Row] = {
     "row too short": ({"x.csv": "id,sequence,y\na,ACGT,1\n\nb,ACGT\n"}, {}, ["too few", "line 4", "x.csv"]),
     "row too long": ({"x.tsv": "id\tsequence\na\tACGT\t1\n"}, {}, ["too many", "line 2"]),
     "header only": ({"x.csv": "id,sequence\n"}, {}, ["no record", "x.csv"]),
+    "no header": ({"x.csv": "a,ACGTACGT,1\nb,ACGTACGA,0\n"}, {}, ["looks like a record", "columns' names"]),
     "no sequence column": ({"x.csv": "id,dna\na,ACGT\n"}, {}, ["id, dna", "--sequence-column"]),
     "empty sequence": ({"x.csv": "id,sequence\na,ACGT\nb,\n"}, {}, ["empty", "line 3"]),
     "missing column": (

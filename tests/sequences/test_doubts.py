@@ -37,6 +37,7 @@ def said(values: list[object], task: Task | None = None) -> str:
         (["a", "b", "#N/A", "nan"], ["'#N/A' and 'nan' (2 records)"]),
         (list(range(9)) * 9, ["whole numbers from 0 to 8, read as 9 classes", "--task regression"]),
         ([*RANDOM.normal(1, 0.1, 60), 1e6], ["1e+06 in record 61", "100%"]),
+        (["1", "inf", "0"] * 9, ["9 infinite values, the first in record 2"]),
         ([1] * 30 + [1_000_000] + [1] * 30, ["1e+06 in record 31"]),
     ],
 )

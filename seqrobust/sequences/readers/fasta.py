@@ -37,7 +37,7 @@ def _keys(titles: list[str]) -> dict[str, list[str]]:
 
 def _check_spaces(source: Source) -> None:
     for number, line in enumerate(source.text.split("\n"), start=1):
-        if not line.startswith(">") and " " in (stripped := line.strip()):
+        if not line.startswith((">", ";")) and " " in (stripped := line.strip()):
             raise DataError(
                 "a space stands inside a sequence",
                 found=repr(stripped[:60]),

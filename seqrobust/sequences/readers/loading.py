@@ -38,6 +38,7 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
+_LIKE_A_SEQUENCE = re.compile(r"[ACGTUN]{8,}|[A-Z]{15,}")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 
 
@@ -65,7 +66,7 @@ def read_sequences(
     where: Where | None = None,
     max_length: int | None = None,
 ) -> Loaded:
-    """Records of a FASTA, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, plain or gzip.
+    """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, also packed.
 
     Args:
         path: the file; its suffix tells the format.
@@ -73,7 +74,7 @@ def read_sequences(
         format: a format to force.
         columns: which column holds what; None looks for the usual names.
         genome: FASTA that a BED file's intervals are cut from.
-        annotation: GFF3 or BED file whose features become regions beside the file's own.
+        annotation: GFF3, GTF or BED file whose features become regions beside the file's own.
         where: keep only rows with these column values.
         max_length: keep only so many letters of a record, with the regions on them.
 
@@ -125,7 +126,9 @@ def _sequences(table: Table, columns: Columns) -> list[str]:
             "no column holds sequences",
             expected="a column called sequence or seq",
             found=", ".join(map(str, table.columns.columns)),
-            fix="name it with --sequence-column",
+            fix="the first line looks like a record: put a line with the columns' names above it"
+            if any(_LIKE_A_SEQUENCE.fullmatch(str(column)) for column in table.columns.columns)
+            else "name it with --sequence-column",
         )
     texts = [text.strip() for text in table.texts(name)]
     if not texts:

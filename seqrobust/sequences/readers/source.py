@@ -27,8 +27,9 @@ SUFFIXES = {
 is told by what stands in the file."""
 
 _OPENS_WITH: dict[str, Callable[[bytes], bool]] = {
-    "fasta": lambda start: start.startswith(b">"),
-    "fastq": lambda start: re.match(rb"@[^\n]*\n[^\n@>]+\n\+", start.replace(b"\r", b"")) is not None,
+    # Lines that begin with ; are comments of the first FASTA programs.
+    "fasta": lambda start: re.match(rb"(?:;[^\r\n]*\s+)*>", start) is not None,
+    "fastq": lambda start: re.match(rb"@[^\r\n]*\s+(?:[A-Za-z.*-]+\s+)+(?:\+|$)", start) is not None,
     "genbank": lambda start: start.startswith(b"LOCUS") or b"\nLOCUS " in start,
     "swissprot": lambda start: start.startswith(b"ID   "),
     "uniprot-xml": lambda start: start.startswith(b"<"),
