@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seqrobust.errors import DataError
 from seqrobust.sequences.doubts import doubts
+from seqrobust.sequences.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
 from seqrobust.sequences.targets import Task, encode_targets
@@ -90,6 +91,19 @@ def _copies(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         yield _warning(
             f"{counted(copies.within, 'repeat')} of a sequence in its own split: it counts twice in every figure",
             "drop the copies, or mind that confidence intervals are too narrow",
+        )
+
+
+def _near_copies(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    if sequences.splits is None or len(summary.splits) < 2:
+        return
+    order = list(summary.splits)
+    for (low, high), rows in near_copies_across(sequences, sequences.splits, order).items():
+        named = [sequences.ids[row] for row in rows]
+        yield _warning(
+            f"{counted(len(rows), 'record')} of the split {high} nearly a copy ({IDENTITY:.0%} of the letters or more) "
+            f"of one in {low}: {_some(named)}",
+            "cluster the sequences (MMseqs2, CD-HIT) and draw splits by cluster with --group-column",
         )
 
 
@@ -245,6 +259,7 @@ def _some(names: list[str] | tuple[str, ...], most: int = 5) -> str:
 
 CHECKS: tuple[Callable[[SequenceSet, Summary], Iterator[Problem]], ...] = (
     _copies,
+    _near_copies,
     _groups,
     _splits,
     _classes,
