@@ -162,6 +162,12 @@ def test_a_genome_that_cannot_be_indexed_as_it_stands(tmp_path: Path, name: str)
     assert {path.name for path in tmp_path.iterdir()} <= {name, f"{name}.fai", "x.bed"}
 
 
+def test_comments_above_a_genome_do_not_spoil_its_index(tmp_path: Path) -> None:
+    (tmp_path / "g.fa").write_bytes(b";made by hand\n;again\n" + fasta(a_genome(0)))
+    for _ in range(2):
+        assert not any("index" in notice for notice in cut(tmp_path, tmp_path / "g.fa", a_genome(0)).notices)
+
+
 def test_soft_masked_letters_are_cut_as_upper_case(tmp_path: Path) -> None:
     sequences = {"chr1": "acgtNNACGTacgt" * 9}
     (tmp_path / "g.fa").write_bytes(fasta(sequences))

@@ -111,6 +111,27 @@ def test_a_comment_above_does_not_move_the_lines_of_errors(tmp_path: Path) -> No
         read_sequences(path)
 
 
+@pytest.mark.parametrize("above", ["# c\n" * 3000, "\n" * 1500, "# c\n" * 999, "# c\n" * 1000, "# c\n" * 1001])
+def test_however_much_stands_above_a_table(tmp_path: Path, above: str) -> None:
+    assert rows_of(read_sequences(written(tmp_path / "x.csv", above + table()))) == ROWS[1:]
+
+
+def test_a_column_without_a_name_behind_the_others_is_no_id(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.csv", "sequence,label,\nACGT,1,good\nACGA,0,bad\n")
+    assert read_sequences(path).sequences.ids == ("seq1", "seq2")
+
+
+def test_a_parquet_file_under_another_name(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": ["\ufeffa", "b"], "sequence": ["ACGT", "ACGA"]})
+    frame.to_parquet(tmp_path / "x.data")
+    assert read_sequences(tmp_path / "x.data").sequences.texts == ["ACGT", "ACGA"]
+
+
+def test_a_text_that_begins_like_bzip2(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.csv", "BZh9,id,sequence\n1,a,ACGT\n")
+    assert read_sequences(path).sequences.ids == ("a",)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("name", ["x.tsv", "x.txt"])
 def test_unicode_text_of_excel(tmp_path: Path, name: str, encoding: str) -> None:

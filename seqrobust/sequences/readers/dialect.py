@@ -49,8 +49,13 @@ def dialect_of(source: Source) -> Dialect:
 
     Raises DataError for a header without the separator of its format, or a quote that does not end on its line.
     """
-    lines = source.text.split("\n", _ABOVE)
-    at, separator, notices = _above_header(lines, SEPARATORS[source.format])
+    limit = _ABOVE
+    while True:
+        lines = source.text.split("\n", limit)
+        at, separator, notices = _above_header(lines, SEPARATORS[source.format])
+        if at < limit - 1 or len(lines) <= limit:
+            break
+        limit *= 10
     first, body = lines[at], "\n".join(lines[at + 1 :])
     if first.startswith("#"):
         first = first.lstrip("# ")
@@ -72,7 +77,7 @@ def dialect_of(source: Source) -> Dialect:
 
 
 _ABOVE = 1000
-"""Lines that are searched for the header."""
+"""Lines that are searched for the header at first."""
 
 
 def _above_header(lines: Sequence[str], usual: str) -> tuple[int, str | None, list[str]]:

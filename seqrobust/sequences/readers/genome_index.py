@@ -10,6 +10,7 @@ import bisect
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -56,7 +57,8 @@ def index_fits(path: Path, fai: Path, gzi: Path) -> bool:
                 return False
             size = blocks[-1].plain + blocks[-1].size
             starts = [block.plain for block in blocks]
-            return _fits(entries, lambda at, count: _read_packed(handle, blocks, starts, at, count), size)
+            plain = lru_cache(maxsize=4)(lambda number: _unpacked(handle, blocks, number))
+            return _fits(entries, lambda at, count: _read_packed(plain, starts, at, count), size)
     except (OSError, ValueError, IndexError, struct.error, zlib.error):
         return False
 
@@ -73,6 +75,8 @@ def _fits(entries: list[_Entry], read: _ReadAt, size: int) -> bool:
         if not 0 < entry.offset - end < _LONGEST_HEADER:
             return False
         header = read(end, entry.offset - end).strip(b"\r\n")
+        while end == 0 and header.startswith(b";") and b"\n" in header:  # comments above the first record
+            header = header.split(b"\n", 1)[1].lstrip(b"\r\n")
         if not header.startswith(b">") or b"\n" in header or header[1:].split()[:1] != [entry.name]:
             return False
         if not _lines_fit(entry, read):
@@ -132,14 +136,16 @@ def _lists(data: bytes, blocks: list[_Block]) -> bool:
     return listed == made or (blocks[-1].size == 0 and listed == made[:-1])
 
 
-def _read_packed(handle: BinaryIO, blocks: list[_Block], starts: list[int], at: int, count: int) -> bytes:
+def _unpacked(handle: BinaryIO, blocks: list[_Block], number: int) -> bytes:
+    block = blocks[number]
+    after = blocks[number + 1].packed - block.packed if number + 1 < len(blocks) else -1
+    return zlib.decompress(_read(handle, block.packed, 1 << 16 if after < 0 else after), 31)
+
+
+def _read_packed(plain: Callable[[int], bytes], starts: list[int], at: int, count: int) -> bytes:
     pieces, number = [], bisect.bisect_right(starts, at) - 1
-    while count > 0 and number < len(blocks):
-        block = blocks[number]
-        after = blocks[number + 1].packed - block.packed if number + 1 < len(blocks) else -1
-        handle.seek(block.packed)
-        plain = zlib.decompress(handle.read(after), 31)
-        piece = plain[at - block.plain : at - block.plain + count]
+    while count > 0 and number < len(starts):
+        piece = plain(number)[at - starts[number] : at - starts[number] + count]
         pieces.append(piece)
         at, count, number = at + len(piece), count - len(piece), number + 1
     return b"".join(pieces)

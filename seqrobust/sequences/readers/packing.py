@@ -36,6 +36,9 @@ _UNPACKERS: dict[str, tuple[str, bytes, Callable[[bytes], bytes]]] = {
 }
 """Suffix to the method's name, the bytes such a file begins with, and what undoes it."""
 
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
+"""What follows ``BZh`` and a digit: a block, or the end of an empty file."""
+
 _FOREIGN: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (
         lambda data: data.startswith(b"PK\x03\x04") and b"xl/" in data,
@@ -67,6 +70,8 @@ def unpacked(path: Path, data: bytes) -> bytes:
     Raises DataError for a damaged file, a name that promises another packing, or a kind of file that holds no records.
     """
     method = next((entry for entry in _UNPACKERS.values() if data.startswith(entry[1])), None)
+    if method is not None and method[0] == "bzip2" and data[4:10] not in _BZIP2_BLOCKS:
+        method = None  # a text that begins so
     promised = _UNPACKERS.get(path.suffix.lower())
     if promised is not None and data and method is None:
         raise DataError(

@@ -103,7 +103,7 @@ def open_source(path: Path, format: str | None = None) -> Source:
         raise DataError("unknown format", expected=", ".join(SUFFIXES), found=repr(format))
     known = format or _format_by_suffix(path)
     notices: list[str] = []
-    if known not in _NOT_TEXT:
+    if known not in _NOT_TEXT and not data.startswith(b"PAR1"):
         data, notices = _as_utf8(path, data)
     known = known or _format_by_content(data)
     if known is None:
@@ -143,7 +143,7 @@ def _as_utf8(path: Path, data: bytes) -> tuple[bytes, list[str]]:
     if inside := data.count(_BYTE_ORDER_MARK):
         data = data.replace(_BYTE_ORDER_MARK, b"")
         notices.append(f"{counted(inside, 'byte-order mark')} inside the file left out (files were joined?)")
-    if b"\0" in data[:4096] and not data.startswith(b"PAR1"):
+    if b"\0" in data[:4096]:
         raise DataError(
             "the file is not text",
             expected="UTF-8",

@@ -156,7 +156,7 @@ def named_ids(columns: pd.DataFrame, unnamed: Sequence[str]) -> tuple[pd.DataFra
         unnamed: what columns without a name are called now.
     """
     present = {str(name).lower() for name in columns.columns}
-    if not len(columns) or not unnamed or unnamed[0] not in columns or present & set(USUAL_NAMES["id"]):
+    if not len(columns) or not unnamed or unnamed[0] != columns.columns[0] or present & set(USUAL_NAMES["id"]):
         return columns, []
     values = columns[unnamed[0]].astype(str)
     if values.str.fullmatch(r"\d+|").all() or values.duplicated().any():
