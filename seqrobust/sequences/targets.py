@@ -220,6 +220,10 @@ def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
         known = tuple(labels) if labels else tuple(sorted({name for names in sets for name in names}))
         if unseen := {name for names in sets for name in names} - set(known):
             raise DataError("unknown labels", expected=", ".join(known), found=", ".join(sorted(unseen)[:8]))
+        if not known:
+            raise DataError(
+                "no record has a label", where=f"column {raw.columns[0]!r}", fix="choose another target column"
+            )
         values = np.array([[name in names for name in known] for names in sets], np.float32)
         return Targets(task="multilabel", labels=known, values=values.reshape(len(sets), len(known)))
     columns = list(labels) if labels and set(labels) <= set(map(str, raw.columns)) else list(raw.columns)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from seqrobust.errors import DataError
+from seqrobust.sequences import encode_targets
 from seqrobust.sequences.readers import Columns, Loaded, read_sequences
 
 ROWS = [["id", "sequence", "label"], ["r1", "ACGTACGTAC", "1"], ["r2", "TTGACAGCTA", "0"], ["r3", "GGCATTACGC", "1"]]
@@ -242,7 +243,12 @@ def test_an_index_level_that_contradicts_a_column_is_refused(tmp_path: Path) -> 
         (pa.array(["a", "b", None], pa.large_string()), ["a", "b", ""]),
         (pa.array(["a", "b", "a"]).dictionary_encode(), ["a", "b", "a"]),
         (pa.array([b"a", b"b", b"c"]), ["a", "b", "c"]),
-        (pa.array([["a", "b"], ["c"], []]), ["ab", "c", ""]),
+        (pa.array([["a", "b"], ["c"], []]), ["a;b", "c", ""]),
+        (pa.array([["a"] * 9, ["c"], []]), ["a" * 9, "c", ""]),
+        (
+            pa.array([1, 2, None], pa.timestamp("us", "UTC")),
+            [f"1970-01-01 00:00:00.00000{i}+00:00" for i in (1, 2)] + [""],
+        ),
         (pa.array([["ab", "c"], ["d"], []]), ["ab;c", "d", ""]),
         (pa.array([1, None, 3], pa.int64()), ["1", "", "3"]),
         (pa.array([True, False, None]), ["True", "False", ""]),
@@ -262,6 +268,33 @@ def test_cells_of_parquet(tmp_path: Path, kind: pa.Array, expected: list[str], n
     groups = read_sequences(tmp_path / "x.parquet").sequences.groups
     assert groups is not None
     assert groups.tolist() == [value or f"only seq{row + 1}" for row, value in enumerate(expected)]
+
+
+def test_a_sequence_may_be_a_list_of_letters(tmp_path: Path) -> None:
+    pd.DataFrame({"seq": [list("ACGT"), list("AC")], "label": [["a", "b"], ["a"]]}).to_parquet(tmp_path / "x.parquet")
+    loaded = read_sequences(tmp_path / "x.parquet")
+    assert loaded.sequences.texts == ["ACGT", "AC"]
+    assert loaded.sequences.targets is not None
+    assert encode_targets(loaded.sequences.targets, "multilabel").values.tolist() == [[1, 1], [1, 0]]
+
+
+def test_dates_are_no_measurements(tmp_path: Path) -> None:
+    days = pd.Series(pd.to_datetime(["2020-01-01", None]))
+    pd.DataFrame({"sequence": ["ACGT", "ACGA"], "label": days, "took": days - days[0]}).to_parquet(
+        tmp_path / "x.parquet"
+    )
+    for name in ("label", "took"):
+        targets = read_sequences(tmp_path / "x.parquet", columns=Columns(targets=(name,))).sequences.targets
+        assert targets is not None
+        with pytest.raises(DataError):
+            encode_targets(targets, "regression")
+
+
+def test_a_column_twice_in_parquet(tmp_path: Path) -> None:
+    columns = [pa.array(["ACGT"]), pa.array(["x"]), pa.array(["y"])]
+    parquet.write_table(pa.table(columns, names=["sequence", "label", "label"]), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="stands twice"):
+        read_sequences(tmp_path / "x.parquet")
 
 
 def test_lists_of_numbers_are_refused_where_they_are_used(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def annotated(
             expected=f"sequence ids such as {', '.join(map(repr, ids[:3]))}",
             found=", ".join(repr(name) for name in dict.fromkeys(feature.seqid for feature in features[:1000]))[:80],
             where=str(path),
+            fix="use the annotation of the same sequences; some call a chromosome chr1, others 1",
         )
     return regions, (f"{counted(len(strange), 'feature')} of {path.name} on no record",) if strange else ()
 

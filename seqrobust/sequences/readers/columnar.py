@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 
 import pandas as pd
 import pyarrow as pa
@@ -10,23 +11,33 @@ from pyarrow import parquet
 
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.source import Source
-from seqrobust.sequences.readers.table import Table, named_ids
+from seqrobust.sequences.readers.table import USUAL_NAMES, Table, named_ids
+
+_LETTERS = 8
+"""Single letters of a list that is a sequence and not a few labels of one letter."""
 
 
 def read_parquet(source: Source) -> Table:
     """Rows of a Parquet file with the types it has.
 
-    Named levels of a pandas index are columns. Lists of single letters become one text; lists of longer texts are
-    joined by ``;``, as several labels or regions are.
+    Named levels of a pandas index are columns. The single letters of a sequence become one text; other lists of
+    texts are joined by ``;``, as several labels or regions are. Dates are text.
 
     Raises DataError for a damaged file, or an index level with the name of a column that holds something else.
     """
     try:
-        columns = parquet.read_table(io.BytesIO(source.data)).to_pandas()
+        columns = parquet.ParquetFile(io.BytesIO(source.data)).read().to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError("the Parquet file is damaged", found=str(error)[:200], where=str(source.path)) from None
     columns, unnamed = _with_index(source, columns)
     columns.columns = [_name(name) for name in columns.columns]
+    if repeated := [name for name, count in Counter(columns.columns).items() if count > 1]:
+        raise DataError(
+            "a column name stands twice",
+            found=", ".join(map(repr, repeated)),
+            where=str(source.path),
+            fix="rename one of them",
+        )
     notices = [said for name in columns.columns for said in _flatten(columns, name)]
     columns, said = named_ids(columns, unnamed)
     return Table(columns=columns, where=lambda row: f"row {row + 1}", notices=(*notices, *said))
@@ -60,7 +71,10 @@ def _with_index(source: Source, columns: pd.DataFrame) -> tuple[pd.DataFrame, li
 
 
 def _flatten(columns: pd.DataFrame, name: str) -> list[str]:
-    """Bytes as text and lists of texts as one text, in place; other lists stay, and are refused where they are used."""
+    """Bytes, dates and lists of texts as one text, in place; other lists stay, and are refused where they are used."""
+    if columns[name].dtype.kind in "mM":  # a date is no number of nanoseconds
+        columns[name] = columns[name].astype(object).map(lambda value: "" if pd.isna(value) else str(value))
+        return []
     if not pd.api.types.is_object_dtype(columns[name]):
         return []
     values = columns[name].tolist()
@@ -70,7 +84,9 @@ def _flatten(columns: pd.DataFrame, name: str) -> list[str]:
     lists = [list(value) for value in values if hasattr(value, "__iter__") and not isinstance(value, str | dict)]
     if not lists or not all(isinstance(item, str) for items in lists for item in items):
         return []
-    glue = "" if all(len(item) == 1 for items in lists for item in items) else ";"
+    letters = all(len(item) == 1 for items in lists for item in items)
+    sequence = name.lower() in USUAL_NAMES["sequence"] or max(map(len, lists)) >= _LETTERS
+    glue = "" if letters and sequence else ";"
     columns[name] = [
         value if isinstance(value, str) or not hasattr(value, "__iter__") else glue.join(value) for value in values
     ]
