@@ -118,6 +118,11 @@ ROWS: dict[str, Row] = {
         {"genome": "g.fa"},
         ["genome cannot be read", "whole FASTA", "g.fa"],
     ),
+    "genome with a nameless sequence": (
+        {"g.fa": ">\nACGT\n", "x.bed": "chr1\t0\t4\n"},
+        {"genome": "g.fa"},
+        ["genome cannot be read", "Bad sequence name"],
+    ),
     "genome cut short": (
         {"g.fa": gzip.compress(b">chr1\n" + b"ACGT" * 99)[:-9], "x.bed": "chr1\t0\t4\n"},
         {"genome": "g.fa"},

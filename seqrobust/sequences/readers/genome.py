@@ -26,6 +26,7 @@ from seqrobust.errors import DataError
 from seqrobust.sequences.readers.genome_index import index_fits, is_bgzip
 
 _LINE = 60
+_UNREADABLE = (pyfaidx.UnsupportedCompressionFormat, pyfaidx.FastaIndexingError)
 _Unpack = Callable[[Any], Any]
 
 _PACKED: tuple[tuple[bytes, _Unpack], ...] = (
@@ -101,7 +102,7 @@ def _opened(path: Path, scratch: Path) -> tuple[Any, list[str]]:
             return _tidy(path, unpack, scratch), [
                 "the genome's lines differ in length or end as on old Macs: read from a tidy copy, made anew each run"
             ]
-    except (pyfaidx.UnsupportedCompressionFormat, OSError, EOFError, ValueError, lzma.LZMAError) as error:
+    except (*_UNREADABLE, OSError, EOFError, RuntimeError, ValueError, lzma.LZMAError) as error:
         twice = "Duplicate key" in str(error)
         raise DataError(
             "a name stands twice in the genome" if twice else "the genome cannot be read",
@@ -113,19 +114,33 @@ def _opened(path: Path, scratch: Path) -> tuple[Any, list[str]]:
 
 
 def _indexed(path: Path, scratch: Path) -> tuple[Any, list[str]]:
-    beside = [Path(f"{path}{suffix}") for suffix in (".fai", ".gzi")]
-    elsewhere = [scratch / f"genome{suffix}" for suffix in (".fai", ".gzi")]
-    notices = []
-    if any(index.is_file() for index in beside) and not index_fits(path, *beside):
-        notices.append(
-            f"the index beside {path.name} belongs to another file and was not used; delete {beside[0].name}"
-        )
-    else:
+    beside = (Path(f"{path}.fai"), Path(f"{path}.gzi"))
+    elsewhere = (scratch / "genome.fai", scratch / "genome.gzi")
+    there = any(index.is_file() for index in beside)
+    if not there or index_fits(path, *beside):
         try:
-            return _faidx(path, *beside), notices
+            return _checked(path, beside, made=not there), []
         except OSError:  # nothing may be written there
             pass
-    return _faidx(path, *elsewhere), notices
+        return _checked(path, elsewhere, made=False), []
+    fasta = _checked(path, elsewhere, made=False)
+    return fasta, [f"the index beside {path.name} belongs to another file and was not used; delete {beside[0].name}"]
+
+
+def _checked(path: Path, index: tuple[Path, Path], *, made: bool) -> Any:
+    """The genome by an index that fits it; one that was made for this and does not fit is taken away.
+
+    Raises FastaIndexingError for an index that does not fit: pyfaidx lets a last line be longer than the others, and
+    then cuts other letters than it is asked for.
+    """
+    fasta = _faidx(path, *index)
+    if index_fits(path, *index):
+        return fasta
+    fasta.close()
+    if made:
+        for file in index:
+            file.unlink(missing_ok=True)
+    raise pyfaidx.FastaIndexingError("a line is longer than the first of its sequence")
 
 
 def _faidx(path: Path, fai: Path, gzi: Path) -> Any:
