@@ -12,6 +12,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from seqrobust.errors import DataError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -43,7 +45,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
+    """Hexadecimal SHA-256 of a file's bytes. Raises DataError for a pipe, whose bytes can be read only once."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(
+            "an input is a pipe, which can be read only once",
+            expected="a file: its checksum stands in the manifest beside the results",
+            where=str(path),
+            fix="write it into a file first",
+        )
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         while block := handle.read(1 << 20):

@@ -26,7 +26,7 @@ app = typer.Typer(help="Look at sequence data and check it.", no_args_is_help=Tr
 _MOST_ROWS = 30
 
 File = Annotated[
-    Path, typer.Argument(help="FASTA, CSV, TSV, Parquet, GenBank, Swiss-Prot, UniProt XML or BED; also .gz.")
+    Path, typer.Argument(help="FASTA, CSV, TSV, Parquet, GenBank, Swiss-Prot, UniProt XML, FASTQ or BED; also packed.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
@@ -51,7 +51,7 @@ def describe_file(
         return
     from seqrobust_cli.console import out as console
 
-    _print_notices(console, loaded)
+    _print_notices(console, loaded.notices)
     _print_summary(console, file, summary)
 
 
@@ -96,8 +96,8 @@ def _load(file: Path, columns: ColumnOptions, format: str | None, alphabet: str 
     )
 
 
-def _print_notices(console: Console, loaded: Loaded) -> None:
-    for notice in loaded.notices:
+def _print_notices(console: Console, notices: Sequence[str]) -> None:
+    for notice in notices:
         console.print(f"note: {notice}", markup=False, highlight=False)
 
 
@@ -163,7 +163,8 @@ def _print_problems(loaded: Loaded, file: Path, problems: list[Problem]) -> None
     from seqrobust.sequences.wording import counted
     from seqrobust_cli.console import out as console
 
-    _print_notices(console, loaded)
+    told = {problem.text for problem in problems}
+    _print_notices(console, [notice for notice in loaded.notices if notice not in told])
     for problem in problems:
         style = "bold red" if problem.severity == "error" else "yellow"
         console.print(problem.severity, style=style, end=": ")

@@ -12,6 +12,7 @@ from seqrobust.analysis.results import results_table
 from seqrobust.attacks import Attack, Problem, Scores, run_shard
 from seqrobust.files import replacing
 from seqrobust.progress import Progress
+from seqrobust.sequences.fasta_headers import fasta_header
 
 
 def run_shards(
@@ -52,13 +53,20 @@ def _advance(progress: Progress, before: int, records: int, share: float) -> Non
 
 
 def write_results(path: Path, results: pd.DataFrame) -> None:
-    """``results.parquet``, and ``adversarial.fa`` with every sequence that reached its goal, at its smallest budget."""
+    """``results.parquet``, and ``adversarial.fa`` with every sequence that reached its goal, at its smallest budget.
+
+    Ids that are not one word are percent-encoded in the FASTA file, as :mod:`seqrobust.sequences.fasta_headers` says.
+    """
     with replacing(path / "results.parquet") as temporary:
         results.to_parquet(temporary, index=False)
     reached = results[results["success"].fillna(value=False).astype(bool)].drop_duplicates("id")
     with replacing(path / "adversarial.fa") as temporary, temporary.open("w", encoding="utf-8") as handle:
         for row in reached.itertuples(index=False):
-            handle.write(
-                f">{row.id} budget={row.budget} edits={row.edits} attack={row.attack}"
-                f" clean={row.clean_prediction} adversarial={row.adversarial_prediction}\n{row.adversarial_sequence}\n"
-            )
+            said = {
+                "budget": row.budget,
+                "edits": row.edits,
+                "attack": row.attack,
+                "clean": row.clean_prediction,
+                "adversarial": row.adversarial_prediction,
+            }
+            handle.write(f">{fasta_header(str(row.id), said)}\n{row.adversarial_sequence}\n")

@@ -129,7 +129,7 @@ class BareModel:
                 "a record is longer than the model's input",
                 expected=f"at most {size}",
                 found=str(longest),
-                fix="cut the records (data.max_length) or drop the long ones",
+                fix=f"cut the records with --max-length {size} (data.max_length in a config), or drop the long ones",
             )
         if encoded.shape[2] == size and self._takes_lengths and bool((lengths == size).all()):
             return self.module(encoded, lengths=None)

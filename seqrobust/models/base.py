@@ -115,7 +115,7 @@ def at_fixed_length(encoded: Tensor, size: int, lengths: Tensor | None) -> tuple
             "a record is longer than the model's input",
             expected=f"at most {size} letters",
             found=str(width),
-            fix="cut the records (max_length), or use a model with a global head",
+            fix="cut the records with --max-length (data.max_length in a config), or use a model with a global head",
         )
     if width == size:
         return encoded, lengths

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import yaml
 
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Task
+from seqrobust.sequences.doubts import Doubt, doubts
 from seqrobust.sequences.readers import read_sequences
 
 _TEMPLATE = """\
@@ -20,7 +22,7 @@ seed: 1
 data:
   path: {path}
   alphabet: {alphabet}          # DNA | RNA | PROTEIN
-  target: {target}         # column with the answer
+  target: {target}         # column with the answer{doubts}
   # sequence: sequence     # column with the sequence, if it is called otherwise
 {split}
   # where: {{kind: [designed]}}      # keep only rows with these values
@@ -72,7 +74,8 @@ def starter_config(data: Path | None, task: Task | None) -> str:
         )
     column = str(sequences.targets.columns[0])
     guessed = task or _guessed_task(sequences.targets[column])
-    return _filled(data.name.split(".")[0], guessed, str(data), sequences.alphabet.name, column, sequences)
+    doubtful = doubts(sequences.targets[column], task)
+    return _filled(data.name.split(".")[0], guessed, str(data), sequences.alphabet.name, column, sequences, doubtful)
 
 
 def _guessed_task(column: pd.Series) -> Task:
@@ -83,7 +86,15 @@ def _guessed_task(column: pd.Series) -> Task:
     return "regression" if numeric and len(values) > 10 else "classification"
 
 
-def _filled(name: str, task: Task, path: str, alphabet: str, target: str, sequences: SequenceSet | None) -> str:
+def _filled(
+    name: str,
+    task: Task,
+    path: str,
+    alphabet: str,
+    target: str,
+    sequences: SequenceSet | None,
+    doubtful: Sequence[Doubt] = (),
+) -> str:
     names = sorted(set(sequences.regions.names)) if sequences else []
     known = ", ".join(names[:12]) if names else "the file names none"
     attacked = "test"
@@ -104,6 +115,7 @@ def _filled(name: str, task: Task, path: str, alphabet: str, target: str, sequen
         path=_quoted(path),
         alphabet=alphabet,
         target=_quoted(target),
+        doubts="".join(f"\n  # mind: {' '.join(f'{one.text}: {one.fix}'.split())}" for one in doubtful),
         split=split,
         attacked=attacked,
         protect=protect,

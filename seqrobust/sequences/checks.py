@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.errors import DataError
+from seqrobust.sequences.doubts import doubts
+from seqrobust.sequences.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
 from seqrobust.sequences.targets import Task, encode_targets
@@ -23,6 +25,8 @@ SHORT = 8
 """Letters: below this few edits are a large part of a record."""
 AMBIGUOUS = 0.05
 """Share of unknown letters in a record above which its prediction rests on guesses."""
+NUCLEOTIDES = 20
+"""Letters: a protein of so many that are all A, C, G, T, U or N hardly occurs."""
 IMBALANCE = 20
 """Commonest class to rarest class."""
 FEW = 30
@@ -54,6 +58,7 @@ def check(sequences: SequenceSet, task: Task | None = None) -> list[Problem]:
     summary = describe(sequences)
     found = [problem for search in CHECKS for problem in search(sequences, summary)]
     found += _task_problems(sequences, summary, task)
+    found += _doubtful_targets(sequences, task)
     return sorted(found, key=lambda problem: problem.severity != "error")
 
 
@@ -86,6 +91,19 @@ def _copies(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         yield _warning(
             f"{counted(copies.within, 'repeat')} of a sequence in its own split: it counts twice in every figure",
             "drop the copies, or mind that confidence intervals are too narrow",
+        )
+
+
+def _near_copies(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    if sequences.splits is None or len(summary.splits) < 2:
+        return
+    order = list(summary.splits)
+    for (low, high), rows in near_copies_across(sequences, sequences.splits, order).items():
+        named = [sequences.ids[row] for row in rows]
+        yield _warning(
+            f"{counted(len(rows), 'record')} of the split {high} nearly a copy ({IDENTITY:.0%} of the letters or more) "
+            f"of one in {low}: {_some(named)}",
+            "cluster the sequences (MMseqs2, CD-HIT) and draw splits by cluster with --group-column",
         )
 
 
@@ -169,7 +187,7 @@ def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         if count:
             yield _error(
                 f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
-                "fill it in, or keep only labelled records with --where",
+                "fill it in, or drop these rows from the file",
             )
 
 
@@ -186,11 +204,24 @@ def _letters(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
             f"{many} with more than {AMBIGUOUS:.0%} ambiguous letters: {_named(sequences, vague)}",
             "unknown letters are never edited and carry no evidence; drop these records",
         )
+    if (foreign := _nucleotides(sequences)).any():
+        yield _warning(
+            f"{counted(int(foreign.sum()), 'record')} of nucleotides among proteins: {_named(sequences, foreign)}",
+            "translate them, or keep DNA and protein in two files",
+        )
     if (short := sequences.lengths < SHORT).any():
         yield _warning(
             f"{counted(int(short.sum()), 'record')} shorter than {SHORT} letters: {_named(sequences, short)}",
             "drop them, or mind that a few edits rewrite them",
         )
+
+
+def _nucleotides(sequences: SequenceSet) -> NDArray[np.bool_]:
+    """(N,): records that a protein file holds though no protein is made of A, C, G, T, U and N alone."""
+    if sequences.alphabet.complement:
+        return np.zeros(len(sequences), bool)
+    plain = np.isin(sequences.letters, np.frombuffer(b"ACGTUN", np.uint8)).sum(1) == sequences.lengths
+    return np.asarray(plain & (sequences.lengths >= NUCLEOTIDES), np.bool_)
 
 
 def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) -> Iterator[Problem]:
@@ -211,6 +242,13 @@ def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) 
         )
 
 
+def _doubtful_targets(sequences: SequenceSet, task: Task | None) -> Iterator[Problem]:
+    if sequences.targets is not None:
+        for name in sequences.targets:
+            for doubt in doubts(sequences.targets[name], task):
+                yield _warning(doubt.text, doubt.fix)
+
+
 def _named(sequences: SequenceSet, chosen: NDArray[np.bool_]) -> str:
     return _some([sequences.ids[i] for i in np.flatnonzero(chosen)])
 
@@ -221,6 +259,7 @@ def _some(names: list[str] | tuple[str, ...], most: int = 5) -> str:
 
 CHECKS: tuple[Callable[[SequenceSet, Summary], Iterator[Problem]], ...] = (
     _copies,
+    _near_copies,
     _groups,
     _splits,
     _classes,

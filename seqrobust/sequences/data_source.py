@@ -38,7 +38,7 @@ class DataSource:
     format: Annotated[str | None, Option(help="Format to force; else told by the suffix.")] = None
     columns: Columns = field(default_factory=Columns)
     genome: Annotated[Path | None, Option(help="FASTA a BED file's intervals are cut from.")] = None
-    annotation: Annotated[Path | None, Option(help="GFF3 or BED whose features become regions.")] = None
+    annotation: Annotated[Path | None, Option(help="GFF3, GTF or BED whose features become regions.")] = None
     where: Annotated[
         dict[str, list[str]],
         Option(

@@ -11,6 +11,7 @@ one-hot    float32 (N, K, L)   unknown and padding columns are zeros (or 1/K for
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor
 from seqrobust.alphabet import ILLEGAL, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.kinds import Unknown as Unknown
+from seqrobust.sequences.wording import counted
 
 _UPPER = bytes(range(256)).upper()
 _CACHE = 1 << 18
@@ -42,6 +44,23 @@ def letters_from_texts(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray
     letters = np.zeros((len(texts), longest), np.uint8)
     letters[np.arange(longest) < lengths[:, None]] = flat
     return letters, lengths
+
+
+def check_characters(texts: Sequence[str], ids: Sequence[str] | None = None) -> None:
+    """Raises DataError that names the first character outside of ASCII, which may be one that nobody sees."""
+    if all(map(str.isascii, texts)):
+        return
+    row = next(row for row, text in enumerate(texts) if not text.isascii())
+    column = next(column for column, letter in enumerate(texts[row]) if not letter.isascii())
+    letter = texts[row][column]
+    said = f"U+{ord(letter):04X} {unicodedata.name(letter, 'without a name')}"
+    strange = sum(not text.isascii() for text in texts)
+    raise DataError(
+        "a character is no letter of any alphabet",
+        found=f"{said}: {letter!r}" if letter.isprintable() else f"{said}, which is not to be seen",
+        where=f"record {repr(ids[row]) if ids else f'number {row + 1}'}, position {column + 1}",
+        fix=f"remove it; {counted(strange, 'record')} hold such characters" if strange > 1 else "remove it",
+    )
 
 
 def texts_from_letters(letters: NDArray[np.uint8], lengths: NDArray[np.int64]) -> list[str]:
@@ -70,6 +89,8 @@ def _illegal_letter(letter: str, alphabet: Alphabet, record: str, column: int) -
         fix = f"this looks like {'RNA: use --alphabet RNA' if letter == 'U' else 'DNA: use --alphabet DNA'}"
     elif letter in "-.":
         fix = "remove alignment gaps: positions are counted on the ungapped sequence"
+    elif letter == ">":
+        fix = "two files were joined without a line end between them: part them before the >"
     elif letter == "*":
         fix = "a stop inside a protein cannot be read; cut or drop the record"
     return DataError(

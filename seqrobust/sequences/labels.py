@@ -29,7 +29,12 @@ def class_names(column: pd.Series) -> NDArray[np.object_] | None:
     if values is None:
         return np.array(text.tolist(), object)
     present = values[~np.isnan(values)]
-    if (present != present.round()).any() or len(np.unique(present)) > _MOST_INTEGER_CLASSES:
+    # What is infinite is no class number either.
+    if (
+        not np.isfinite(present).all()
+        or (present != present.round()).any()
+        or len(np.unique(present)) > _MOST_INTEGER_CLASSES
+    ):
         return None
     return np.array(["" if np.isnan(value) else str(int(value)) for value in values], object)
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
-from seqrobust.sequences.encoding import letters_from_texts, texts_from_letters, tokens_from_letters
+from seqrobust.sequences.encoding import check_characters, letters_from_texts, texts_from_letters, tokens_from_letters
 from seqrobust.sequences.regions import Region, Regions
 
 
@@ -58,6 +58,7 @@ class SequenceSet:
         Raises DataError for an illegal letter, an empty sequence, a column of another length, or a region that
         leaves its record.
         """
+        check_characters(texts, ids)
         letters, lengths = letters_from_texts(texts)
         given = {"ids": ids, "targets": targets, "groups": groups, "splits": splits, "regions": regions}
         for name, column in given.items():

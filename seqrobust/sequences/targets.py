@@ -12,6 +12,7 @@ regression       one or more columns of numbers                     (N, T) float
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,12 @@ from numpy.typing import NDArray
 from seqrobust.errors import DataError
 from seqrobust.sequences.kinds import TASKS as TASKS
 from seqrobust.sequences.kinds import Task as Task
+
+MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "missing", "?"})
+"""What stands in tables for a missing value, in lower case."""
+NUMBER_WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*,[\d.,]*\d(?:[eE][+-]?\d+)?")
+"""A decimal comma, or commas between thousands."""
+_BELOW_DETECTION = re.compile(r"[<>]=?\s*\S+|(?:b|a)?(?:lod|loq|bdl|bql)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,19 +76,74 @@ def encode_targets(raw: pd.DataFrame, task: Task, labels: Sequence[str] | None =
         return _multilabel(raw, labels)
     names = _class_names(raw.iloc[:, 0], where=f"column {raw.columns[0]!r}")
     known = tuple(labels) if labels else tuple(sorted(set(names), key=_numbers_first))
+    if not labels:
+        _check_spelling(known, str(raw.columns[0]))
     if task == "binary" and len(known) != 2:
         raise DataError(
             "a binary target has two classes",
             expected="two values",
             found=f"{len(known)}: {', '.join(known[:8])}",
             where=f"column {raw.columns[0]!r}",
-            fix="use --task classification for more than two classes; give both with labels: [negative, positive]",
+            fix=_two_classes(known),
         )
-    index = {name: code for code, name in enumerate(known)}
-    codes = pd.Series(names).map(index)
+    codes = pd.Series(names).map(_codes(known, names))
     if codes.isna().any():
         raise _unseen_label(names, codes, known, str(raw.columns[0]))
     return Targets(task=task, labels=known, values=codes.to_numpy(np.int64))
+
+
+def same_number(text: str) -> float | None:
+    """The number that a class name spells, None where it spells none; ``1`` and ``1.0`` spell the same.
+
+    >>> same_number("1.0"), same_number("pos")
+    (1.0, None)
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
+
+
+def _check_spelling(known: Sequence[str], column: str) -> None:
+    """``1`` and ``1.0`` are one class in two spellings; ``1.1`` and ``1.10`` may be two sections."""
+    whole: dict[float, str] = {}
+    for name in known:
+        if (number := _whole(name)) is not None:
+            if number in whole:
+                raise DataError(
+                    "one class is spelled in two ways",
+                    found=f"{whole[number]!r} and {name!r}",
+                    where=f"column {column!r}",
+                    fix="write the number in one way",
+                )
+            whole[number] = name
+
+
+def _codes(known: Sequence[str], names: Sequence[str]) -> dict[str, int]:
+    """Class name to its index; a whole number may be spelled otherwise than the class is, ``1.0`` for ``1``."""
+    index = {name: code for code, name in enumerate(known)}
+    whole = {number: code for name, code in index.items() if (number := _whole(name)) is not None}
+    others = {name: whole.get(number) for name in set(names) - set(known) if (number := _whole(name)) is not None}
+    return {**index, **{name: code for name, code in others.items() if code is not None}}
+
+
+def _whole(name: str) -> float | None:
+    """The number behind ``1``, ``1.`` or ``1.0``; None for other names, also ``007`` and ``1.10``."""
+    return float(name) if re.fullmatch(r"[+-]?(?:0|[1-9]\d*)(?:\.0*)?", name) else None
+
+
+def _two_classes(known: Sequence[str]) -> str:
+    """What to do about more or fewer than two classes."""
+    missing = [name for name in known if name.lower() in MISSING_WORDS]
+    if missing and len(known) - len(missing) == 2:
+        rest = [name for name in known if name not in missing]
+        return f"{missing[0]} looks like a missing value: keep the others with --where COLUMN={rest[0]} and ={rest[1]}"
+    if len({name.casefold() for name in known}) == 2 < len(known):
+        return "some differ in case only: write each class in one way"
+    if len(known) < 2:
+        return "choose another target column, or records of both classes"
+    return "use --task classification for more than two classes; give both with labels: [negative, positive]"
 
 
 def _class_names(column: pd.Series, where: str) -> list[str]:
@@ -92,7 +154,7 @@ def _class_names(column: pd.Series, where: str) -> list[str]:
             "a record has no target",
             found=f"{int(missing.sum())} of {len(column)} empty, the first in record {int(missing.argmax()) + 1}",
             where=where,
-            fix="fill it in, or keep only labelled records (data.where in a config)",
+            fix="fill it in, or drop these rows from the file",
         )
     if pd.api.types.is_bool_dtype(column):
         column = column.astype(int)
@@ -127,12 +189,27 @@ def _regression(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
     bad = ~np.isfinite(numbers)
     if bad.any():
         row, column = (int(i) for i in np.argwhere(bad)[0])
+        value = raw[columns].iloc[row, column]
+        missing = pd.isna(value) or not str(value).strip()
         raise DataError(
-            "a regression target is not a finite number",
-            found=f"{raw[columns].iloc[row, column]!r} ({int(bad.any(1).sum())} records)",
+            "a regression target is missing" if missing else "a regression target is not a finite number",
+            expected="a number in every record, such as -1.5 or 2e-3",
+            found=f"{'an empty field' if missing else repr(value)} ({int(bad.any(1).sum())} records)",
             where=f"column {columns[column]!r}, record {row + 1}",
+            fix=_number_instead(str(value).strip(), missing=missing),
         )
     return Targets(task="regression", labels=tuple(labels or map(str, columns)), values=numbers)
+
+
+def _number_instead(text: str, *, missing: bool) -> str:
+    """What to do about a field that is no number."""
+    if missing or text.lower() in MISSING_WORDS:
+        return "fill it in, or drop these rows from the file"
+    if NUMBER_WITH_COMMAS.fullmatch(text):
+        return "write numbers with a decimal point and without commas between thousands"
+    if _BELOW_DETECTION.fullmatch(text):
+        return "put a number for values beyond a limit (the limit, or half of it), or drop these rows"
+    return "put a number there, or drop these rows; for names use --task classification"
 
 
 def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
@@ -141,6 +218,10 @@ def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
         known = tuple(labels) if labels else tuple(sorted({name for names in sets for name in names}))
         if unseen := {name for names in sets for name in names} - set(known):
             raise DataError("unknown labels", expected=", ".join(known), found=", ".join(sorted(unseen)[:8]))
+        if not known:
+            raise DataError(
+                "no record has a label", where=f"column {raw.columns[0]!r}", fix="choose another target column"
+            )
         values = np.array([[name in names for name in known] for names in sets], np.float32)
         return Targets(task="multilabel", labels=known, values=values.reshape(len(sets), len(known)))
     columns = list(labels) if labels and set(labels) <= set(map(str, raw.columns)) else list(raw.columns)

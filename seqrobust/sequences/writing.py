@@ -1,7 +1,8 @@
 """Records written to a file that the readers take back: TSV, CSV, Parquet or FASTA, the text ones also gzipped.
 
 A table has the columns ``id, split, <targets>, group, sequence, regions`` (those there are); a FASTA header carries the
-same as ``>id key=value``. Files appear whole or not at all, and equal records give equal bytes.
+same as ``>id key=value`` (see :mod:`seqrobust.sequences.fasta_headers`). Files appear whole or not at all, and equal
+records give equal bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 
 from seqrobust.errors import DataError
 from seqrobust.files import replacing
+from seqrobust.sequences.fasta_headers import fasta_header, keys_of
 from seqrobust.sequences.regions import format_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 
@@ -28,8 +30,8 @@ _FASTA_KEY = re.compile(r"[A-Za-z_][\w.-]*")
 def write_sequences(sequences: SequenceSet, path: Path | str) -> None:
     """Write records, in the format of the path's suffix; missing folders are made.
 
-    Raises DataError for an unknown suffix, a column that a FASTA header cannot carry, or a place nothing can be
-    written to.
+    Raises DataError for an unknown suffix, a column or a value that the format cannot carry, or a place nothing can
+    be written to.
     """
     path = Path(path)
     zipped = path.suffix.lower() == ".gz"
@@ -77,6 +79,7 @@ def as_table(sequences: SequenceSet) -> pd.DataFrame:
 
 def _text(table: pd.DataFrame, suffix: str) -> str:
     if suffix in (".tsv", ".csv"):
+        _check_lines(table, suffix)
         return table.to_csv(index=False, sep="\t" if suffix == ".tsv" else ",", lineterminator="\n")
     keys = [str(name) for name in table.columns if name not in ("id", "sequence")]
     if wrong := [key for key in keys if not _FASTA_KEY.fullmatch(key)]:
@@ -88,10 +91,40 @@ def _text(table: pd.DataFrame, suffix: str) -> str:
         )
     written = io.StringIO()
     for row in table.to_dict("records"):
-        said = "".join(f" {key}={row[key]}" for key in keys if str(row[key]) != "" and not pd.isna(row[key]))
-        written.write(f">{row['id']}{said}\n")
+        said = {key: str(row[key]) for key in keys if str(row[key]) != "" and not pd.isna(row[key])}
+        title = fasta_header(str(row["id"]), said)
+        _check_header(title, said, str(row["id"]))
+        written.write(f">{title}\n")
         sequence = str(row["sequence"])
         written.writelines(
             sequence[start : start + _FASTA_WIDTH] + "\n" for start in range(0, len(sequence), _FASTA_WIDTH)
         )
     return written.getvalue()
+
+
+def _check_lines(table: pd.DataFrame, suffix: str) -> None:
+    """A row is a line: no field may hold a line break, nor, in TSV, a tab."""
+    breaking = re.compile(r"[\n\r\t]" if suffix == ".tsv" else r"[\n\r]")
+    for name in table:
+        for row, value in enumerate(table[name]):
+            if isinstance(value, str) and breaking.search(value):
+                raise DataError(
+                    "a field holds a line break" + (" or a tab" if suffix == ".tsv" else ""),
+                    found=f"column {str(name)!r}: {value[:60]!r}",
+                    where=f"record {table['id'].iloc[row]!r}",
+                    fix="write .parquet, or change the field",
+                )
+
+
+def _check_header(title: str, said: dict[str, str], name: str) -> None:
+    """What a header says must be read back as it was."""
+    read = keys_of(title)
+    for key, value in said.items():
+        if read.get(key) != value:
+            raise DataError(
+                "a value cannot stand in a FASTA header",
+                expected="one line, without spaces at its ends, and no further key= in it",
+                found=f"{key}: {value[:60]!r}",
+                where=f"record {name!r}",
+                fix="write a table (.tsv, .csv, .parquet)",
+            )

@@ -20,8 +20,9 @@ from seqrobust.analysis.membership import (
 from seqrobust.analysis.membership import copies as copies_module
 from seqrobust.analysis.membership.assignment import batches, steps_an_epoch
 from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_tool
-from seqrobust.analysis.membership.copies import near_pairs
-from seqrobust.analysis.membership.kmers import (
+from seqrobust.errors import ConfigError, DataError, SeqRobustError
+from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.kmers import (
     expected_jaccard,
     jaccard,
     kmer_frequencies,
@@ -29,8 +30,7 @@ from seqrobust.analysis.membership.kmers import (
     sketch_jaccard,
     sketches,
 )
-from seqrobust.errors import ConfigError, DataError, SeqRobustError
-from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.relatives import near_pairs
 
 OTHER = str.maketrans("ACGTN", "TGCAN")
 

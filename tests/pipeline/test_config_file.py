@@ -148,6 +148,15 @@ def test_a_starter_config_can_be_read(kind: str, name: str, tmp_path: Path) -> N
     assert config.attack.goal == ("up" if task == "regression" else "auto")
 
 
+def test_a_starter_config_says_what_is_doubtful_about_the_target(tmp_path: Path) -> None:
+    rows = "".join(f"r{i},ACGTACGT,{i % 9}\n" for i in range(90))
+    (tmp_path / "x.csv").write_text("id,sequence,label\n" + rows)
+    text = starter_config(tmp_path / "x.csv", None)
+    assert "# mind: column 'label': whole numbers from 0 to 8, read as 9 classes" in text
+    assert load_config(text, RunConfig, where="x").task == "classification"
+    assert "# mind" not in starter_config(tmp_path / "x.csv", "regression")
+
+
 def test_a_starter_config_needs_a_target(tmp_path: Path) -> None:
     (tmp_path / "a.fa").write_text(">a\nACGT\n")
     with pytest.raises(InputError, match="target"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,14 +32,34 @@ ROWS: dict[str, Row] = {
     "empty": ({"x.fa": ""}, {}, ["empty", "x.fa"]),
     "blank lines only": ({"x.csv": "\n\n \n"}, {}, ["empty", "x.csv"]),
     "unknown suffix": ({"x.xyz": "hello"}, {}, ["format", "x.xyz", ".fasta", "--format"]),
-    "unknown format": ({"x.fa": ">a\nAC\n"}, {"format": "fastq"}, ["unknown format", "fastq", "genbank"]),
+    "unknown format": ({"x.fa": ">a\nAC\n"}, {"format": "sam"}, ["unknown format", "sam", "genbank"]),
     "table called fasta": ({"x.fa": "id,sequence\na,ACGT\n"}, {}, ["does not read as fasta", "--format csv"]),
     "fasta called csv": ({"x.csv": ">a\nACGT\n"}, {}, ["does not read as csv", "--format fasta"]),
     "fasta called genbank": ({"x.gb": ">a\nACGT\n"}, {}, ["does not read as genbank", "--format fasta"]),
     "text called parquet": ({"x.parquet": "id,sequence\n"}, {}, ["does not read as parquet"]),
     "damaged parquet": ({"x.parquet": b"PAR1 and no more"}, {}, ["Parquet", "damaged"]),
     "tabs called csv": ({"x.csv": "id\tsequence\na\tACGT\n"}, {}, ["no comma", "line 1", "--format tsv"]),
-    "semicolons called csv": ({"x.csv": "id;sequence\na;ACGT\n"}, {}, ["no comma", "semicolons"]),
+    "semicolons called tsv": ({"x.tsv": "id;sequence\na;ACGT\n"}, {}, ["no tab", "--format csv"]),
+    "quote over lines": (
+        {"x.csv": 'id,note,sequence\na,x,ACGT\nb,"open,ACGT\nc,close",ACGT\n'},
+        {},
+        ["does not end on its line", "line 3", "x.csv", "Parquet"],
+    ),
+    "quote never closed": ({"x.csv": 'id,sequence,y\na,ACGT,"pos\nb,ACGT,neg\n'}, {}, ["quote", "line 2"]),
+    "quote closed early": ({"x.csv": 'id,sequence,y\na,ACGT,"5" end"\n'}, {}, ["follows its closing quote", "line 2"]),
+    "text behind the quote": ({"x.csv": '# c\n\nid,sequence\n\n"a" b,ACGT\n'}, {}, ["closing quote", "line 5"]),
+    "row names of R": ({"x.tsv": "id\tsequence\n1\ta\tACGT\n"}, {}, ["too many", "line 2", "row.names"]),
+    "an excel workbook": ({"x.csv": b"PK\x03\x04 xl/workbook.xml"}, {}, ["Excel", "CSV UTF-8"]),
+    "a zip archive": ({"x.fa": b"PK\x03\x04 x.fa"}, {}, ["ZIP", "unzip"]),
+    "a tar archive": ({"x.fa.gz": b"x.fa".ljust(257, b"\0") + b"ustar"}, {}, ["tar archive", "unpack"]),
+    "a web page": ({"x.fa": "<!DOCTYPE html><p>log in</p>"}, {}, ["web page", "download"]),
+    "features as data": ({"x.gff3": "a\ts\texon\t1\t4\t.\t+\t.\t.\n"}, {}, ["features", "--annotation"]),
+    "variants as data": ({"x.vcf.gz": "##fileformat=VCFv4.2\n"}, {}, ["variants", "genome"]),
+    "utf-16 without a mark": ({"x.csv": "id,sequence\na,ACGT\n".encode("utf-16-le")}, {}, ["NUL", "UTF-16"]),
+    "fastq cut short": ({"x.fastq": "@a\nACGT\n+\nII\n"}, {}, ["cannot be read as fastq", "x.fastq"]),
+    "not xz": ({"x.fa.xz": ">a\nACGT\n"}, {}, ["not xz", "x.fa.xz"]),
+    "cut xz": ({"x.fa.xz": lzma.compress(b">a\nACGT\n")[:-9]}, {}, ["xz file is damaged"]),
+    "cut bzip2": ({"x.fa.bz2": bz2.compress(b">a\nACGT\n")[:-9]}, {}, ["bzip2 file is damaged"]),
     "not gzip": ({"raw:x.fa.gz": ">a\nACGT\n"}, {"path": "x.fa.gz"}, ["not gzip", "x.fa.gz"]),
     "cut gzip": ({"raw:x.fa.gz": gzip.compress(b">a\nACGT\n")[:-9]}, {"path": "x.fa.gz"}, ["damaged", "x.fa.gz"]),
     "not text": ({"x.csv": b"id,sequence\na,AC\nb,\xff\xfe\n"}, {}, ["not text", "line 3", "UTF-8"]),
@@ -51,6 +73,7 @@ ROWS: dict[str, Row] = {
     "row too short": ({"x.csv": "id,sequence,y\na,ACGT,1\n\nb,ACGT\n"}, {}, ["too few", "line 4", "x.csv"]),
     "row too long": ({"x.tsv": "id\tsequence\na\tACGT\t1\n"}, {}, ["too many", "line 2"]),
     "header only": ({"x.csv": "id,sequence\n"}, {}, ["no record", "x.csv"]),
+    "no header": ({"x.csv": "a,ACGTACGT,1\nb,ACGTACGA,0\n"}, {}, ["looks like a record", "columns' names"]),
     "no sequence column": ({"x.csv": "id,dna\na,ACGT\n"}, {}, ["id, dna", "--sequence-column"]),
     "empty sequence": ({"x.csv": "id,sequence\na,ACGT\nb,\n"}, {}, ["empty", "line 3"]),
     "missing column": (
@@ -90,15 +113,44 @@ ROWS: dict[str, Row] = {
     "bed, two fields": ({**GENOME, "x.bed": "#h\nchr1\t4\n"}, {"genome": "g.fa"}, ["cannot be read", "line 2"]),
     "bed, odd strand": ({**GENOME, "x.bed": "chr1\t1\t4\tn\t0\tx\n"}, {"genome": "g.fa"}, ["strand", "line 1"]),
     "bed of comments": ({**GENOME, "x.bed": "#h\n"}, {"genome": "g.fa"}, ["no interval"]),
-    "genome in plain gzip": (
-        {"g.fa.gz": ">chr1\nACGT\n", "x.bed": "chr1\t0\t4\n"},
-        {"genome": "g.fa.gz"},
-        ["random access", "gunzip"],
-    ),
-    "genome with ragged lines": (
-        {"g.fa": ">chr1\nAC\nACGT\nAC\n", "x.bed": "chr1\t0\t4\n"},
+    "genome that is no fasta": (
+        {"g.fa": "chr1 ACGT\n", "x.bed": "chr1\t0\t4\n"},
         {"genome": "g.fa"},
-        ["random access", "lines of one length"],
+        ["genome cannot be read", "whole FASTA", "g.fa"],
+    ),
+    "genome with a nameless sequence": (
+        {"g.fa": ">\nACGT\n", "x.bed": "chr1\t0\t4\n"},
+        {"genome": "g.fa"},
+        ["genome cannot be read", "Bad sequence name"],
+    ),
+    "genome cut short": (
+        {"g.fa": gzip.compress(b">chr1\n" + b"ACGT" * 99)[:-9], "x.bed": "chr1\t0\t4\n"},
+        {"genome": "g.fa"},
+        ["genome cannot be read", "g.fa"],
+    ),
+    "genome with a name twice": (
+        {"g.fa": ">chr1\nACGT\n>chr1\nAC\n", "x.bed": "chr1\t0\t4\n"},
+        {"genome": "g.fa"},
+        ["stands twice", "chr1", "rename"],
+    ),
+    "bed of wrong blocks": (
+        {**GENOME, "x.bed": "chr1\t0\t8\tn\t0\t+\t0\t8\t0\t2\t2,3\t0,6\n"},
+        {"genome": "g.fa"},
+        ["blocks", "line 1"],
+    ),
+    "bed of numbers as R writes them": ({**GENOME, "x.bed": "chr1\t0\t1e+05\n"}, {"genome": "g.fa"}, ["whole numbers"]),
+    "annotation beyond its chromosome": (
+        {**GENOME, "x.bed": "chr1\t0\t4\n", "a.gff3": "chr1\ts\texon\t7\t9\t.\t+\t.\t.\n"},
+        {"genome": "g.fa", "annotation": "a.gff3"},
+        ["leaves its record", "7 to 9", "Is_circular"],
+    ),
+    "circle of another length": (
+        {
+            "x.fa": ">a\nACGTACGT\n",
+            "x.gff": "a\ts\tregion\t1\t7\t.\t+\t.\tIs_circular=true\na\ts\texon\t6\t9\t.\t+\t.\t.\n",
+        },
+        {"annotation": "x.gff"},
+        ["a circle of 7", "has 8", "line 2"],
     ),
     "gff beyond the end": (
         {"x.fa": ">a\nACGT\n", "x.gff": "a\ts\texon\t1\t5\t.\t+\t.\t.\n"},
@@ -120,7 +172,7 @@ ROWS: dict[str, Row] = {
         {"annotation": "x.gff"},
         ["no feature", "'a'", "'q'"],
     ),
-    "annotation of no kind": ({"x.fa": ">a\nACGT\n"}, {"annotation": "x.gtf"}, ["unknown kind", "x.gtf", ".gff3"]),
+    "annotation of no kind": ({"x.fa": ">a\nACGT\n"}, {"annotation": "x.sam"}, ["unknown kind", "x.sam", ".gff3"]),
     "genbank cut short": ({"x.gb": GENBANK}, {}, ["cannot be read as genbank", "x.gb"]),
     "genbank without sequence": (
         {"x.gb": GENBANK.split("ORIGIN")[0] + "CONTIG      join(Y1:1..20)\n//\n"},
@@ -133,9 +185,27 @@ ROWS: dict[str, Row] = {
         {},
         ["cannot be read as swissprot", "x.txt"],
     ),
-    "xml of something else": ({"x.xml": "<html><body/></html>"}, {}, ["uniprot-xml", "x.xml"]),
+    "xml of something else": ({"x.xml": "<plan><body/></plan>"}, {}, ["uniprot-xml", "x.xml"]),
     "broken xml": ({"x.xml": "<uniprot><entry>"}, {}, ["uniprot-xml", "x.xml"]),
     "protein read as dna": ({"x.fa": ">a\nMKVLAE\n"}, {"alphabet": DNA}, ["'L'", "position 4", "DNA"]),
+    "a character nobody sees": (
+        {"x.csv": "id,sequence\nb,ACGT\na,ACG\u200bT\n"},
+        {},
+        ["U+200B ZERO WIDTH SPACE", "'a'", "position 4", "x.csv"],
+    ),
+    "a dash of a word processor": ({"x.fa": ">a\nACG\u2013T\n"}, {}, ["U+2013 EN DASH", "position 4"]),
+    "dna and rna": (
+        {"x.fa": ">a\nACGUUG\n>b\nACGTTG\n>c\nGGUU\n"},
+        {},
+        ["both T and U", "T in 1 record, U in 2 records", "line 3", "no --alphabet"],
+    ),
+    "dna and rna, told": ({"x.fa": ">a\nACGU\n>b\nACGT\n"}, {"alphabet": DNA}, ["both T and U", "line 1"]),
+    "files joined without a line end": ({"x.fa": ">a\nACGT>b\nACGTACGTACGT\n"}, {}, ["'>'", "joined", "position 5"]),
+    "locus run into its length": (
+        {"x.gbk": GENBANK.replace("X1                        20 bp", "NODE_1_length_19176_cov_13.663120 bp") + "//\n"},
+        {},
+        ["LOCUS", "line 1", "run into the length"],
+    ),
     "digit in protein": ({"x.fa": ">a\nMKV1AE\n"}, {"alphabet": PROTEIN}, ["'1'", "position 4"]),
 }
 

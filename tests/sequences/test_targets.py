@@ -53,6 +53,7 @@ def test_given_labels_set_the_order() -> None:
         (frame(y=[1.0, float("inf")]), "regression", None, ["finite", "record 2"]),
         (frame(u=[1, 2], v=[0, 1]), "multilabel", None, ["0 or 1"]),
         (frame(y=["a;q", "b"]), "multilabel", ["a", "b"], ["unknown labels", "q"]),
+        (frame(y=["", ""]), "multilabel", None, ["no record has a label"]),
     ],
 )
 def test_what_suits_no_task_is_refused(

@@ -18,28 +18,15 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_tool
-from seqrobust.analysis.membership.kmers import (
-    expected_jaccard,
-    jaccard,
-    kmer_sets,
-    sketch_jaccard,
-    sketches,
-    word_length,
-)
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.kmers import expected_jaccard, word_length
 from seqrobust.sequences.labels import same_molecule, same_sequence
+from seqrobust.sequences.relatives import linked, near_pairs
 
 Method: TypeAlias = Literal["auto", "kmers", "mmseqs", "cd-hit"]
-SKETCH = 128
-_BAND = 2
-"""Columns of a sketch that agree together before two records are compared."""
-_NEIGHBOURS = 64
-"""Records of one band that each is compared with; more share a word only where it is everywhere."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,7 +128,7 @@ def cluster_records(
     first = np.unique(molecule, return_index=True)[1]
     k = k if k is not None else word_length(sequences.alphabet, int(np.median(sequences.lengths)))
     one, other = near_pairs(sequences.take(first), k, expected_jaccard(identity, k), seed=seed)
-    found.append(_linked(len(sequences), first[one], first[other]))
+    found.append(linked(len(sequences), first[one], first[other]))
     how = f"shared words of {k} letters (Jaccard index of {expected_jaccard(identity, k):.2f} or more)"
     protein = not sequences.alphabet.complement
     tool = installed_tool(protein=protein, identity=identity) if method == "auto" else method
@@ -149,72 +136,6 @@ def cluster_records(
         found.append(clustered_by(tool, sequences, identity))
         how += f" and {tool} at {100 * identity:g} % identity"
     return Clusters(numbers=joined_clusters(found), how=how)
-
-
-def near_pairs(
-    sequences: SequenceSet, k: int, least: float, *, seed: int = 0
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(P,) and (P,) numbers of records whose words have a Jaccard index of ``least`` or more.
-
-    A pair at the limit is looked at with a chance of about 0.99 at an index of 0.27, and more above. Of many records
-    that share one band each is compared with a few, which breaks up no cluster of like records.
-    """
-    empty = np.zeros(0, np.int64)
-    if len(sequences) < 2 or sequences.width < k:
-        return empty, empty
-    words = max(int(np.median(sequences.lengths)) - k + 1, 1)
-    # A quarter as many parts as words: hardly one is empty then.
-    parts = 1 << min(max(words // 4, 1).bit_length() - 1, SKETCH.bit_length() - 1)
-    sketch = sketches(sequences.tokens, sequences.alphabet, k, size=SKETCH, parts=parts, seed=seed)
-    loose = least - 3 * np.sqrt(least * (1 - least) / SKETCH)
-    pairs = [_alike(sketch, *_candidates(sketch[:, at : at + _BAND]), loose) for at in range(0, SKETCH, _BAND)]
-    coded = np.unique(np.concatenate(pairs))
-    one, other = coded // len(sequences), coded % len(sequences)
-    if not len(coded):
-        return empty, empty
-    used, places = np.unique(np.concatenate([one, other]), return_inverse=True)
-    sets = kmer_sets(sequences.tokens[used], sequences.alphabet, k)
-    good = jaccard(sets, places[: len(one)], places[len(one) :]) >= least
-    return one[good], other[good]
-
-
-def _candidates(band: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of rows that agree in (N, columns), none of which is empty."""
-    full = np.ones(len(band), bool)
-    # One number for a row's: two rows that share it by chance are told apart later on.
-    key = np.zeros(len(band), np.uint64)
-    for column in band.T:
-        full &= column != np.uint64(2**64 - 1)
-        key = key * np.uint64(0x9E3779B97F4A7C15) + column
-    order = np.flatnonzero(full)
-    order = order[np.argsort(key[order], kind="stable")]
-    values = key[order]
-    one, other = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    for step in range(1, min(_NEIGHBOURS, len(order) - 1) + 1):
-        same = np.flatnonzero(values[step:] == values[:-step])
-        if not len(same):
-            break
-        one.append(order[same])
-        other.append(order[same + step])
-    return np.concatenate(one), np.concatenate(other)
-
-
-def _alike(
-    sketch: NDArray[np.uint64], one: NDArray[np.int64], other: NDArray[np.int64], least: float
-) -> NDArray[np.int64]:
-    """Those pairs whose sketches agree well enough, as one number each."""
-    low, high = np.minimum(one, other), np.maximum(one, other)
-    kept = [np.zeros(0, np.int64)]
-    for start in range(0, len(low), 1 << 15):
-        at = slice(start, start + (1 << 15))
-        good = sketch_jaccard(sketch[low[at]], sketch[high[at]]) >= least
-        kept.append(low[at][good] * len(sketch) + high[at][good])
-    return np.concatenate(kept)
-
-
-def _linked(count: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-    graph = sparse.coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def joined_clusters(clusterings: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
@@ -225,7 +146,7 @@ def joined_clusters(clusterings: Sequence[NDArray[np.int64]]) -> NDArray[np.int6
         _, first, index = np.unique(numbers, return_index=True, return_inverse=True)
         ones.append(np.arange(count))
         others.append(first[index])
-    joined = _linked(count, np.concatenate(ones), np.concatenate(others))
+    joined = linked(count, np.concatenate(ones), np.concatenate(others))
     _, first, index = np.unique(joined, return_index=True, return_inverse=True)
     rank = np.empty(len(first), np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

@@ -17,11 +17,11 @@ from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # type: ignore[import-untyped]
 
-from seqrobust.analysis.membership.kmers import kmer_frequencies
 from seqrobust.analysis.membership.roc import NOTHING, auc, of_few
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.kmers import kmer_frequencies
 
 
 @dataclass(frozen=True, kw_only=True)

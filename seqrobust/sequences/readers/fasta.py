@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import io
-import re
 
 import pandas as pd
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from seqrobust.errors import DataError
+from seqrobust.sequences.fasta_headers import id_of, keys_of
 from seqrobust.sequences.readers.source import Source
 from seqrobust.sequences.readers.table import Table
-
-# A value runs to the next " key=", so that UniProt's OS=Homo sapiens OX=9606 reads as it is meant.
-_KEYS = re.compile(r"(?:^|\s)([A-Za-z_][\w.-]*)=(.*?)(?=\s+[A-Za-z_][\w.-]*=|$)")
 
 
 def read_fasta(source: Source) -> Table:
@@ -28,19 +25,19 @@ def read_fasta(source: Source) -> Table:
     # The parser has dropped inner spaces; more spaces in the file than in its headers betray them.
     if source.text.count(" ") > sum(title.count(" ") for title in titles):
         _check_spaces(source)
-    columns = {"id": [title.split(None, 1)[0] if title.strip() else "" for title in titles], "sequence": sequences}
+    columns = {"id": [id_of(title) for title in titles], "sequence": sequences}
     return Table(columns=pd.DataFrame({**columns, **_keys(titles)}, dtype=object), where=_HeaderLines(source))
 
 
 def _keys(titles: list[str]) -> dict[str, list[str]]:
-    found = [dict(_KEYS.findall(title)) if "=" in title else {} for title in titles]
+    found = [keys_of(title) for title in titles]
     keys = dict.fromkeys(key for row in found for key in row if key not in ("id", "sequence"))
     return {key: [row.get(key, "") for row in found] for key in keys}
 
 
 def _check_spaces(source: Source) -> None:
     for number, line in enumerate(source.text.split("\n"), start=1):
-        if not line.startswith(">") and " " in (stripped := line.strip()):
+        if not line.startswith((">", ";")) and " " in (stripped := line.strip()):
             raise DataError(
                 "a space stands inside a sequence",
                 found=repr(stripped[:60]),

@@ -68,6 +68,17 @@ def _parse(source: Source) -> list[SeqRecord]:
 
 
 def _damaged(source: Source, found: str) -> DataError:
+    if locus := re.search(r"LOCUS line layout:\s*(LOCUS.*)", found):
+        lines = enumerate(source.text.split("\n"), start=1)
+        number = next((number for number, line in lines if line.strip() == locus[1].strip()), "?")
+        return DataError(
+            "a LOCUS line cannot be taken apart",
+            expected="LOCUS, a name without spaces, a space, the length, bp",
+            found=repr(locus[1][:90]),
+            where=f"{source.path}, line {number}",
+            fix="a long name may have run into the length, or hold spaces (Prokka, SnapGene): shorten the name so that "
+            "a space stands on each side of the length",
+        )
     return DataError(
         f"the file cannot be read as {source.format}",
         found=found[:200],

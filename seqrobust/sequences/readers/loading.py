@@ -13,20 +13,24 @@ import pandas as pd
 
 from seqrobust.alphabet import PROTEIN, Alphabet
 from seqrobust.errors import DataError
+from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.readers.annotation import annotated
+from seqrobust.sequences.readers.columnar import read_parquet
 from seqrobust.sequences.readers.fasta import read_fasta
+from seqrobust.sequences.readers.fastq import read_fastq
 from seqrobust.sequences.readers.flatfile import read_flatfile
 from seqrobust.sequences.readers.intervals import read_bed
 from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
-from seqrobust.sequences.readers.tabular import read_delimited, read_parquet
+from seqrobust.sequences.readers.tabular import read_delimited
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.wording import counted
 
 _READERS: dict[str, Callable[[Source], Table]] = {
     "fasta": read_fasta,
+    "fastq": read_fastq,
     "csv": read_delimited,
     "tsv": read_delimited,
     "parquet": read_parquet,
@@ -34,6 +38,7 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
+_LIKE_A_SEQUENCE = re.compile(r"[ACGTUN]{8,}|[A-Z]{15,}")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 
 
@@ -61,7 +66,7 @@ def read_sequences(
     where: Where | None = None,
     max_length: int | None = None,
 ) -> Loaded:
-    """Records of a FASTA, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, plain or gzip.
+    """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, also packed.
 
     Args:
         path: the file; its suffix tells the format.
@@ -69,7 +74,7 @@ def read_sequences(
         format: a format to force.
         columns: which column holds what; None looks for the usual names.
         genome: FASTA that a BED file's intervals are cut from.
-        annotation: GFF3 or BED file whose features become regions beside the file's own.
+        annotation: GFF3, GTF or BED file whose features become regions beside the file's own.
         where: keep only rows with these column values.
         max_length: keep only so many letters of a record, with the regions on them.
 
@@ -93,7 +98,7 @@ def _assembled(
     annotation: Path | None,
     max_length: int | None,
 ) -> Loaded:
-    notices = list(table.notices)
+    notices = [*source.notices, *table.notices]
     texts = _sequences(table, columns)
     alphabet, said = _alphabet(alphabet, table, texts)
     texts, repaired = _repaired(texts, alphabet)
@@ -121,7 +126,9 @@ def _sequences(table: Table, columns: Columns) -> list[str]:
             "no column holds sequences",
             expected="a column called sequence or seq",
             found=", ".join(map(str, table.columns.columns)),
-            fix="name it with --sequence-column",
+            fix="the first line looks like a record: put a line with the columns' names above it"
+            if any(_LIKE_A_SEQUENCE.fullmatch(str(column)) for column in table.columns.columns)
+            else "name it with --sequence-column",
         )
     texts = [text.strip() for text in table.texts(name)]
     if not texts:
@@ -133,11 +140,32 @@ def _sequences(table: Table, columns: Columns) -> list[str]:
 
 def _alphabet(given: Alphabet | None, table: Table, texts: list[str]) -> tuple[Alphabet, list[str]]:
     if given is not None:
+        _check_one_sugar(given, texts, table)
         return given, []
     if table.alphabet is not None:
         return table.alphabet, []
     guessed = guess_alphabet(texts)
+    _check_one_sugar(guessed, texts, table)
     return guessed, [f"alphabet {guessed.name}, guessed from the letters"]
+
+
+def _check_one_sugar(alphabet: Alphabet, texts: list[str], table: Table) -> None:
+    """Neither alphabet reads a file with both T and U: the records of the rarer kind are to be named."""
+    if alphabet.name == PROTEIN.name:
+        return
+    thymine, uracil = (
+        [row for row, text in enumerate(texts) if upper in text or lower in text] for upper, lower in ("Tt", "Uu")
+    )
+    if not thymine or not uracil:
+        return
+    rare, letter = (thymine, "T") if len(thymine) < len(uracil) else (uracil, "U")
+    raise DataError(
+        "the file holds both T and U: DNA and RNA together",
+        expected="T in every record (DNA), or U in every record (RNA)",
+        found=f"T in {counted(len(thymine), 'record')}, U in {counted(len(uracil), 'record')}",
+        where=f"{table.where(rare[0])} is the first with {letter}",
+        fix="write U as T everywhere (or T as U); no --alphabet reads both",
+    )
 
 
 def _repaired(texts: list[str], alphabet: Alphabet) -> tuple[list[str], list[str]]:
@@ -200,7 +228,8 @@ def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[
     if not names:
         return None, []
     values = pd.DataFrame({name: _typed(table, name) for name in names})
-    return values, [] if columns.targets else [f"targets from column {usual!r}"]
+    said = [] if columns.targets else [f"targets from column {usual!r}"]
+    return values, [*said, *(doubt.text for name in values for doubt in doubts(values[name], "classification"))]
 
 
 def _typed(table: Table, name: str) -> pd.Series:

@@ -1,52 +1,72 @@
-"""A file as bytes: opened, unzipped, its format told by its suffix, and held to what its first letters say."""
+"""A file as bytes: opened, unpacked, its format told by its suffix, and held to what its first letters say."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from seqrobust.errors import DataError
+from seqrobust.sequences.readers.packing import PACKED, unpacked, without_packing
+from seqrobust.sequences.wording import counted
 
 SUFFIXES = {
     "fasta": (".fa", ".fasta", ".fna", ".faa", ".fas", ".ffn"),
+    "fastq": (".fastq", ".fq"),
     "csv": (".csv",),
     "tsv": (".tsv", ".tab"),
     "parquet": (".parquet", ".pq"),
     "genbank": (".gb", ".gbk", ".genbank", ".gp", ".gpff", ".gbff", ".gbwithparts"),
     "swissprot": (".dat", ".swiss", ".sprot"),
     "uniprot-xml": (".xml",),
-    "bed": (".bed",),
+    "bed": (".bed", ".bed3", ".bed6", ".bed12", ".narrowpeak", ".broadpeak", ".gappedpeak", ".bedgraph", ".bdg"),
 }
-"""Format to the suffixes that name it, each also behind ``.gz``; ``.txt`` is told by what stands in the file."""
+"""Format to the suffixes that name it, in any case, each also behind ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; ``.txt``
+is told by what stands in the file."""
 
 _OPENS_WITH: dict[str, Callable[[bytes], bool]] = {
-    "fasta": lambda start: start.startswith(b">"),
+    # Lines that begin with ; are comments of the first FASTA programs.
+    "fasta": lambda start: re.match(rb"(?:;[^\r\n]*\s+)*>", start) is not None,
+    "fastq": lambda start: re.match(rb"@[^\r\n]*\s+(?:[A-Za-z.*-]+\s+)+(?:\+|$)", start) is not None,
     "genbank": lambda start: start.startswith(b"LOCUS") or b"\nLOCUS " in start,
     "swissprot": lambda start: start.startswith(b"ID   "),
     "uniprot-xml": lambda start: start.startswith(b"<"),
     "parquet": lambda start: start.startswith(b"PAR1"),
 }
-_GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_WIDE = {b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+"""Byte-order marks of encodings with wide characters (Excel's "Unicode Text" is UTF-16)."""
+_NO_SEQUENCES = {
+    (".gff", ".gff3", ".gtf"): ("features on sequences", "give it with --annotation beside the file of the sequences"),
+    (".vcf", ".bcf"): (
+        "variants of a genome",
+        "apply them to the genome first (bcftools consensus), and give the FASTA",
+    ),
+    (".sam", ".cram", ".paf", ".maf"): ("alignments", "turn it into FASTA (samtools fasta)"),
+    (".bw", ".bigwig", ".wig"): ("a track of values along a genome", "give intervals as BED with --genome"),
+    (".fai", ".gzi"): ("the index of another file", "give the file it belongs to"),
+}
+"""Suffixes of files that hold no sequences to what they hold, and what to do."""
+_NOT_TEXT = ("parquet", "uniprot-xml")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file's bytes, unzipped, and what they are.
+    """A file's bytes, unpacked, and what they are.
 
     Attributes:
         path: where they came from.
-        data: the bytes, without a byte-order mark.
+        data: the bytes, text in UTF-8 without a byte-order mark.
         format: a key of :data:`SUFFIXES`.
+        notices: what was changed to read them.
     """
 
     path: Path
     data: bytes
     format: str
+    notices: tuple[str, ...] = ()
 
     @cached_property
     def text(self) -> str:
@@ -74,22 +94,64 @@ def open_source(path: Path, format: str | None = None) -> Source:
 
     Raises DataError for a file that is missing, empty, damaged, of an unknown kind, or not what its suffix says.
     """
-    data = _unzipped(path, _read_bytes(path)).removeprefix(_BYTE_ORDER_MARK)
+    if format is None:
+        _refuse_without_sequences(path)
+    data = unpacked(path, _read_bytes(path))
     if not data.strip():
         raise DataError("the file is empty", where=str(path))
     if format is not None and format not in SUFFIXES:
         raise DataError("unknown format", expected=", ".join(SUFFIXES), found=repr(format))
-    known = format or _format_by_suffix(path) or _format_by_content(data)
+    known = format or _format_by_suffix(path)
+    notices: list[str] = []
+    if known not in _NOT_TEXT and not data.startswith(b"PAR1"):
+        data, notices = _as_utf8(path, data)
+    known = known or _format_by_content(data)
     if known is None:
-        raise DataError(
-            "the format of the file cannot be told from its name",
-            expected=", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
-            + ", each also with .gz",
-            found=path.name,
-            fix=f"rename it, or say --format {'|'.join(SUFFIXES)}",
-        )
+        raise _unknown(path)
     _check_content(path, data, known)
-    return Source(path=path, data=data, format=known)
+    return Source(path=path, data=data, format=known, notices=tuple(notices))
+
+
+def _refuse_without_sequences(path: Path) -> None:
+    last = without_packing(path).suffix.lower()
+    for suffixes, (kind, fix) in _NO_SEQUENCES.items():
+        if last in suffixes:
+            raise DataError(f"the file holds {kind}, not sequences", found=path.name, where=str(path), fix=fix)
+
+
+def _unknown(path: Path) -> DataError:
+    return DataError(
+        "the format of the file can be told neither from its name nor from its first line",
+        expected=", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
+        + f", each also with {', '.join(PACKED)}",
+        found=path.name,
+        where=str(path),
+        fix=f"if it is one of these under another name, say --format {'|'.join(SUFFIXES)}",
+    )
+
+
+def _as_utf8(path: Path, data: bytes) -> tuple[bytes, list[str]]:
+    """Text in UTF-8 without byte-order marks, also those inside a file that was joined of several."""
+    notices = []
+    if encoding := next((name for mark, name in _WIDE.items() if data.startswith(mark)), None):
+        try:
+            data = data.decode(encoding).encode()
+        except UnicodeDecodeError as error:
+            raise DataError(f"the {encoding.upper()} text is damaged", found=str(error), where=str(path)) from None
+        notices.append(f"the text is {encoding.upper()}, as Excel writes it")
+    data = data.removeprefix(_BYTE_ORDER_MARK)
+    if inside := data.count(_BYTE_ORDER_MARK):
+        data = data.replace(_BYTE_ORDER_MARK, b"")
+        notices.append(f"{counted(inside, 'byte-order mark')} inside the file left out (files were joined?)")
+    if b"\0" in data[:4096]:
+        raise DataError(
+            "the file is not text",
+            expected="UTF-8",
+            found="NUL characters: it is binary, or UTF-16 without a byte-order mark",
+            where=str(path),
+            fix="save it as UTF-8 text",
+        )
+    return data, notices
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -103,21 +165,8 @@ def _read_bytes(path: Path) -> bytes:
         raise DataError("the file cannot be read", found=error.strerror, where=str(path)) from None
 
 
-def _unzipped(path: Path, data: bytes) -> bytes:
-    zipped = data.startswith(_GZIP)
-    if path.suffix == ".gz" and data and not zipped:
-        raise DataError("the file is called .gz but is not gzip", where=str(path), fix="drop the .gz from its name")
-    try:
-        return gzip.decompress(data) if zipped else data
-    except (EOFError, OSError, zlib.error) as error:
-        raise DataError(
-            "the gzip file is damaged", found=str(error), where=str(path), fix="download or copy it again"
-        ) from None
-
-
 def _format_by_suffix(path: Path) -> str | None:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    last = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else suffixes[-1] if suffixes else ""
+    last = without_packing(path).suffix.lower()
     return next((name for name, known in SUFFIXES.items() if last in known), None)
 
 
@@ -126,8 +175,9 @@ def _format_by_content(data: bytes) -> str | None:
     for name, fits in _OPENS_WITH.items():
         if fits(start):
             return name
-    header = start.split(b"\n", 1)[0]
-    return "tsv" if b"\t" in header else "csv" if b"," in header else None
+    lines = start.replace(b"\r", b"\n").split(b"\n")
+    header = next((line for line in lines if line.strip() and not line.startswith((b"#", b"sep="))), lines[0])
+    return "tsv" if b"\t" in header else "csv" if b"," in header or b";" in header else None
 
 
 def _check_content(path: Path, data: bytes, format: str) -> None:

@@ -36,6 +36,7 @@ class Place:
     start: int
     end: int
     reverse: bool
+    chrom_length: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +83,24 @@ class Table:
     def texts(self, column: str) -> list[str]:
         """A column as text: missing is empty, and the 1.0 that an integer column with gaps becomes is ``1``."""
         values = self.columns[column]
-        if pd.api.types.is_float_dtype(values):
-            return ["" if value != value else f"{value:.15g}" for value in values.tolist()]
-        return ["" if value is None or value != value else str(value) for value in values.tolist()]
+        missing = values.isna().to_numpy(bool)
+        if pd.api.types.is_float_dtype(values.dtype):
+            return ["" if gap else f"{value:.15g}" for value, gap in zip(values.tolist(), missing, strict=True)]
+        cells = values.tolist()
+        nested = (row for row, value in enumerate(cells) if hasattr(value, "__iter__") and not isinstance(value, str))
+        if (row := next(nested, None)) is not None:
+            raise DataError(
+                f"a cell of column {column!r} holds several values",
+                expected="one text or one number",
+                found=repr(cells[row])[:80],
+                where=self.where(row),
+                fix="give every value a column of its own, or join names by ; in one text",
+            )
+        return ["" if gap else str(value) for value, gap in zip(cells, missing, strict=True)]
+
+    def noting(self, notice: str) -> Table:
+        """The same rows with one thing more to say about them."""
+        return replace(self, notices=(*self.notices, notice))
 
     def take(self, kept: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Table:
         """Those rows."""
@@ -114,6 +130,22 @@ class Table:
                 )
             table = table.take(kept)
         return table
+
+
+def named_ids(columns: pd.DataFrame, unnamed: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """A first column without a name, such as a pandas index leaves, taken as the ids where it holds names.
+
+    Args:
+        columns: the table.
+        unnamed: what columns without a name are called now.
+    """
+    present = {str(name).lower() for name in columns.columns}
+    if not len(columns) or not unnamed or unnamed[0] != columns.columns[0] or present & set(USUAL_NAMES["id"]):
+        return columns, []
+    values = columns[unnamed[0]].astype(str)
+    if values.str.fullmatch(r"\d+|").all() or values.duplicated().any():
+        return columns, []
+    return columns.rename(columns={unnamed[0]: "id"}), ["ids from the column without a name"]
 
 
 def _as_text(value: object) -> str:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from seqrobust.alphabet import Alphabet
-from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
-from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.sequence_set import SequenceSet
 
+Floats: TypeAlias = NDArray[np.float64]
 _ROWS = 1 << 22
 """Windows that are read at a time."""
 _NONE = np.uint64(2**64 - 1)

@@ -1,0 +1,101 @@
+"""What a file is packed in: gzip, bzip2, xz and Zstandard are undone; what holds no records is called by its name."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from seqrobust.errors import DataError
+
+PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
+"""Suffixes of packed files, each behind the suffix that tells the format."""
+
+
+def _zstandard(data: bytes) -> bytes:
+    if not pa.Codec.is_available("zstd"):
+        raise DataError(
+            "this Python cannot unpack Zstandard", fix="install pyarrow with zstd, or unpack the file with: zstd -d"
+        )
+    with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+        unpacked: bytes = stream.read()
+    return unpacked
+
+
+_UNPACKERS: dict[str, tuple[str, bytes, Callable[[bytes], bytes]]] = {
+    ".gz": ("gzip", b"\x1f\x8b", gzip.decompress),
+    ".bgz": ("gzip", b"\x1f\x8b", gzip.decompress),
+    ".bz2": ("bzip2", b"BZh", bz2.decompress),
+    ".xz": ("xz", b"\xfd7zXZ\x00", lzma.decompress),
+    ".zst": ("Zstandard", b"\x28\xb5\x2f\xfd", _zstandard),
+}
+"""Suffix to the method's name, the bytes such a file begins with, and what undoes it."""
+
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
+"""What follows ``BZh`` and a digit: a block, or the end of an empty file."""
+
+_FOREIGN: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
+    (
+        lambda data: data.startswith(b"PK\x03\x04") and b"xl/" in data,
+        "an Excel workbook",
+        "save the sheet as CSV UTF-8 from Excel (File, Save As)",
+    ),
+    (lambda data: data.startswith(b"\xd0\xcf\x11\xe0"), "an old Excel workbook", "save the sheet as CSV UTF-8"),
+    (lambda data: data.startswith(b"PK\x03\x04"), "a ZIP archive", "unzip it and name one file inside it"),
+    (lambda data: data[257:262] == b"ustar", "a tar archive", "unpack it (tar -xf) and name one file inside it"),
+    (lambda data: data.startswith(b"7z\xbc\xaf"), "a 7z archive", "unpack it and name one file inside it"),
+    (lambda data: data.startswith(b"BAM\x01"), "a BAM file of alignments", "turn it into FASTA: samtools fasta"),
+    (
+        lambda data: data[:4] in (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43"),
+        "a 2bit genome",
+        "turn it into FASTA: twoBitToFa",
+    ),
+    (
+        lambda data: data[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")),
+        "a web page (html)",
+        "download the file itself; a login or an error page may have been saved in its place",
+    ),
+)
+"""Whether some bytes are of a kind that no reader reads, what that is, and what to do about it."""
+
+
+def unpacked(path: Path, data: bytes) -> bytes:
+    """The bytes of a file with its packing undone, which is told by its first bytes and not by its name.
+
+    Raises DataError for a damaged file, a name that promises another packing, or a kind of file that holds no records.
+    """
+    method = next((entry for entry in _UNPACKERS.values() if data.startswith(entry[1])), None)
+    if method is not None and method[0] == "bzip2" and data[4:10] not in _BZIP2_BLOCKS:
+        method = None  # a text that begins so
+    promised = _UNPACKERS.get(path.suffix.lower())
+    if promised is not None and data and method is None:
+        raise DataError(
+            f"the file is called {path.suffix} but is not {promised[0]}",
+            where=str(path),
+            fix=f"drop the {path.suffix} from its name",
+        )
+    if method is not None:
+        data = _undone(path, data, *method)
+    for fits, kind, fix in _FOREIGN:
+        if fits(data):
+            raise DataError(f"this is {kind}, which holds no records that can be read", where=str(path), fix=fix)
+    return data
+
+
+def _undone(path: Path, data: bytes, name: str, _: bytes, undo: Callable[[bytes], bytes]) -> bytes:
+    try:
+        return undo(data)
+    except (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError) as error:
+        raise DataError(
+            f"the {name} file is damaged", found=str(error), where=str(path), fix="download or copy it again"
+        ) from None
+
+
+def without_packing(path: Path) -> Path:
+    """A path without the suffix of its packing."""
+    return path.with_suffix("") if path.suffix.lower() in PACKED else path
