@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from seqrobust.analysis.alarms import alarms
 from seqrobust.attacks import ATTACKS
 from seqrobust.attacks.search import Access
 
@@ -66,7 +67,8 @@ def claims(
     free += "--protect or --only beside this one"
     made.append(_claim("outside the protected regions, edits should leave the true label", [] if confined else [free]))
     made.append(_claim("no adversary can do better (a guarantee)", ["an attack cannot show that; a certificate can"]))
-    return made
+    against = alarms(metrics, "these methods do")
+    return [_claim(one["claim"], [*against, *one["reasons"]]) for one in made]
 
 
 def _claim(text: str, reasons: Sequence[str]) -> dict[str, Any]:

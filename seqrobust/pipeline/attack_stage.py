@@ -15,6 +15,7 @@ import torch
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.analysis import attack_metrics, results_table
+from seqrobust.analysis.alarms import alarms
 from seqrobust.attacks import (
     DEFAULT_ATTACKS,
     Attack,
@@ -30,12 +31,13 @@ from seqrobust.attacks import (
     run_shard,
     scores_for,
 )
+from seqrobust.attacks.coverage import require_coverage
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
-from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.sequences import SequenceSet, Targets, Task
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
 from seqrobust.threats.coding import Indels, parse_moves
 from seqrobust.threats.constraints import parse_constraint
@@ -55,7 +57,8 @@ class AttackSettings:
         constraints: texts as in :mod:`seqrobust.threats.constraints.parsing`, such as ``gc:+-0.05``.
         attacks: names of attacks or presets, tried in this order on the records that still stand.
         goal: ``auto`` is ``untargeted``, or ``up`` for regression.
-        target_label: the class (or, for multilabel, the label) a targeted attack wants.
+        target_label: the class that a targeted attack wants; for multilabel the label that it has named where it is
+            not, or after a minus sign the one that it takes away where it is.
         delta: the shift that counts as success; by default one standard deviation of the targets.
         output: name of the regression value that is shifted; by default the first.
         max_records: attack only so many records, drawn at random.
@@ -176,10 +179,7 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
     if name == "untargeted":
         return Untargeted()
     if name == "targeted":
-        if settings.target_label not in labels:
-            known, found = ", ".join(labels), str(settings.target_label)
-            raise ConfigError("a targeted attack names a class", expected=known, found=found, where="target_label")
-        return Targeted(label=labels.index(settings.target_label))
+        return _targeted(settings.target_label, predictor.task, labels)
     output = _output_index(settings.output, labels)
     delta = settings.delta
     if delta is None and predictor.task == "regression":
@@ -188,6 +188,16 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
         if delta == 0:
             raise ConfigError("the targets do not vary, so no shift follows from them", fix="give delta")
     return Shift(up=name == "up", delta=delta or 1.0, output=output)
+
+
+def _targeted(name: str | None, task: Task, labels: Sequence[str]) -> Targeted:
+    """A class by name, or one of several labels; -NAME for its absence, where no label is itself called so."""
+    if name in labels:
+        return Targeted(label=labels.index(str(name)))
+    if task == "multilabel" and name is not None and name.startswith("-") and name[1:] in labels:
+        return Targeted(label=labels.index(name[1:]), absent=True)
+    known = ", ".join(labels) + (", or one of them after a minus sign to take it away" if task == "multilabel" else "")
+    raise ConfigError("a targeted attack names a class", expected=known, found=str(name), where="target_label")
 
 
 def _all_used(settings: AttackSettings, goal: str) -> None:
@@ -233,6 +243,7 @@ def run_attack(
     predictor = problem.predictor
     scores = scores_for(predictor, memory=memory)
     attacks = attacks_named(settings.attacks)
+    require_coverage(problem, attacks)
     progress.start("attack", len(problem.sequences))
     results = run_shards(problem, attacks, lambda shard: folder.parts / f"part-{shard:05d}.parquet", progress, scores)
     for notice in scores.notices:
@@ -249,6 +260,9 @@ def run_attack(
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
+    for alarm in alarms(metrics):
+        progress.say(alarm)
+        predictor.notices.append(alarm)
     write_results(folder.path, results)
     folder.write_json("metrics.json", metrics)
     return AttackOutcome(results=results, metrics=metrics, sequences=problem.plain.sequences)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.analysis.claims import Method
+from seqrobust.analysis.robustness import outdone_by_random
 from seqrobust.attacks import Problem, Scores, attacks_named
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
@@ -130,8 +131,13 @@ def _excuse(method: Method, error: ModelError, *, last: bool) -> str:
 
 
 def _labelled(found: pd.DataFrame, control: pd.DataFrame, method: str, direction: str) -> pd.DataFrame:
-    shared = {name: control[name] for name in ("random_success", "random_score") if name in control}
+    shared = {name: control[name] for name in ("random_success", "random_score", "random_objective") if name in control}
     labelled: pd.DataFrame = found.assign(**shared, method=method, direction=direction)
+    if "random_objective" in shared:
+        values = (labelled[name].to_numpy(np.float64) for name in ("objective", "random_success", "random_objective"))
+        success = labelled["success"].fillna(value=False).to_numpy(bool)
+        ahead = outdone_by_random(success, *values, goes_on=bool(direction))
+        labelled["control_ahead"] = ahead & labelled["success"].notna().to_numpy()
     return labelled
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqrobust.analysis.alarms import alarms
 from seqrobust.analysis.claims import Method, claims
 from seqrobust.analysis.diagnosis import from_model, from_results
 from seqrobust.analysis.evaluation import evaluation_metrics, worst_case
@@ -101,6 +102,9 @@ def run_evaluation(
         probabilities=predictor.scale == "probabilities",
         confined=bool(problem.threat.protect or problem.threat.only),
     )
+    for alarm in alarms(metrics, "these methods do"):
+        progress.say(alarm)
+        predictor.notices.append(alarm)
     outcome = EvaluateOutcome(
         results=_without_direction(worst_case(table)),
         methods=_without_direction(table),

@@ -48,7 +48,7 @@ def mutual_information(members: Tensor, task: Task) -> Tensor:
     """
     each = log_probabilities(members, task)
     mean = mean_log_probabilities(members, task)
-    return (each.exp() * (each - mean)).sum((-1, -2)).mean(0).clamp(min=0)
+    return (each.exp() * (_known(each) - _known(mean))).sum((-1, -2)).mean(0).clamp(min=0)
 
 
 def logit_variance(members: Tensor) -> Tensor:
@@ -82,4 +82,9 @@ def disagreement_score(members: Tensor, task: Task) -> Tensor:
 
 
 def _entropy(logs: Tensor) -> Tensor:
-    return (-(logs.exp() * logs).sum((-1, -2))).clamp(min=0)
+    return (-(logs.exp() * _known(logs)).sum((-1, -2))).clamp(min=0)
+
+
+def _known(logs: Tensor) -> Tensor:
+    """Logarithms with 0 for that of nothing, which counts for nothing: 0 ln 0 is 0."""
+    return logs.masked_fill(logs == -torch.inf, 0)
