@@ -20,7 +20,7 @@ def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> li
         )
     unsearched = {str(row["budget"]): row["not_searched"] for row in metrics["budgets"] if row.get("not_searched")}
     found += [
-        f"at budget {budget} no edited sequence was scored on {_records(count)} (nothing that this search covers, or no "
+        f"at budget {budget} no edited sequence was scored on {_records(count)} (no search covers them, or there is no "
         "gradient to follow): nothing is known of them, and they are left out of the numbers"
         for budget, count in unsearched.items()
     ]

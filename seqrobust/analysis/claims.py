@@ -81,6 +81,8 @@ def _upper_bound(metrics: Mapping[str, Any], last: Mapping[str, Any]) -> dict[st
         return _claim("an upper bound of robust accuracy", ["there is no record"])
     if last.get("robust_accuracy") is None:
         rate = last["attack_success_rate"]
+        if rate is None:
+            return _claim("an upper bound of robustness", ["no record was attacked and searched"])
         text = f"the shift asked for is reached on at least {rate:.1%} of these records within {last['budget']}"
         return _claim(text, [])
     low, high = last["robust_accuracy_ci"]

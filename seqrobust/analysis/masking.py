@@ -187,7 +187,8 @@ def vanishing(steepness: Floats, moves: Bools, reachable: Bools) -> Evidence:
     """Are gradients nothing where the model does depend on its input?
 
     Args:
-        steepness: (n,) largest entry of the gradient over permitted letters, relative to the numbers the objective is made of.
+        steepness: (n,) largest entry of the gradient over permitted letters, relative to the numbers that the objective
+            is made of.
         moves: (n,) whether any of the single edits that were scored changes the objective.
         reachable: (n,) whether any sequence that was tried breaks the record, with every letter free.
 

@@ -52,12 +52,14 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
 
     Scores: by how many logits the true answer leads (negative where the prediction is wrong); for regression the
     predicted value. Answers that tie for the lead are all named, joined by ``=``, for such a prediction is not right.
-    Where the goal is one of several labels, target, predictions and scores are of that label alone. ``objective`` is
-    what the search raises, ``random_objective`` the most that a random sequence reached of it, less what rounding may
-    add (empty for random models), ``control_ahead`` whether random sequences outdo the search, and ``searched`` is
-    false where no search scored anything, so that nothing found means nothing. ``random_success`` is the share of random sequences of the same size that reach the goal, empty for
-    records that were not attacked; ``random_score``, for regression, their mean predicted value. Percentage budgets
-    stand as the count they allow on that record, with the percentage in ``budget_share``.
+    Where the goal is one of several labels, target, predictions and scores are of that label alone.
+
+    ``random_success`` is the share of random sequences of the same size that reach the goal, empty for records that
+    were not attacked; ``random_score``, for regression, their mean predicted value. ``objective`` is what the search
+    raises, ``random_objective`` the most that a random sequence has of it, less what rounding may add (empty for random
+    models), ``control_ahead`` whether random sequences outdo the search. ``searched`` is false where no search scored
+    anything, so that nothing found means nothing. Percentage budgets stand as the count they allow on that record, with
+    the percentage in ``budget_share``.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0

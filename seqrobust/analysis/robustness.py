@@ -53,7 +53,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     left_out = rows["success"].notna() & ~searched(rows)
     attacked, passed_over = rows[rows["success"].notna()], int(left_out.sum())
     random_rate = float(attacked["random_success"].mean()) if len(attacked) else None
-    of_random = len(attacked)
+    of_random, ahead = len(attacked), int(rows["control_ahead"].sum()) if "control_ahead" in rows else None
     attacked, rows = attacked[~left_out[attacked.index]], rows[~left_out]
     hits, n = int(attacked["success"].sum()), len(attacked)
     entry: dict[str, Any] = {
@@ -68,8 +68,8 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         "forwards_per_record": float(rows["forwards"].mean()),
         "gradients_per_record": float(rows["gradients"].mean()),
     }
-    if "control_ahead" in rows:
-        entry["control_ahead"] = int(rows["control_ahead"].sum())
+    if ahead is not None:
+        entry["control_ahead"] = ahead
     if task == "regression":
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
         entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}

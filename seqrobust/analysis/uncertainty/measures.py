@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seqrobust.errors import ModelError
 from seqrobust.sequences.targets import Task
 
 TINY = 1e-15
@@ -23,9 +24,14 @@ TINY = 1e-15
 def log_probabilities(logits: Tensor, task: Task) -> Tensor:
     """(..., T, S) float64 log-probabilities of S states of T independent answers, of (..., outputs) logits.
 
-    Classes are one answer; a binary one has two states; of several labels each is an answer of two states.
+    Classes are one answer; a binary one has two states; of several labels each is an answer of two states. Raises
+    ModelError for a class at plus infinity, which leaves the others no share.
     """
     values = logits.double()
+    if task == "classification" and bool((values == torch.inf).any()):
+        raise ModelError(
+            "a class has an infinite logit, of which no probability follows", fix="let the model give finite logits"
+        )
     if task == "classification":
         return values.log_softmax(-1)[..., None, :]
     return torch.stack([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=-1)
