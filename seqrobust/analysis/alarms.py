@@ -16,7 +16,8 @@ def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> li
     found = []
     if ahead := metrics.get("control_ahead"):
         found.append(
-            f"random edits reach what {searches} not on {_records(ahead)}: do not read its numbers as robustness"
+            f"random edits reach what {searches} not, or come nearer, on {_records(ahead)}: do not read its numbers as "
+            "robustness"
         )
     unsearched = {str(row["budget"]): row["not_searched"] for row in metrics["budgets"] if row.get("not_searched")}
     found += [

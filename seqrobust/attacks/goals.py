@@ -129,14 +129,14 @@ class _Margin:
         return self.sign * true_margin(self.task, logits, self.reference[rows])
 
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
-        targets = self.reference[rows]
+        # Cut off before they are subtracted, so that the gradient of a finite logit beside an infinite one is not lost.
+        logits, targets = logits.clamp(-FARTHEST / 2, FARTHEST / 2), self.reference[rows]
         if self.sign > 0:
-            return _within(self.objective(logits, rows)[:, None])
+            return self.objective(logits, rows)[:, None]
         if self.task == "multilabel":
-            return _within(logits * (1 - 2 * targets))
+            return logits * (1 - 2 * targets)
         own, others = _own_and_others(self.task, logits, targets)
-        rivals = _within(lead(others, own[:, None].expand_as(others)))
-        return rivals.masked_fill(_is_own(targets, others), -torch.inf)
+        return (others - own[:, None]).masked_fill(_is_own(targets, others), -torch.inf)
 
     def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
         if self.task == "multilabel":
@@ -264,7 +264,7 @@ class Targeted:
 
     def describe(self, labels: tuple[str, ...]) -> str:
         """In words."""
-        return f"the prediction {'without ' if self.absent else ''}{labels[self.label]}"
+        return f"{'any prediction without' if self.absent else 'the prediction'} {labels[self.label]}"
 
 
 @dataclass(frozen=True, kw_only=True)

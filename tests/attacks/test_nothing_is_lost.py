@@ -318,3 +318,15 @@ def test_best_candidates_go_by_the_rounding_of_the_best() -> None:
     assert best_candidates(record, scores, 1).tolist() == [2]
     infinite = torch.tensor([-torch.inf, -torch.inf, torch.inf])
     assert best_candidates(record, infinite, 1, torch.zeros(3)).tolist() == [2]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_gradient_passes_beside_an_infinite_logit(sign: int) -> None:
+    logits = torch.tensor([[1.0, -torch.inf]], requires_grad=True)
+    goal = (Untargeted() if sign < 0 else Targeted(label=1)).bind("classification", logits.detach(), torch.tensor([0]))
+    ways = goal.ways(logits, torch.arange(1))
+    best = ways.max()
+    assert torch.isfinite(best)
+    best.backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0].item() == -1
