@@ -152,9 +152,12 @@ def by_length(function: Function, encoded: Tensor, lengths: Tensor) -> Tensor:
 def check_finite(outputs: Tensor, task: Task = "regression") -> None:
     """Raise ModelError where an output is NaN, or infinite and no logit.
 
-    A logit of minus infinity says that a class is never predicted (a mask), one of plus infinity that it always is.
+    A logit of minus infinity says that a class is never predicted (a mask), one of plus infinity that it always is. Of
+    several outputs one has to be finite: a model that gives nothing but infinities has divided by zero or diverged.
     """
     wrong = ~outputs.isfinite() if task == "regression" else outputs.isnan()
+    if outputs.shape[1] > 1:
+        wrong = wrong | ~outputs.isfinite().any(1, keepdim=True)
     if bool(wrong.any()):
         row = int(torch.nonzero(wrong)[0, 0])
         raise ModelError(

@@ -260,7 +260,7 @@ class Constant(nn.Module):
     [
         ("binary", (0.0,)),
         ("classification", (1.5, 1.5)),
-        ("classification", (-torch.inf, -torch.inf)),
+        ("classification", (-torch.inf, 2.0, 2.0)),
         ("classification", (torch.inf, torch.inf, 0.0)),
         ("multilabel", (0.0, 0.0)),
     ],

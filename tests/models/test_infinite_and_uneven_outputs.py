@@ -34,6 +34,11 @@ def test_infinity_is_a_logit_and_no_value(task: Task, value: float) -> None:
         check_finite(outputs, task)
 
 
+def test_nothing_but_infinities_is_no_answer() -> None:
+    with pytest.raises(ModelError, match="not finite"):
+        check_finite(torch.tensor([[0.0, 1.0], [torch.inf, -torch.inf]]), "classification")
+
+
 @pytest.mark.parametrize("size", [1.0, 1e7, 1e12])
 def test_a_small_output_is_compared_by_itself(size: float) -> None:
     rng = np.random.default_rng(0)
