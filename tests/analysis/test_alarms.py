@@ -21,6 +21,7 @@ from seqrobust.attacks.exhaustive import Exhaustive
 from seqrobust.attacks.search import Access, Search, View
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
+from seqrobust.pipeline.attack_stage import AttackSettings, goal_of
 from seqrobust.sequences import SequenceSet, Targets, Task
 from seqrobust.threats import Budget, SubstitutionThreat
 
@@ -244,3 +245,19 @@ def test_no_more_than_three_parts_make_up_clean_accuracy() -> None:
     for row in metrics["budgets"]:
         reached = row["attack_success_rate"] * metrics["attacked"] / RECORDS
         assert right == pytest.approx(row["robust_accuracy"] + reached + row["otherwise_wrong"] / RECORDS)
+
+
+def test_a_label_is_named_or_taken_away_by_name() -> None:
+    problem = problem_of(TwoLabels(), task="multilabel")
+
+    def goal(name: str) -> Goal:
+        settings = AttackSettings(goal="targeted", target_label=name)
+        return goal_of(settings, problem.predictor, problem.sequences, None)
+
+    assert goal("1") == Targeted(label=1)
+    assert goal("-1") == Targeted(label=1, absent=True)
+    with pytest.raises(ConfigError, match="names a class"):
+        goal("-2")
+    classes = problem_of(Counts())
+    with pytest.raises(ConfigError, match="names a class"):
+        goal_of(AttackSettings(goal="targeted", target_label="-1"), classes.predictor, classes.sequences, None)

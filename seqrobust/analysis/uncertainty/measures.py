@@ -20,6 +20,10 @@ from seqrobust.sequences.targets import Task
 TINY = 1e-15
 """Nats, or units squared, under which logarithms of uncertainties are cut off."""
 
+NOTHING = -1e6
+"""Logarithm of a probability of 0, such as that of a masked class: minus infinity would turn 0 ln 0, which is 0, and
+its gradient into NaN."""
+
 
 def log_probabilities(logits: Tensor, task: Task) -> Tensor:
     """(..., T, S) float64 log-probabilities of S states of T independent answers, of (..., outputs) logits.
@@ -33,8 +37,8 @@ def log_probabilities(logits: Tensor, task: Task) -> Tensor:
             "a class has an infinite logit, of which no probability follows", fix="let the model give finite logits"
         )
     if task == "classification":
-        return values.log_softmax(-1)[..., None, :]
-    return torch.stack([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=-1)
+        return values.log_softmax(-1)[..., None, :].clamp(min=NOTHING)
+    return torch.stack([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=-1).clamp(min=NOTHING)
 
 
 def mean_log_probabilities(members: Tensor, task: Task) -> Tensor:
@@ -54,7 +58,7 @@ def mutual_information(members: Tensor, task: Task) -> Tensor:
     """
     each = log_probabilities(members, task)
     mean = mean_log_probabilities(members, task)
-    return (each.exp() * (_known(each) - _known(mean))).sum((-1, -2)).mean(0).clamp(min=0)
+    return (each.exp() * (each - mean)).sum((-1, -2)).mean(0).clamp(min=0)
 
 
 def logit_variance(members: Tensor) -> Tensor:
@@ -88,9 +92,4 @@ def disagreement_score(members: Tensor, task: Task) -> Tensor:
 
 
 def _entropy(logs: Tensor) -> Tensor:
-    return (-(logs.exp() * _known(logs)).sum((-1, -2))).clamp(min=0)
-
-
-def _known(logs: Tensor) -> Tensor:
-    """Logarithms with 0 for that of nothing, which counts for nothing: 0 ln 0 is 0."""
-    return logs.masked_fill(logs == -torch.inf, 0)
+    return (-(logs.exp() * logs).sum((-1, -2))).clamp(min=0)
