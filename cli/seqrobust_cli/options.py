@@ -113,7 +113,12 @@ GoalOption = Annotated[
     str, typer.Option("--goal", help="auto, untargeted, targeted, up or down.", rich_help_panel=GOAL)
 ]
 TargetLabel = Annotated[
-    str | None, typer.Option("--target-label", help="The class a targeted attack wants.", rich_help_panel=GOAL)
+    str | None,
+    typer.Option(
+        "--target-label",
+        help="The class a targeted attack wants; of several labels the one it sets, or takes away (-NAME).",
+        rich_help_panel=GOAL,
+    ),
 ]
 Delta = Annotated[
     float | None, typer.Option("--delta", help="Shift of a regression that counts as success.", rich_help_panel=GOAL)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from seqrobust.analysis.alarms import alarms
 from seqrobust.analysis.robustness import attack_metrics
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
@@ -37,6 +38,8 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
+    for alarm in alarms(metrics):
+        work.notice(alarm)
     return Attacked(results=results, metrics=metrics)
 
 

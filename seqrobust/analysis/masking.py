@@ -35,7 +35,7 @@ SUSPECT_RANK, MASK_RANK = 0.2, 0.05
 STEEPEST = 1e-8
 """A gradient whose largest entry is smaller than this share of the objective is none."""
 NOISE = 1e-4
-"""Share of their size by which outputs for one input may differ and still be called the same."""
+"""Share of its size by which an output for one input may differ and still be called the same."""
 CERTAIN = 13.8
 """Lead in logits at which a probability is 1 - 1e-6, near the end of what single precision tells apart."""
 
@@ -187,7 +187,8 @@ def vanishing(steepness: Floats, moves: Bools, reachable: Bools) -> Evidence:
     """Are gradients nothing where the model does depend on its input?
 
     Args:
-        steepness: (n,) largest entry of the gradient over permitted letters, relative to the objective.
+        steepness: (n,) largest entry of the gradient over permitted letters, relative to the numbers that the objective
+            is made of.
         moves: (n,) whether any of the single edits that were scored changes the objective.
         reachable: (n,) whether any sequence that was tried breaks the record, with every letter free.
 
@@ -231,8 +232,8 @@ def randomness(spread: Floats, size: Floats, lead: Floats, flips: Bools, *, draw
     """Does the model say the same of one input twice?
 
     Args:
-        spread: (n,) largest difference of any output between repeats.
-        size: (n,) largest output.
+        spread: (n,) difference between repeats, of the output in which it is largest for its size.
+        size: (n,) of that output.
         lead: (n,) by which the prediction leads; for regression the spread of predictions over records.
         flips: (n,) whether the prediction itself differed.
         draws: of a random model whose mean is evaluated and attacked; 1 for any other.
@@ -267,7 +268,7 @@ def standing_still(gained: Floats, size: Floats, reachable: Bools) -> Evidence:
 
     Args:
         gained: (n,) how much the objective rose from none to the largest budget, by the best gradient attack.
-        size: (n,) largest output.
+        size: (n,) of the numbers that the objective is made of.
         reachable: (n,) whether any sequence that was tried breaks the record, with every letter free.
     """
     n, still = len(gained), gained <= 1e-6 * np.maximum(size, 1e-12)

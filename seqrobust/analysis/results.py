@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.attacks import Problem, ShardRun, Shift, predictions, true_margin
-from seqrobust.sequences import SequenceSet
+from seqrobust.attacks import Problem, ShardRun, Shift, Targeted, true_margin
+from seqrobust.attacks.goals import class_logits
+from seqrobust.sequences import SequenceSet, Task
 from seqrobust.threats import edits_as_text
 from seqrobust.threats.coding import CodedSet, Written
 
@@ -32,6 +34,10 @@ COLUMNS = (
     "forwards",
     "gradients",
     "random_success",
+    "objective",
+    "random_objective",
+    "control_ahead",
+    "searched",
 )
 
 
@@ -45,14 +51,20 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         attacks: names of the attacks, in the order they were tried.
 
     Scores: by how many logits the true answer leads (negative where the prediction is wrong); for regression the
-    predicted value. ``random_success`` is the share of random sequences of the same size that reach the goal, empty for
-    records that were not attacked; ``random_score``, for regression, their mean predicted value. Percentage budgets
-    stand as the count they allow on that record, with the percentage in ``budget_share``.
+    predicted value. Answers that tie for the lead are all named, joined by ``=``, for such a prediction is not right.
+    Where the goal is one of several labels, target, predictions and scores are of that label alone.
+
+    ``random_success`` is the share of random sequences of the same size that reach the goal, empty for records that
+    were not attacked; ``random_score``, for regression, their mean predicted value. ``objective`` is what the search
+    raises, ``random_objective`` the most that a random sequence has of it, less what rounding may add (empty for random
+    models), ``control_ahead`` whether random sequences outdo the search. ``searched`` is false where no search scored
+    anything, so that nothing found means nothing. Percentage budgets stand as the count they allow on that record, with
+    the percentage in ``budget_share``.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
     levels = len(problem.budgets)
-    labels = problem.predictor.labels or ()
+    run, labels = _of_goal(problem, run)
     by_level = [_written(sequences, run.tokens[:, level].cpu().numpy()) for level in range(levels)]
     written = [by_level[level][row] for row in range(len(sequences)) for level in range(levels)]
     clean = _answers(problem, run.clean, run.targets, labels, output)
@@ -74,6 +86,10 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         "forwards": run.forwards.flatten().cpu().numpy(),
         "gradients": run.gradients.flatten().cpu().numpy(),
         "random_success": random_success.flatten().cpu().numpy(),
+        "objective": run.objective.flatten().double().cpu().numpy(),
+        "random_objective": run.control_least.flatten().double().cpu().numpy(),
+        "control_ahead": run.control_ahead.flatten().cpu().numpy(),
+        "searched": run.searched.flatten().cpu().numpy(),
     }
     if isinstance(problem.goal, Shift):
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
@@ -82,6 +98,16 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
+
+
+def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]]:
+    """The run and the names of its labels, reduced to the one label that a goal is about if there is such a one."""
+    goal, labels = problem.goal, problem.predictor.labels or ()
+    if problem.predictor.task != "multilabel" or not isinstance(goal, Targeted):
+        return run, labels
+    targets, clean = goal.of_label(run.targets, run.clean)
+    logits = goal.of_label(run.logits.flatten(0, 1))[0].reshape(*run.logits.shape[:2], 1)
+    return replace(run, targets=targets, clean=clean, logits=logits), (labels[goal.label],)
 
 
 def _written(sequences: SequenceSet, tokens: NDArray[np.uint8]) -> list[Written]:
@@ -118,10 +144,24 @@ def _answers(
     if task == "regression":
         values = logits[:, output].cpu().numpy()
         return values, values
-    return (
-        _named(predictions(task, logits), labels),
-        true_margin(task, logits, targets).cpu().numpy(),
-    )
+    return np.array(answer_names(task, logits, labels), dtype=object), true_margin(task, logits, targets).cpu().numpy()
+
+
+def answer_names(task: Task, logits: Tensor, labels: Sequence[str]) -> list[str]:
+    """What (M, outputs) logits say, in words: the class that leads, or the labels that are named, joined by semicolons.
+
+    Classes that tie for the lead are joined by ``=``, and a label at a logit of 0 stands as ``name=not name``, so that
+    a tie never reads like a right prediction.
+    """
+    if task == "multilabel":
+        rows = logits.tolist()
+        return [
+            ";".join(f"{name}=not {name}" if z == 0 else name for name, z in zip(labels, row, strict=True) if z >= 0)
+            for row in rows
+        ]
+    scores = class_logits(task, logits)
+    leads = (scores == scores.amax(1, keepdim=True)).cpu()
+    return ["=".join(labels[i] for i in torch.nonzero(row).flatten().tolist()) for row in leads]
 
 
 def _named_targets(problem: Problem, targets: Tensor, labels: Sequence[str], output: int) -> NDArray[Any]:

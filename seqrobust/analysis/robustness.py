@@ -1,8 +1,11 @@
 """From an attack's table to the numbers one quotes: robust accuracy against budget, with intervals and a control.
 
-Denominators: robust accuracy counts over all records (a wrong clean prediction is not robust); attack success over the
-records that were attacked, those read correctly at first. With every record attacked or wrong, robust accuracy equals
-clean accuracy times one minus attack success.
+Denominators: robust accuracy counts over all records (a wrong clean prediction is not robust, and neither is a tie);
+attack success over the records that were attacked, those read correctly at first. Records on which no search did
+anything are left out of both and counted (``not_searched``): that nothing was found there means nothing. With every
+record attacked or wrong, robust accuracy equals clean accuracy times one minus attack success. A goal that wants one
+answer leaves records alone that give it already, and may end at another wrong answer (``otherwise_wrong``): then robust
+accuracy, clean accuracy and the share of all records on which the goal is reached differ by those.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from seqrobust.analysis.intervals import proportion, wilson
@@ -30,6 +34,8 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     first = groups[0][1]
     right = first["clean_prediction"] == first["target"] if task != "regression" else None
     head: dict[str, Any] = {"n": len(first), "attacked": int(first["success"].notna().sum())}
+    if "control_ahead" in results:
+        head["control_ahead"] = int(results.loc[results["control_ahead"].astype(bool), "id"].nunique())
     if right is not None and labelled:
         head |= {
             "clean_accuracy": proportion(int(right.sum()), len(first)),
@@ -44,33 +50,68 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
 
 
 def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> dict[str, Any]:
-    attacked = rows[rows["success"].notna()]
+    left_out = rows["success"].notna() & ~searched(rows)
+    attacked, passed_over = rows[rows["success"].notna()], int(left_out.sum())
+    random_rate = float(attacked["random_success"].mean()) if len(attacked) else None
+    of_random, ahead = len(attacked), int(rows["control_ahead"].sum()) if "control_ahead" in rows else None
+    attacked, rows = attacked[~left_out[attacked.index]], rows[~left_out]
     hits, n = int(attacked["success"].sum()), len(attacked)
-    random_rate = float(attacked["random_success"].mean()) if n else None
     entry: dict[str, Any] = {
         "budget": key if isinstance(key, str) else int(str(key)),
         "attack_success_rate": proportion(hits, n),
         "attack_success_rate_ci": wilson(hits, n),
         "random_success_rate": random_rate,
         # Draws on one record are not independent: the interval rests on the number of records, not of draws.
-        "random_success_rate_ci": None if random_rate is None else wilson(round(random_rate * n), n),
+        "random_success_rate_ci": None if random_rate is None else wilson(round(random_rate * of_random), of_random),
+        "not_searched": passed_over,
         "mean_edits": float(attacked["n_edits"][attacked["success"].astype(bool)].mean()) if hits else None,
         "forwards_per_record": float(rows["forwards"].mean()),
         "gradients_per_record": float(rows["gradients"].mean()),
     }
+    if ahead is not None:
+        entry["control_ahead"] = ahead
     if task == "regression":
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
         entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}
         entry["random_mean_shift"] = float((attacked["random_score"] - attacked["clean_score"]).mean())
         entry["mean_edits"] = float(attacked["n_edits"].mean())
         return entry | (fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
-    # Of several labels the attacked one alone has to be right at first, and a wrong answer may by chance be put right.
-    right = (rows["clean_prediction"] == rows["target"]) & (rows["adversarial_prediction"] == rows["target"])
-    robust = right & ~rows["success"].fillna(value=False).astype(bool)
+    right = rows["clean_prediction"] == rows["target"]
+    stays, reached = rows["adversarial_prediction"] == rows["target"], rows["success"].fillna(value=False).astype(bool)
+    robust = right & stays & ~reached
     return entry | {
+        "otherwise_wrong": int((right & ~stays & ~reached).sum()),
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
         "robust_accuracy_ci": wilson(int(robust.sum()), len(rows)),
     }
+
+
+def searched(rows: pd.DataFrame) -> pd.Series:
+    """Whether a search did anything on each row's record; true where a table does not say."""
+    told = rows["searched"].astype(bool) if "searched" in rows else pd.Series(data=True, index=rows.index)
+    found: pd.Series = told
+    return found
+
+
+def outdone_by_random(
+    success: NDArray[np.bool_],
+    objective: NDArray[np.float64],
+    random_success: NDArray[np.float64],
+    random_objective: NDArray[np.float64],
+    *,
+    goes_on: bool,
+) -> NDArray[np.bool_]:
+    """Whether random sequences of the same size reach the goal where a search does not, or come nearer to it.
+
+    Args:
+        success, objective: of the search.
+        random_success: share of random sequences that reach the goal.
+        random_objective: the most that one of them surely has of the objective; NaN where that is not known.
+        goes_on: whether the search goes on past its goal, so that objectives compare there as well.
+    """
+    compared = np.ones_like(success) if goes_on else ~success
+    ahead: NDArray[np.bool_] = ((random_success > 0) & ~success) | (compared & (random_objective > objective))
+    return ahead & ~np.isnan(random_objective)
 
 
 def _mean_interval(values: pd.Series) -> list[float] | None:

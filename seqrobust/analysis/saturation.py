@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqrobust.models.bare import check_finite
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import Edits, NeighbourScores
 from seqrobust.sequences import SequenceSet
@@ -142,15 +143,19 @@ def saturate(
         blocks: as :func:`cut_blocks` gives them, those that are wanted.
         service: of the same predictor.
 
-    Raises ModelError where an output is not finite.
+    Raises ModelError where an output is not finite: changes of an infinite one are no numbers.
     """
     for block in blocks:
         longest = int(sequences.lengths[block.start : block.stop].max())
         tokens = sequences.tokens[block.start : block.stop, :longest]
         base = torch.tensor(tokens, device=predictor.device)
-        reference = _as_floats(predictor.logits(base))
+        outputs = predictor.logits(base)
+        check_finite(outputs)
+        reference = _as_floats(outputs)
         edits = _substitutions(base, block.of(scanned), block.left, sequences.alphabet.size)
-        logits = _as_floats(service.logits(base, edits))
+        edited = service.logits(base, edits)
+        check_finite(edited)
+        logits = _as_floats(edited)
         yield Scored(block, reference, _filled(block, scanned, reference, edits, logits, sequences.alphabet.size))
 
 

@@ -54,7 +54,8 @@ class Annealing:
             gain = (scores - value).double().nan_to_num(nan=0.0, neginf=0.0)
             spread += (gain.abs().mean(1) - spread) / (step + 1)
             cooled = self.hot * (self.cold / self.hot) ** (step / max(self.steps - 1, 1))
-            odds = (gain / (cooled * spread[:, None]).clamp(min=1e-12)).exp()
+            # Where no move has changed anything yet, every move is as good as staying.
+            odds = (gain / torch.where(spread > 0, cooled * spread, 1.0)[:, None]).exp()
             accepted = draws[:, 10].reshape(records, -1) < odds
             tokens = torch.where(accepted.flatten()[:, None], moved, tokens)
             value = torch.where(accepted, scores, value)

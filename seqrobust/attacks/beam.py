@@ -100,7 +100,8 @@ class Beam:
         exact = (scores - now[lane]).nan_to_num(neginf=0.0)
         seen[lane, edits.letter[:, 0], edits.position[:, 0]] = exact
         asked = seen != 0
-        ratio = (seen * gain * asked).sum((1, 2)) / (gain * gain * asked).sum((1, 2)).clamp(min=1e-12)
+        squares = (gain * gain * asked).sum((1, 2))
+        ratio = (seen * gain * asked).sum((1, 2)) / torch.where(squares > 0, squares, 1.0)
         seen.sub_(ratio[:, None, None].clamp(0.2, 1.0) * gain * asked)
         return lane, edits, scores
 

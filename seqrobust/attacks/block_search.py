@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.search import Access, Answer, AskSequences, Question, Search, View
+from seqrobust.attacks.search import Access, Answer, AskSequences, Question, Search, View, rounding_of
 from seqrobust.attacks.variation import Variation, owners, random_members, ranked
 from seqrobust.neighbours.edits import differences
 
@@ -71,8 +71,8 @@ class _Knowledge:
     """What q queries about each of n records have taught.
 
     An edit is numbered letter * L + position. ``edits`` (n, q, E) are those of the queries, ``counts`` (n, q, E) is 1
-    where there is one; ``gain`` (n, q) is what each query scored above the clean sequence, ``kernel`` (n, q, q) their
-    prior covariance.
+    where there is one; ``gain`` (n, q) is what each query scored above the clean sequence, ``slack`` (n, q) by how much
+    that may be off for rounding, ``kernel`` (n, q, q) their prior covariance.
     """
 
     def __init__(self, view: View, settings: BlockSearch) -> None:
@@ -88,6 +88,7 @@ class _Knowledge:
         self.edits = torch.zeros(self.records, 0, self.most, dtype=torch.int64, device=device)
         self.counts = torch.zeros(self.edits.shape, dtype=torch.float64, device=device)
         self.gain = torch.zeros(self.records, 0, dtype=torch.float64, device=device)
+        self.slack = torch.zeros_like(self.gain)
         self.kernel = torch.zeros(self.records, 0, 0, dtype=torch.float64, device=device)
         place = torch.arange(self.length, dtype=torch.float64, device=device)
         bell = torch.exp(-0.5 * ((place[:, None] - place) / settings.block) ** 2)
@@ -101,7 +102,7 @@ class _Knowledge:
 
     def round(self, count: int) -> Generator[Question, Answer, None]:
         """``count`` proposals from what is known."""
-        best = self.tokens[self.rows, ranked(self.gain)[:, 0]]
+        best = self.tokens[self.rows, ranked(self.gain, self.slack)[:, 0]]
         noise = self.settings.noise * (self.tokens != best[:, None]).sum(2) + _EXACT
         factor = torch.linalg.cholesky(self.kernel + torch.diag_embed(noise))
         white = torch.linalg.solve_triangular(factor, self.gain[:, :, None], upper=False)
@@ -180,6 +181,8 @@ class _Knowledge:
         self.tokens = torch.cat([self.tokens, tokens], dim=1)
         # Records that are done score minus infinity; what is learnt of them does not matter.
         self.gain = torch.cat([self.gain, gain.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)], dim=1)
+        slack = rounding_of(answer).double().reshape(self.records, count)
+        self.slack = torch.cat([self.slack, slack], dim=1)
         number = edits.letter * self.length + edits.position
         self.edits = torch.cat([self.edits, number.masked_fill(edits.position < 0, 0).reshape(shape)], dim=1)
         self.counts = torch.cat([self.counts, (edits.position >= 0).double().reshape(shape)], dim=1)

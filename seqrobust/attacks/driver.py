@@ -17,9 +17,11 @@ from torch import Tensor
 
 from seqrobust.attacks.coded import Scores, scores_for
 from seqrobust.attacks.control import score_random
-from seqrobust.attacks.goals import BoundGoal, predictions
-from seqrobust.attacks.greedy import ROUNDING, best_candidates
+from seqrobust.attacks.goals import FARTHEST, BoundGoal, predictions
+from seqrobust.attacks.greedy import relative
+from seqrobust.attacks.kept import LOOKED_AT, Kept, TokensOf
 from seqrobust.attacks.problem import Problem, ShardRun
+from seqrobust.attacks.rounding import Judged, judged, near_threshold
 from seqrobust.attacks.search import (
     Answer,
     AskDecisions,
@@ -38,8 +40,6 @@ from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
 
-_LOOKED_AT = 4096
-"""Sequences whose membership is looked at together."""
 _REMEMBERED = 1 << 26
 """Outputs of single edits of a shard's clean sequences that are kept: 256 MiB."""
 
@@ -78,19 +78,16 @@ class _Shard:
         self.bounds = [self._bound(budget) for budget in problem.budgets]
         self.clean_tokens = self.bounds[0].tokens
         self.clean = self.predictor.logits(self.clean_tokens)
-        self.size = self.clean.abs().amax(1)
         self.targets = self._truth(records)
         self.goal: BoundGoal = problem.goal.bind(self.predictor.task, self.clean, self.targets)
         count = len(self.sequences)
         everyone = torch.arange(count, device=self.device)
-        self.best_tokens = self.clean_tokens.clone()
-        self.warm_tokens = self.best_tokens
-        self.best_value = self.goal.objective(self.clean, everyone)
-        self.best_attack = torch.full((count,), -1, device=self.device)
+        self.judged = judged(self.goal, self.clean, everyone)
+        self.kept = Kept(self.goal, self.clean_tokens, self.judged)
+        self.warm_tokens = self.kept.tokens
         self.forwards = torch.full((count,), self.predictor.draws, device=self.device)
         self.gradients = torch.zeros(count, dtype=torch.int64, device=self.device)
         self._clean_gradient = torch.zeros(self.bounds[0].permitted.shape, device=self.device)
-        self._clean_value = self.best_value.clone()
         self._singles: Tensor | None = None
         self._has_gradient = torch.zeros(count, dtype=torch.bool, device=self.device)
 
@@ -106,16 +103,21 @@ class _Shard:
         rows: list[tuple[Tensor, ...]] = []
         steps = len(self.bounds) * len(attacks)
         for level, bound in enumerate(self.bounds):
-            self.warm_tokens = self.best_tokens.clone()
+            self.warm_tokens = self.kept.tokens.clone()
+            self.kept.looked = self._has_no_other(bound)
             for number, attack in enumerate(attacks):
                 self._attack(attack, number, bound, str(self.problem.budgets[level]))
                 progress((level * len(attacks) + number + 1) / steps)
+            kept = self.kept
+            known = kept.looked | kept.reached | ~self.goal.attackable
             rows.append(
-                (self.best_tokens.clone(), self.best_attack.clone(), self.forwards.clone(), self.gradients.clone())
+                (kept.tokens.clone(), kept.attack.clone(), self.forwards.clone(), self.gradients.clone(), known)
             )
-        tokens, attack_number, forwards, gradients = (torch.stack(column, dim=1) for column in zip(*rows, strict=True))
+        tokens, attack_number, forwards, gradients, searched = (
+            torch.stack(column, dim=1) for column in zip(*rows, strict=True)
+        )
         logits = self._rescored(tokens)
-        control, control_reached = score_random(self.problem, self.sequences, self.bounds, self.goal)
+        control = score_random(self.problem, self.sequences, self.bounds, self.goal)
         return ShardRun(
             targets=self.targets,
             attackable=self.goal.attackable,
@@ -123,12 +125,16 @@ class _Shard:
             tokens=tokens,
             logits=logits,
             reached=self._reached(logits),
+            objective=self._each_level(self.goal.objective, logits),
             attack=attack_number,
             budgets=torch.stack([bound.budget for bound in self.bounds], dim=1),
             forwards=forwards,
             gradients=gradients,
-            control=control,
-            control_reached=control_reached,
+            searched=searched,
+            control=control.value,
+            control_reached=control.reached,
+            control_least=control.least,
+            stops=self.goal.stops,
         )
 
     # One attack at one budget ------------------------------------------------------------------------------------
@@ -136,7 +142,11 @@ class _Shard:
     def _standing(self) -> Tensor:
         if self.problem.search_on or not self.goal.stops:
             return self.goal.attackable
-        return self.goal.attackable & ~self.goal.reached(self.best_value)
+        return self.goal.attackable & ~self.kept.reached
+
+    def _has_no_other(self, bound: BoundThreat) -> Tensor:
+        """(n,) bool: records whose set holds the clean sequence alone, so that there is nothing to look at."""
+        return ~bound.moves(self.clean_tokens).any((1, 2))
 
     def _attack(self, attack: Attack, number: int, bound: BoundThreat, budget: str) -> None:
         rows = torch.nonzero(self._standing() & (bound.budget > 0)).flatten()
@@ -148,8 +158,8 @@ class _Shard:
         view = View(
             threat=bound.take(rows),
             start=self.warm_tokens[rows],
-            ways=self.goal.ways(self.clean[rows], rows),
-            best=lambda: Best(self.best_tokens[rows], self.best_value[rows]),
+            ways=self.judged.ways[rows],
+            best=lambda: Best(self.kept.tokens[rows], self.kept.value[rows].clamp(-FARTHEST, FARTHEST)),
             encode=self.predictor.encode,
             uniforms=lambda columns: streams.uniforms(columns, self.device),
         )
@@ -173,12 +183,10 @@ class _Shard:
             return self._answer_sequences(question, view, rows, standing, number)
         if isinstance(question, AskScores):
             tokens = question.tokens[standing]
-            logits = self.predictor.logits(tokens)
-            value = self.goal.objective(logits, rows[standing])
+            scored = judged(self.goal, self.predictor.logits(tokens), rows[standing])
             self.forwards[rows[standing]] += self.predictor.draws
-            self._offer(view, rows, standing, value, lambda chosen: tokens[chosen], number)
-            ways = self.goal.ways(logits, rows[standing])
-            return Answer(_spread(value, standing, len(rows)), _spread(ways, standing, len(rows)))
+            self.kept.offer(view.threat, rows, standing, scored, lambda chosen: tokens[chosen], number)
+            return _told(scored, standing, len(rows))
         return self._answer_gradient(question, view, rows, standing, number)
 
     def _answer_sequences(
@@ -190,13 +198,13 @@ class _Shard:
         most = int((tokens != clean[record]).sum(1).max().item()) if len(asked) else 0
         edits = differences(clean[record], tokens, most)._replace(record=record)
         logits = self.scores.logits(clean, edits)
-        value = self.goal.objective(logits, rows[record])
         self.forwards.scatter_add_(0, rows[record], torch.full_like(record, self.predictor.draws))
-        self._offer(view, rows, record, value, lambda chosen: tokens[chosen], number)
+        scored = self._settled(logits, rows[record], lambda chosen: tokens[chosen])
+        self.kept.offer(view.threat, rows, record, scored, lambda chosen: tokens[chosen], number)
         if isinstance(question, AskDecisions):
-            reached = self.goal.reached(value).float()
+            reached = self.goal.reached(scored.value).float()
             return Answer(_spread(reached, asked, len(question.record)), reached.new_zeros(len(question.record), 0))
-        return self._scored(value, self.goal.ways(logits, rows[record]), asked, len(question.record))
+        return _told(scored, asked, len(question.record), fill=-torch.inf)
 
     def _answer_neighbours(
         self, question: AskNeighbours, view: View, rows: Tensor, standing: Tensor, number: int
@@ -205,6 +213,8 @@ class _Shard:
         record = question.edits.record if owner is None else owner[question.edits.record]
         asked = _asked(record, standing, len(rows))
         if view.threat.constraint is not None:
+            # What the constraint forbids has been looked at, too.
+            self.kept.looked[rows[record[asked]]] = True
             asked = asked[self._allowed(question, view, record, asked)]
         edits, record = question.edits.take(asked), record[asked]
         if question.base is view.threat.tokens and edits.position.shape[1] == 1:
@@ -212,9 +222,28 @@ class _Shard:
         else:
             logits = self.scores.logits(question.base, edits)
             self.forwards.scatter_add_(0, rows[record], torch.full_like(record, self.predictor.draws))
-        value = self.goal.objective(logits, rows[record])
-        self._offer(view, rows, record, value, lambda chosen: apply_edits(question.base, edits.take(chosen)), number)
-        return self._scored(value, self.goal.ways(logits, rows[record]), asked, len(question.edits.record))
+
+        def tokens(chosen: Tensor) -> Tensor:
+            return apply_edits(question.base, edits.take(chosen))
+
+        scored = self._settled(logits, rows[record], tokens)
+        self.kept.offer(view.threat, rows, record, scored, tokens, number)
+        return _told(scored, asked, len(question.edits.record), fill=-torch.inf)
+
+    def _settled(self, logits: Tensor, rows: Tensor, tokens: TokensOf) -> Judged:
+        """What the goal makes of M neighbours' outputs; a plain forward pass decides where rounding alone would.
+
+        So whatever reaches the goal is found, and whatever is found reaches it when it is scored again at the end.
+        """
+        scored = judged(self.goal, logits, rows)
+        near = torch.nonzero(near_threshold(self.goal, scored)).flatten()
+        if not len(near):
+            return scored
+        logits = logits.clone()
+        for piece in torch.split(near, LOOKED_AT):
+            logits[piece] = self.predictor.logits(tokens(piece))
+        self.forwards.scatter_add_(0, rows[near], torch.full_like(near, self.predictor.draws))
+        return judged(self.goal, logits, rows)
 
     def _around_clean(self, rows: Tensor, edits: Edits, base: Tensor) -> Tensor:
         """(M, outputs) of single edits of the clean sequences, scored once for all attacks and budgets."""
@@ -236,12 +265,9 @@ class _Shard:
         return torch.cat(
             [
                 view.threat.allows(apply_edits(question.base, question.edits.take(piece)), record[piece])
-                for piece in torch.split(asked, _LOOKED_AT)
+                for piece in torch.split(asked, LOOKED_AT)
             ]
         )
-
-    def _scored(self, value: Tensor, ways: Tensor, asked: Tensor, count: int) -> Answer:
-        return Answer(_spread(value, asked, count, fill=-torch.inf), _spread(ways, asked, count, fill=-torch.inf))
 
     def _answer_gradient(
         self, question: AskGradient, view: View, rows: Tensor, standing: Tensor, number: int
@@ -267,11 +293,11 @@ class _Shard:
             return self.goal.ways(logits, owner[i]).gather(1, way[i][:, None]).squeeze(1)
 
         result = self.predictor.gradient(encoded, lengths, objective)
-        value, ways = self.goal.objective(result.logits, owner), self.goal.ways(result.logits, owner)
+        scored = judged(self.goal, result.logits, owner)
         self.gradients.scatter_add_(0, owner, torch.full_like(owner, self.predictor.draws))
         if discrete:
-            self._offer(view, rows, record, value, lambda chosen: points[chosen], number)
-        return Answer(*(_spread(part, asked, count) for part in (value, ways, result.gradient)))
+            self.kept.offer(view.threat, rows, record, scored, lambda chosen: points[chosen], number)
+        return _told(scored, asked, count)._replace(gradient=_spread(result.gradient, asked, count))
 
     def _answer_clean(self, rows: Tensor, standing: Tensor) -> Answer:
         """The gradient at the clean sequences, which every attack and budget asks for, computed once per record."""
@@ -287,39 +313,11 @@ class _Shard:
             self._clean_gradient[missing] = result.gradient
             self.gradients[missing] += self.predictor.draws
             self._has_gradient[missing] = True
-        return Answer(self._clean_value[rows], self.goal.ways(self.clean[rows], rows), self._clean_gradient[rows])
-
-    def _offer(
-        self,
-        view: View,
-        rows: Tensor,
-        record: Tensor,
-        value: Tensor,
-        tokens: Callable[[Tensor], Tensor],
-        number: int,
-    ) -> None:
-        """Keep the best of M scored sequences of each record; ``tokens`` gives those of chosen numbers.
-
-        A search may look beyond its threat, but nothing from there is kept.
-        """
-        winner = best_candidates(record, value, len(rows))
-        found = torch.nonzero(winner >= 0).flatten()
-        best = tokens(winner[found])
-        if not bool(view.threat.take(found).contains(best).all()):
-            pieces = torch.split(torch.arange(len(record), device=self.device), _LOOKED_AT)
-            member = torch.cat([view.threat.take(record[piece]).contains(tokens(piece)) for piece in pieces])
-            winner = best_candidates(record, value.masked_fill(~member, -torch.inf), len(rows))
-            found = torch.nonzero(winner >= 0).flatten()
-            best = tokens(winner[found])
-        self._keep(rows[found], best, value[winner[found]], number)
-
-    def _keep(self, rows: Tensor, tokens: Tensor, value: Tensor, number: int) -> None:
-        # A gain within rounding is none: it would be paid for with edits that do nothing.
-        better = value > self.best_value[rows] + ROUNDING * self.size[rows]
-        chosen = rows[better]
-        self.best_value[chosen] = value[better]
-        self.best_tokens[chosen] = tokens[better]
-        self.best_attack[chosen] = number
+        # A gradient speaks of every single edit at once; one of zeros says nothing.
+        gain = relative(self._clean_gradient[asked], self.clean_tokens[asked])
+        self.kept.looked[asked] |= ((gain != 0) & self.bounds[0].permitted[asked]).any((1, 2))
+        scored = Judged(*(part[rows] for part in self.judged))
+        return Answer(scored.told, scored.ways, self._clean_gradient[rows], scored.rounding)
 
     # The last word -----------------------------------------------------------------------------------------------
 
@@ -342,9 +340,12 @@ class _Shard:
         return flat.reshape(len(self.sequences), levels, -1)
 
     def _reached(self, logits: Tensor) -> Tensor:
+        return self._each_level(self.goal.achieved, logits) & self.goal.attackable[:, None]
+
+    def _each_level(self, of: Callable[[Tensor, Tensor], Tensor], logits: Tensor) -> Tensor:
+        """(n, B) of (n, B, outputs) logits."""
         everyone = torch.arange(len(self.sequences), device=self.device)
-        columns = [self.goal.achieved(logits[:, i], everyone) for i in range(logits.shape[1])]
-        return torch.stack(columns, dim=1) & self.goal.attackable[:, None]
+        return torch.stack([of(logits[:, i], everyone) for i in range(logits.shape[1])], dim=1)
 
 
 def _asked(record: Tensor, standing: Tensor, count: int) -> Tensor:
@@ -352,6 +353,12 @@ def _asked(record: Tensor, standing: Tensor, count: int) -> Tensor:
     alive = torch.zeros(count, dtype=torch.bool, device=record.device)
     alive[standing] = True
     return torch.nonzero(alive[record]).flatten()
+
+
+def _told(scored: Judged, rows: Tensor, count: int, fill: float = 0.0) -> Answer:
+    """An answer about ``count`` sequences of which those at ``rows`` were scored, with ``fill`` for the others."""
+    value, ways = (_spread(part, rows, count, fill) for part in (scored.told, scored.ways))
+    return Answer(value, ways, rounding=_spread(scored.rounding, rows, count))
 
 
 def _spread(values: Tensor, rows: Tensor, count: int, fill: float = 0.0) -> Tensor:

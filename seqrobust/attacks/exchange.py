@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import ROUNDING, best_candidates, relative, top_edits
+from seqrobust.attacks.greedy import relative, top_edits
+from seqrobust.attacks.rounding import best_candidates
 from seqrobust.attacks.search import (
     Access,
     Answer,
@@ -26,6 +27,7 @@ from seqrobust.attacks.search import (
     Search,
     View,
     gradient_of,
+    rounding_of,
 )
 from seqrobust.attacks.ways import Lanes, lanes_of, leading
 from seqrobust.neighbours import Edits, apply_edits
@@ -97,6 +99,7 @@ class _State:
         self.threat: BoundThreat = view.threat.take(lanes.owner)
         self.tokens = self.threat.tokens.clone()
         self.value = view.ways[lanes.owner, lanes.way]
+        self.slack = torch.zeros_like(self.value)
         self.best, self.best_value = self.tokens.clone(), self.value.clone()
         self.ahead = self.value
         count, device = len(lanes.owner), self.tokens.device
@@ -105,6 +108,7 @@ class _State:
         self._is_new = torch.ones_like(self.active)
         self._tried = torch.zeros(self.tokens.shape, dtype=torch.bool, device=device)
         self._without = torch.full(self.tokens.shape, -torch.inf, device=device)
+        self._without_slack = torch.zeros(self.tokens.shape, device=device)
         # What was seen of a candidate: its exact gain less what its first-order gain let expect.
         self._surprise = torch.zeros(self.threat.permitted.shape, device=device)
         self._products = torch.zeros(count, device=device)
@@ -128,7 +132,8 @@ class _State:
                 total = total + gradient_of(answer)
             else:
                 answer = yield AskSequences(owner, point)
-            self._move(torch.arange(len(owner), device=point.device), point, _of(answer, way))
+            everyone = torch.arange(len(owner), device=point.device)
+            self._move(everyone, point, _of(answer, way), rounding_of(answer, way))
             point = self.threat.best_response(total).tokens
 
     def look_round(self, threat: BoundThreat, most: int) -> Generator[Question, Answer, None]:
@@ -166,7 +171,7 @@ class _State:
         taken_back = edited & (rank < (edited.sum(1, keepdim=True) + 1) // 2)
         self.tokens = torch.where(taken_back, self.threat.tokens, self.best)
         answer = yield AskSequences(self.lanes.owner, self.tokens)
-        self.value = _of(answer, self.lanes.way)
+        self.value, self.slack = _of(answer, self.lanes.way), rounding_of(answer, self.lanes.way)
         self.active = edited.any(1)
         self._is_full[:], self._is_new[:], self._tried[:] = False, True, False
 
@@ -196,16 +201,18 @@ class _State:
             gain[rows] = relative(gradient, base[rows])
         ratio = self._ratio()[:, None, None]
         edits = top_edits(ratio * gain + self._surprise, moves, top)
-        scores = _of((yield AskNeighbours(base, edits, owner)), way[edits.record])
+        answer = yield AskNeighbours(base, edits, owner)
+        scores, slack = _of(answer, way[edits.record]), rounding_of(answer, way[edits.record])
         if top is not None:
             self._remember(edits, scores - value[edits.record], gain)
 
         self._tried[trading, out[trading]] = True
         before = self.value.clone()
-        self._move(trading, base[trading], value[trading])
-        winner = best_candidates(edits.record, scores, len(base))
+        self._move(trading, base[trading], value[trading], self._without_slack[trading, out[trading]])
+        winner = best_candidates(edits.record, scores, len(base), slack)
         found = torch.nonzero(winner >= 0).flatten()
-        self._move(found, apply_edits(base, edits.take(winner[found])), scores[winner[found]])
+        chosen = winner[found]
+        self._move(found, apply_edits(base, edits.take(chosen)), scores[chosen], slack[chosen])
         improved = self.value > before
         self._is_full |= adding & ~improved
         self._is_full &= ~improved
@@ -228,6 +235,7 @@ class _State:
             edits = Edits(record, position[:, None], letter[:, None])
             answer = yield AskNeighbours(self.tokens, edits, self.lanes.owner)
             self._without[record, position] = _of(answer, self.lanes.way[record])
+            self._without_slack[record, position] = rounding_of(answer, self.lanes.way[record])
 
     def _ratio(self) -> Tensor:
         """(M,) share of the first-order gains that came true so far, by least squares."""
@@ -243,11 +251,11 @@ class _State:
         self._products.index_add_(0, record, gained * expected)
         self._squares.index_add_(0, record, expected * expected)
 
-    def _move(self, rows: Tensor, tokens: Tensor, value: Tensor) -> None:
-        """Move lanes to where the model is more wrong; elsewhere they stay."""
-        better = value > self.value[rows] + ROUNDING * self.value[rows].abs()
+    def _move(self, rows: Tensor, tokens: Tensor, value: Tensor, slack: Tensor) -> None:
+        """Move lanes to where the model is more wrong by more than ``slack`` (M,), rounding; elsewhere they stay."""
+        better = value > self.value[rows] + torch.maximum(slack, self.slack[rows])
         chosen = rows[better]
-        self.tokens[chosen], self.value[chosen] = tokens[better], value[better]
+        self.tokens[chosen], self.value[chosen], self.slack[chosen] = tokens[better], value[better], slack[better]
         better = self.value > self.best_value
         self.best[better], self.best_value[better] = self.tokens[better], self.value[better]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.search import Access, AskSequences, Search, View
+from seqrobust.attacks.search import Access, AskSequences, Search, View, rounding_of
 from seqrobust.attacks.variation import Variation, owners, random_members, ranked
 
 
@@ -48,19 +48,21 @@ class Genetic:
         members[:, 0] = variation.exchange(
             torch.arange(records, device=members.device), view.start, view.uniforms(7).to(members.device)
         )
-        value = (yield AskSequences(everyone, members.flatten(0, 1))).value.reshape(records, -1)
+        answer = yield AskSequences(everyone, members.flatten(0, 1))
+        value, slack = (part.reshape(records, -1) for part in (answer.value, rounding_of(answer)))
         born = self.population - self.elite
         for _ in range(self.generations):
-            order = ranked(value)
+            order = ranked(value, slack)
             members = members.gather(1, order[:, :, None].expand_as(members))
-            value = value.gather(1, order)
+            value, slack = value.gather(1, order), slack.gather(1, order)
             draws = view.uniforms(born * (2 * self.tournament + 11)).reshape(records * born, -1)
             mixing = torch.cat([view.uniforms(length)[:, None] for _ in range(born)], dim=1).flatten(0, 1)
             owner = owners(records, born, members.device)
             children = self._breed(variation, members, owner, draws, mixing)
-            scores = (yield AskSequences(owner, children)).value.reshape(records, born)
+            answer = yield AskSequences(owner, children)
             members = torch.cat([members[:, : self.elite], children.reshape(records, born, length)], dim=1)
-            value = torch.cat([value[:, : self.elite], scores], dim=1)
+            value = torch.cat([value[:, : self.elite], answer.value.reshape(records, born)], dim=1)
+            slack = torch.cat([slack[:, : self.elite], rounding_of(answer).reshape(records, born)], dim=1)
 
     def _breed(self, variation: Variation, members: Tensor, owner: Tensor, draws: Tensor, mixing: Tensor) -> Tensor:
         """(M, L) children of (n, P, L) members sorted from the best; (M, 2 T + 11) and (M, L) uniforms."""

@@ -1,6 +1,10 @@
 """Goals: what an adversary wants, as one number per record that is above a threshold where it is reached.
 
 Attacks climb ``objective``; it is made of logits, never of probabilities, whose gradients vanish where a model is sure.
+
+A tie is the adversary's: a prediction is right only where the true answer leads, by whatever little. A logit of minus
+infinity stands for an answer that is never given, one of plus infinity for one that always is; two infinities of one
+sign tie like any other equal numbers.
 """
 
 from __future__ import annotations
@@ -33,14 +37,21 @@ class BoundGoal(Protocol):
         """(M, W) values of the ways to the goal (rival classes, say), whose largest is the objective.
 
         Minus infinity for a way that a record has not. A search that climbs towards each rival by itself is not held
-        back where the nearest rival at first is not the one that can be reached (Croce & Hein 2020).
+        back where the nearest rival at first is not the one that can be reached (Croce & Hein 2020). Other values stay
+        within :data:`FARTHEST`, so that searches can calculate with them.
+        """
+
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """(M, W) of the numbers that each way is made of, to which its rounding is proportional.
+
+        Only of those: what a model says beside them, however large, has no part in how finely two ways compare.
         """
 
     def reached(self, objective: Tensor) -> Tensor:
         """(M,) bool from (M,) objective values: what a search goes by."""
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
-        """(M,) bool from (M, outputs) logits: what is reported, the prediction itself, ties and all."""
+        """(M,) bool from (M, outputs) logits: what is reported."""
 
 
 class Goal(Protocol):
@@ -58,20 +69,38 @@ def class_logits(task: Task, logits: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(logits), logits], dim=1) if task == "binary" else logits
 
 
+FARTHEST = 1e15
+"""What ways to a goal are cut off at: infinities among them would turn a search's own arithmetic into NaN."""
+
+
+def lead(one: Tensor, other: Tensor) -> Tensor:
+    """By how much one logit exceeds another: 0 for two infinities of one sign, whose difference would be NaN."""
+    return torch.where((one == other) & one.isinf(), torch.zeros_like(one), one - other)
+
+
 def true_margin(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """(M,) by how much the true answer leads: positive where the prediction is right.
+    """(M,) by how much the true answer leads: positive where the prediction is right, 0 at a tie, which is not.
 
     Classes: logit of the target less the best other logit. Multilabel: the smallest signed logit over the labels.
     """
     if task == "multilabel":
         return (logits * (2 * targets - 1)).min(1).values
+    own, others = _own_and_others(task, logits, targets)
+    return lead(own, others.max(1).values)
+
+
+def _own_and_others(task: Task, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """(M,) logits of the targets, and (M, C) of the other classes, minus infinity at the target."""
     scores = class_logits(task, logits)
     own = torch.nn.functional.one_hot(targets, scores.shape[1]).bool()
-    return scores[own] - scores.masked_fill(own, -torch.inf).max(1).values
+    return scores[own], scores.masked_fill(own, -torch.inf)
 
 
 def predictions(task: Task, logits: Tensor) -> Tensor:
-    """Class index (M,) int64, label matrix (M, T) float32, or values (M, T)."""
+    """Class index (M,) int64, label matrix (M, T) float32, or values (M, T).
+
+    Of classes that tie, the first; whether a prediction is right is not read off this but off :func:`is_right`.
+    """
     if task == "regression":
         return logits
     if task == "multilabel":
@@ -80,14 +109,15 @@ def predictions(task: Task, logits: Tensor) -> Tensor:
 
 
 def is_right(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """(M,) bool: the prediction equals the target, every label of it for multilabel."""
-    right = predictions(task, logits) == targets
-    return right.all(1) if task == "multilabel" else right
+    """(M,) bool: the true answer leads, every label of it for multilabel. Raises ValueError for regression."""
+    if task == "regression":
+        raise ValueError("a regression is not right or wrong")
+    return true_margin(task, logits, targets) > 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Margin:
-    """Lower the lead of a reference answer, or raise a wanted one, past zero."""
+    """Take the lead from a reference answer, or give it to a wanted one."""
 
     task: Task
     reference: Tensor
@@ -99,43 +129,63 @@ class _Margin:
         return self.sign * true_margin(self.task, logits, self.reference[rows])
 
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
-        targets = self.reference[rows]
+        # Cut off before they are subtracted, so that the gradient of a finite logit beside an infinite one is not lost.
+        logits, targets = logits.clamp(-FARTHEST / 2, FARTHEST / 2), self.reference[rows]
         if self.sign > 0:
             return self.objective(logits, rows)[:, None]
         if self.task == "multilabel":
             return logits * (1 - 2 * targets)
-        scores = class_logits(self.task, logits)
-        own = torch.nn.functional.one_hot(targets, scores.shape[1]).bool()
-        return (scores - scores[own][:, None]).masked_fill(own, -torch.inf)
+        own, others = _own_and_others(self.task, logits, targets)
+        return (others - own[:, None]).masked_fill(_is_own(targets, others), -torch.inf)
+
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        if self.task == "multilabel":
+            return logits.abs()
+        targets = self.reference[rows]
+        own, others = _own_and_others(self.task, logits, targets)
+        if self.sign > 0:
+            return torch.maximum(own.abs(), others.max(1).values.abs())[:, None]
+        others = others.masked_fill(_is_own(targets, others), 0)
+        return torch.maximum(own.abs()[:, None], others.abs())
 
     def reached(self, objective: Tensor) -> Tensor:
-        return objective > 0
+        return objective >= 0
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
-        agrees = is_right(self.task, logits, self.reference[rows])
-        return agrees if self.sign > 0 else ~agrees
+        return self.reached(self.objective(logits, rows))
+
+
+def _is_own(targets: Tensor, scores: Tensor) -> Tensor:
+    return torch.nn.functional.one_hot(targets, scores.shape[1]).bool()
+
+
+def _within(ways: Tensor) -> Tensor:
+    return ways.clamp(-FARTHEST, FARTHEST)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _OneLabel:
-    """Flip one label of several, up or down according to its target."""
+    """Make a model name one label of several (sign 1), or no longer name it (sign -1)."""
 
     label: int
-    sign: Tensor
+    sign: int
     attackable: Tensor
     stops: bool = True
 
     def objective(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return self.sign[rows] * logits[:, self.label]
+        return self.sign * logits[:, self.label]
 
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return self.objective(logits, rows)[:, None]
+        return _within(self.objective(logits, rows)[:, None])
+
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return logits[:, self.label, None].abs()
 
     def reached(self, objective: Tensor) -> Tensor:
-        return objective > 0
+        return objective >= 0
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return (logits[:, self.label] > 0) == (self.sign[rows] > 0)
+        return self.reached(self.objective(logits, rows))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +203,10 @@ class _Shift:
         return self.sign * (logits[:, self.output] - self.clean[rows])
 
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
-        return self.objective(logits, rows)[:, None]
+        return _within(self.objective(logits, rows)[:, None])
+
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        return torch.maximum(logits[:, self.output].abs(), self.clean[rows].abs())[:, None]
 
     def reached(self, objective: Tensor) -> Tensor:
         return objective >= self.delta
@@ -179,28 +232,39 @@ class Untargeted:
 
 @dataclass(frozen=True, kw_only=True)
 class Targeted:
-    """A given class (or, for multilabel, the flip of a given label).
+    """A given class; for multilabel, a given label among those that are named.
 
     Attributes:
         label: its index among the labels.
+        absent: multilabel: take the label away where it is named, rather than have it named where it is not.
     """
 
     label: int
+    absent: bool = False
 
     def bind(self, task: Task, clean: Tensor, targets: Tensor) -> BoundGoal:
-        """See :class:`Goal`; records that belong to the wanted class already are not attacked."""
-        right = is_right(task, clean, targets)
+        """See :class:`Goal`; records that give the wanted answer already are not attacked, nor are those that are
+        wrong at first, which for multilabel means wrong about this label."""
         if task == "regression":
             raise ConfigError("a regression has no target class", fix="use --goal up or --goal down")
         if task == "multilabel":
-            sign = 1 - 2 * targets[:, self.label]
-            return _OneLabel(label=self.label, sign=sign, attackable=sign * clean[:, self.label] < 0)
+            logits, truth = self.of_label(clean, targets)
+            open_ = (truth[:, 0] > 0) == self.absent
+            attackable = is_right(task, logits, truth) & open_
+            return _OneLabel(label=self.label, sign=-1 if self.absent else 1, attackable=attackable)
+        if self.absent:
+            raise ConfigError("only a label of several can be taken away", found=f"task {task}", where="target_label")
         wanted = torch.full_like(targets, self.label)
-        return _Margin(task=task, reference=wanted, attackable=right & (targets != wanted), sign=1)
+        attackable = is_right(task, clean, targets) & (targets != wanted)
+        return _Margin(task=task, reference=wanted, attackable=attackable, sign=1)
+
+    def of_label(self, *columns: Tensor) -> tuple[Tensor, ...]:
+        """(M, 1) of (M, T) logits or targets of several labels: what this goal is about."""
+        return tuple(column[:, self.label, None] for column in columns)
 
     def describe(self, labels: tuple[str, ...]) -> str:
         """In words."""
-        return f"the prediction {labels[self.label]}"
+        return f"{'any prediction without' if self.absent else 'the prediction'} {labels[self.label]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.search import Access, AskGradient, AskNeighbours, Search, View, gradient_of
+from seqrobust.attacks.rounding import best_candidates
+from seqrobust.attacks.search import (
+    Access,
+    AskGradient,
+    AskNeighbours,
+    Search,
+    View,
+    gradient_of,
+    rounding_of,
+)
 from seqrobust.neighbours import Edits, apply_edits
-
-ROUNDING = 1e-6
-"""Share of their size by which scores may differ for no other reason than the order in which they were summed: a few
-times what exact neighbour scores and plain forward passes were seen to differ by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +49,8 @@ class Greedy:
                 edits = ranked_edits(gradient, tokens, threat.moves(tokens), self.top)
             if not len(edits.record):
                 return
-            scores = (yield AskNeighbours(tokens, edits)).value
-            tokens = commit_best(tokens, edits, scores)
+            answer = yield AskNeighbours(tokens, edits)
+            tokens = commit_best(tokens, edits, answer.value, rounding_of(answer))
 
 
 def all_edits(moves: Tensor) -> Edits:
@@ -84,26 +89,11 @@ def top_edits(estimate: Tensor, moves: Tensor, top: int | None) -> Edits:
     return Edits(record, (chosen // letters)[:, None], (chosen % letters)[:, None])
 
 
-def commit_best(tokens: Tensor, edits: Edits, scores: Tensor) -> Tensor:
+def commit_best(tokens: Tensor, edits: Edits, scores: Tensor, rounding: Tensor) -> Tensor:
     """(n, L) tokens with each record's best-scored candidate applied, even where it is worse than standing still."""
-    winner = best_candidates(edits.record, scores, len(tokens))
+    winner = best_candidates(edits.record, scores, len(tokens), rounding)
     rows = torch.nonzero(winner >= 0).flatten()
     chosen = edits.take(winner[rows])
     moved = tokens.clone()
     moved[rows] = apply_edits(tokens, Edits(rows, chosen.position, chosen.letter))
     return moved
-
-
-def best_candidates(record: Tensor, scores: Tensor, records: int) -> Tensor:
-    """(n,) int64 number of each record's best-scored candidate, the first of equals; -1 for a record without one.
-
-    Scores that differ by no more than rounding are equal, so that the choice does not hang on how they were computed.
-    """
-    best = torch.full((records,), -torch.inf, device=scores.device, dtype=scores.dtype)
-    best = best.scatter_reduce(0, record, scores, "amax")
-    numbers = torch.arange(len(scores), device=scores.device)
-    size = torch.zeros_like(best).scatter_reduce(0, record, scores.nan_to_num(neginf=0).abs(), "amax")
-    is_best = (scores >= (best - ROUNDING * size)[record]) & (scores > -torch.inf)
-    first = torch.full((records,), len(scores), device=scores.device)
-    first = first.scatter_reduce(0, record[is_best], numbers[is_best], "amin")
-    return torch.where(first < len(scores), first, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -69,12 +70,18 @@ class ShardRun:
         tokens: (n, B, L) best sequences found.
         logits: (n, B, outputs) of those, by a plain forward pass.
         reached: (n, B) whether the goal is reached there.
+        objective: (n, B) the goal's value there.
         attack: (n, B) index of the attack that found it; -1 where the sequence is the clean one.
         budgets: (n, B) int64 what each record might spend, in units of the threat.
         forwards, gradients: (n, B) spent on the record until that budget was answered, smaller budgets included, the
             random control and the final re-scoring not.
+        searched: (n, B) False where no search scored anything but the clean sequence though there is more in the set,
+            so that nothing was found means nothing.
         control: (n, B, draws) objective of random sequences; NaN for records not attacked.
         control_reached: (n, B, draws) whether they reach the goal.
+        control_least: (n, B) the largest of those objectives, less what rounding may add to it; NaN for records not
+            attacked and for random models, on whose luck nothing can be based.
+        stops: whether the search of a record ended where its goal was reached.
     """
 
     targets: Tensor
@@ -83,9 +90,24 @@ class ShardRun:
     tokens: Tensor
     logits: Tensor
     reached: Tensor
+    objective: Tensor
     attack: Tensor
     budgets: Tensor
     forwards: Tensor
     gradients: Tensor
+    searched: Tensor
     control: Tensor
     control_reached: Tensor
+    control_least: Tensor
+    stops: bool
+
+    @property
+    def control_ahead(self) -> Tensor:
+        """(n, B) bool: a random draw reaches the goal where the search does not, or comes nearer to it.
+
+        A search that is outdone by lot has not shown what the model withstands.
+        """
+        known = ~self.control_least.isnan()
+        only = self.control_reached.any(2) & ~self.reached
+        compared = ~self.reached if self.stops else torch.ones_like(self.reached)
+        return known & (only | (compared & (self.control_least > self.objective)))

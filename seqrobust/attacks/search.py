@@ -12,8 +12,10 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
+import torch
 from torch import Tensor
 
+from seqrobust.attacks.rounding import leading_rounding
 from seqrobust.neighbours import Edits
 from seqrobust.threats import BoundThreat
 
@@ -71,11 +73,15 @@ class Answer(NamedTuple):
         value: (M,) objectives; 1 or 0 for decisions.
         ways: (M, W) values of every way to the goal, whose largest is the objective; empty for decisions.
         gradient: (M, K, L) where it was asked for.
+        rounding: (M, W) by how much the ways may be off; None where they are exact.
+
+    Values and ways lie within :data:`~seqrobust.attacks.goals.FARTHEST`, but for minus infinity of what there is not.
     """
 
     value: Tensor
     ways: Tensor
     gradient: Tensor | None = None
+    rounding: Tensor | None = None
 
 
 class Best(NamedTuple):
@@ -125,6 +131,15 @@ class Attack(Protocol):
 
     def search(self, view: View) -> Search:
         """A search over those records."""
+
+
+def rounding_of(answer: Answer, way: Tensor | None = None) -> Tensor:
+    """(M,) by how much the objective, or each one's own (M,) way, may be off for rounding alone."""
+    if answer.rounding is None:
+        return torch.zeros_like(answer.value)
+    if way is None:
+        return leading_rounding(answer.ways, answer.rounding)
+    return answer.rounding.gather(1, way[:, None]).squeeze(1)
 
 
 def gradient_of(answer: Answer) -> Tensor:

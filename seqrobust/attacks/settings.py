@@ -35,7 +35,8 @@ class AttackSettings:
         constraints: texts as in :mod:`seqrobust.threats.constraints.parsing`, such as ``gc:+-0.05``.
         attacks: names of attacks or presets, tried in this order on the records that still stand.
         goal: ``auto`` is ``untargeted``, or ``up`` for regression.
-        target_label: the class (or, for multilabel, the label) a targeted attack wants.
+        target_label: the class that a targeted attack wants; for multilabel the label that it has named where it is
+            not, or after a minus sign the one that it takes away where it is.
         delta: the shift that counts as success; by default one standard deviation of the targets.
         output: name of the regression value that is shifted; by default the first.
         max_records: attack only so many records, drawn at random.
@@ -81,7 +82,13 @@ class AttackSettings:
         ),
     ] = DEFAULT_ATTACKS
     goal: Annotated[GoalName, Option(help="auto, untargeted, targeted, up or down.", panel=GOAL)] = "auto"
-    target_label: Annotated[str | None, Option(help="The class a targeted attack wants.", panel=GOAL)] = None
+    target_label: Annotated[
+        str | None,
+        Option(
+            help="The class a targeted attack wants; of several labels the one it sets, or takes away (-NAME).",
+            panel=GOAL,
+        ),
+    ] = None
     delta: Annotated[float | None, Option(help="Shift of a regression that counts as success.", panel=GOAL)] = None
     output: Annotated[str | None, Option(help="Which regression value is shifted.", panel=GOAL)] = None
     max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None

@@ -13,7 +13,7 @@ from seqrobust.attacks.problem import Problem
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
-from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.sequences import SequenceSet, Targets, Task
 from seqrobust.threats.coding import Indels, parse_moves
 
 
@@ -75,10 +75,7 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
     if name == "untargeted":
         return Untargeted()
     if name == "targeted":
-        if settings.target_label not in labels:
-            known, found = ", ".join(labels), str(settings.target_label)
-            raise ConfigError("a targeted attack names a class", expected=known, found=found, where="target_label")
-        return Targeted(label=labels.index(settings.target_label))
+        return _targeted(settings.target_label, predictor.task, labels)
     output = _output_index(settings.output, labels)
     delta = settings.delta
     if delta is None and predictor.task == "regression":
@@ -87,6 +84,16 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
         if delta == 0:
             raise ConfigError("the targets do not vary, so no shift follows from them", fix="give delta")
     return Shift(up=name == "up", delta=delta or 1.0, output=output)
+
+
+def _targeted(name: str | None, task: Task, labels: Sequence[str]) -> Targeted:
+    """A class by name, or one of several labels; -NAME for its absence, where no label is itself called so."""
+    if name in labels:
+        return Targeted(label=labels.index(str(name)))
+    if task == "multilabel" and name is not None and name.startswith("-") and name[1:] in labels:
+        return Targeted(label=labels.index(name[1:]), absent=True)
+    known = ", ".join(labels) + (", or one of them after a minus sign to take it away" if task == "multilabel" else "")
+    raise ConfigError("a targeted attack names a class", expected=known, found=str(name), where="target_label")
 
 
 def _all_used(settings: AttackSettings, goal: str) -> None:

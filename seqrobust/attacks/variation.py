@@ -10,7 +10,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import ROUNDING
 from seqrobust.attacks.search import View
 from seqrobust.threats import BoundThreat
 
@@ -31,14 +30,15 @@ def owners(records: int, each: int, device: torch.device) -> Tensor:
     return torch.arange(records, device=device).repeat_interleave(each)
 
 
-def ranked(value: Tensor) -> Tensor:
+def ranked(value: Tensor, rounding: Tensor) -> Tensor:
     """(n, P) int64 columns of (n, P) values from the largest down; those that differ by rounding alone in their order.
 
     Runs of values without a gap wider than rounding are ties: so the order does not hang on how they were computed.
+    ``rounding`` (n, P) is by how much each may be off.
     """
     ordered, order = value.sort(dim=1, descending=True)
-    size = value.masked_fill(value == -torch.inf, 0).abs().amax(1, keepdim=True)
-    gaps = (ordered[:, :-1] - ordered[:, 1:]) > ROUNDING * size
+    slack = rounding.gather(1, order)
+    gaps = (ordered[:, :-1] - ordered[:, 1:]) > torch.maximum(slack[:, :-1], slack[:, 1:])
     group = torch.cat([torch.zeros_like(order[:, :1]), gaps.cumsum(1)], dim=1)
     return torch.zeros_like(order).scatter_(1, order, group).argsort(dim=1, stable=True)
 

@@ -52,12 +52,14 @@ class BareModel:
         own = self._strand(encoded, lengths)
         if not self.average_strands:
             return own
-        return (own + self._strand(reverse_complement(encoded, lengths, self.alphabet), lengths)) / 2
+        mean = (own + self._strand(reverse_complement(encoded, lengths, self.alphabet), lengths)) / 2
+        check_finite(mean, self.task)  # Infinities of both signs have no mean.
+        return mean
 
     def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(M, T) of the module itself, for one strand, on its own scale. Raises ModelError where not finite."""
         matrix = outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
-        check_finite(matrix)
+        check_finite(matrix, self.task)
         return matrix
 
     def function(self, rows: int, length: int) -> Function:
@@ -147,10 +149,17 @@ def by_length(function: Function, encoded: Tensor, lengths: Tensor) -> Tensor:
     return torch.cat(parts)[torch.cat(order).argsort()]
 
 
-def check_finite(outputs: Tensor) -> None:
-    """Raise ModelError where an output is not finite."""
-    if not bool(outputs.isfinite().all()):
-        row = int(torch.nonzero(~outputs.isfinite())[0, 0])
+def check_finite(outputs: Tensor, task: Task = "regression") -> None:
+    """Raise ModelError where an output is NaN, or infinite and no logit.
+
+    A logit of minus infinity says that a class is never predicted (a mask), one of plus infinity that it always is. Of
+    several outputs one has to be finite: a model that gives nothing but infinities has divided by zero or diverged.
+    """
+    wrong = ~outputs.isfinite() if task == "regression" else outputs.isnan()
+    if outputs.shape[1] > 1:
+        wrong = wrong | ~outputs.isfinite().any(1, keepdim=True)
+    if bool(wrong.any()):
+        row = int(torch.nonzero(wrong)[0, 0])
         raise ModelError(
             "the model returned a value that is not finite",
             found=f"{outputs[row].tolist()} in row {row + 1} of a batch",

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from seqrobust.analysis import attack_metrics
+from seqrobust.analysis.alarms import alarms
 from seqrobust.analysis.shards import run_shards as run_shards
 from seqrobust.analysis.shards import write_results as write_results
 from seqrobust.attacks import (
@@ -17,6 +18,7 @@ from seqrobust.attacks import (
     attacks_named,
     scores_for,
 )
+from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import AttackSettings as AttackSettings
 from seqrobust.attacks.settings import GoalName as GoalName
 from seqrobust.attacks.stating import attack_problem as attack_problem
@@ -51,6 +53,7 @@ def run_attack(
     predictor = problem.predictor
     scores = scores_for(predictor, memory=memory)
     attacks = attacks_named(settings.attacks)
+    require_coverage(problem, attacks)
     progress.start("attack", len(problem.sequences))
     results = run_shards(problem, attacks, lambda shard: folder.parts / f"part-{shard:05d}.parquet", progress, scores)
     for notice in scores.notices:
@@ -67,6 +70,12 @@ def run_attack(
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
+    for alarm in alarms(metrics):
+        progress.say(alarm)
+        predictor.notices.append(alarm)
+    for alarm in alarms(metrics):
+        progress.say(alarm)
+        predictor.notices.append(alarm)
     write_results(folder.path, results)
     folder.write_json("metrics.json", metrics)
     return AttackOutcome(results=results, metrics=metrics, sequences=problem.plain.sequences)

@@ -16,7 +16,8 @@ import torch
 from seqrobust.analysis.results import COLUMNS
 from seqrobust.analysis.stability import StabilitySettings, Study, stability_metrics
 from seqrobust.analysis.stability.tables import MORE_COLUMNS
-from seqrobust.attacks import Problem, predictions
+from seqrobust.attacks import Problem
+from seqrobust.attacks.goals import is_right
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.models.source import ModelSource
@@ -197,8 +198,8 @@ def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
     task = plain.predictor.task
     accuracy = None
     if plain.targets is not None and task != "regression":
-        right = predictions(task, judge.clean) == torch.tensor(plain.targets.values)
-        accuracy = float((right.all(1) if right.ndim > 1 else right).float().mean())
+        truth = torch.tensor(plain.targets.values, device=judge.clean.device)
+        accuracy = float(is_right(task, judge.clean, truth).float().mean())
     return {
         "task": task,
         "n": len(plain.sequences),

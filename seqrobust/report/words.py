@@ -66,6 +66,8 @@ def figure(value: Any) -> str:
     value = number(value)
     if math.isnan(value):
         return "n/a"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     text = f"{value:,.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.3g}"
     return text.replace("-", "−") if abs(value) >= 1e-4 or value == 0 else text
 

@@ -12,7 +12,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.attacks import predictions, true_margin
+from seqrobust.analysis.results import answer_names
+from seqrobust.attacks import true_margin
 from seqrobust.files import replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
@@ -170,7 +171,7 @@ def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logi
         return values
     truth = torch.tensor(targets.values)
     table["target"] = names_of(targets.values, targets.labels)
-    table["prediction"] = names_of(predictions(targets.task, logits).numpy(), targets.labels)
+    table["prediction"] = answer_names(targets.task, logits, targets.labels)
     table["score"] = true_margin(targets.task, logits, truth).numpy()
     named: pd.DataFrame = pd.DataFrame(table)
     return named

@@ -5,36 +5,54 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import binomtest, mannwhitneyu, pearsonr, spearmanr
 
+from seqrobust.attacks.goals import class_logits, true_margin
 from seqrobust.sequences import Targets
 
 
 def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[str, Any]:
     """Metrics of (N, outputs) logits or values.
 
-    Classes: accuracy with its 95 % Wilson interval, balanced accuracy, a confusion table (rows true), and for binary
-    targets the area under the ROC curve. Multilabel: share of records with every label right, and each label's area.
+    Classes: accuracy with its 95 % Wilson interval, balanced accuracy, a confusion table (rows true; a tie is not right
+    and counts as a wrong class that leads), and for binary targets the area under the ROC curve. Multilabel: share of
+    records with every label right, and each label's area.
     Regression: mean squared error, R2, Pearson and Spearman correlation of every value, and their means.
     """
     if targets.task == "regression":
         return _regression(targets, logits)
     if targets.task == "multilabel":
-        right = ((logits > 0) == (targets.values > 0)).all(1)
+        right = _margin(targets, logits) > 0
         areas = [roc_area(targets.values[:, i] > 0, logits[:, i]) for i in range(logits.shape[1])]
         return _accuracy(right) | {"auroc": dict(zip(targets.labels, areas, strict=True))}
     truth = targets.values.astype(np.int64)
-    predicted = (logits[:, 0] > 0).astype(np.int64) if targets.task == "binary" else logits.argmax(1)
+    right = _margin(targets, logits) > 0
+    predicted = np.where(right, truth, _rival(targets, truth, logits))
     confusion = np.zeros((len(targets.labels), len(targets.labels)), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     present = confusion.sum(1) > 0
     recall = confusion.diagonal()[present] / confusion.sum(1)[present]
-    metrics = _accuracy(predicted == truth)
+    metrics = _accuracy(right)
     metrics |= {"balanced_accuracy": float(recall.mean()), "confusion": confusion.tolist()}
     if targets.task == "binary":
         metrics["auroc"] = roc_area(truth > 0, logits[:, 0])
     return metrics
+
+
+def _margin(targets: Targets, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) by how much the true answer leads: a tie is not right."""
+    found: NDArray[np.float32] = true_margin(targets.task, torch.tensor(logits), torch.tensor(targets.values)).numpy()
+    return found
+
+
+def _rival(targets: Targets, truth: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.int64]:
+    """(N,) the class that leads among the wrong ones."""
+    scores = class_logits(targets.task, torch.tensor(logits)).numpy().copy()
+    order = scores.argsort(1, kind="stable")[:, ::-1]
+    rival: NDArray[np.int64] = np.where(order[:, 0] == truth, order[:, 1], order[:, 0])
+    return rival
 
 
 def _accuracy(right: NDArray[np.bool_]) -> dict[str, Any]:

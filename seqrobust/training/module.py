@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric, R2Score
 
+from seqrobust.attacks.goals import is_right
 from seqrobust.errors import SeqRobustError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task
@@ -205,9 +206,5 @@ def _new_score(task: Task) -> Metric:
 
 
 def _right(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """(B,) bool, every label of a record for multilabel."""
-    if task == "classification":
-        return logits.argmax(1) == targets
-    if task == "binary":
-        return (logits[:, 0] > 0) == (targets > 0)
-    return ((logits > 0) == (targets > 0)).all(1)
+    """(B,) bool, every label of a record for multilabel; see :func:`~seqrobust.attacks.goals.true_margin` for ties."""
+    return is_right(task, logits, targets if task == "multilabel" else targets.long())

@@ -92,7 +92,7 @@ def test_metrics_of_the_worst_case_by_hand() -> None:
 def test_one_answer_to_everything_is_not_called_robust(tmp_path: Path) -> None:
     found = evaluation_metrics(TWO_METHODS, "classification", labelled=True)
     assert found["commonest_class"] == {"label": "x", "share": 1.0}
-    outcome = evaluated(Constant(), tmp_path, n=20, methods=("one_step",))
+    outcome = evaluated(Constant(), tmp_path, n=20, methods=("one_step", "greedy_all"))
     told = next(one for one in outcome.metrics["claims"] if "to everything" in one["claim"])
     assert told["standing"] == "refused"
     assert outcome.metrics["budgets"][-1]["robust_accuracy"] == 1

@@ -434,3 +434,17 @@ def test_whoever_knows_the_defence_is_never_the_weaker(kind: str) -> None:
         assert row["robust_adaptive"] <= row["robust_non_adaptive"]
         assert row["robust_adaptive_alone"] <= row["robust_non_adaptive"] + 0.13
     assert entry["verdict"].startswith(f"{kind}: robust at budget")
+
+
+def test_a_class_that_is_never_given_adds_nothing_to_any_measure() -> None:
+    members = torch.tensor([[[0.3, -0.2], [1.0, 2.0]], [[0.9, 0.1], [-1.0, 0.5]]])
+    masked = torch.cat([members, torch.full((2, 2, 1), -torch.inf)], dim=2)
+    for measure in (predictive_entropy, mutual_information):
+        assert torch.allclose(measure(masked, "classification"), measure(members, "classification"))
+    slope = members.clone().requires_grad_(True)
+    beside = torch.cat([slope, torch.full((2, 2, 1), -torch.inf)], dim=2)
+    mutual_information(beside, "classification").sum().backward()
+    assert slope.grad is not None
+    assert bool(slope.grad.isfinite().all())
+    with pytest.raises(ModelError, match="infinite logit"):
+        predictive_entropy(-masked, "classification")

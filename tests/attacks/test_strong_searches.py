@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -254,8 +255,15 @@ def test_single_edits_of_the_clean_sequence_are_scored_once() -> None:
 def test_an_exhausted_limit_is_passed_over() -> None:
     run = attacked(small_problem("linear", 2), Exhaustive(limit=3 * LENGTH))
     assert (run.attack == -1).all()
+    assert not run.searched[run.attackable].any()
     threat = small_problem("linear", 2).threat.bind(records(DNA, 3, LENGTH, seed=4))
-    assert Exhaustive().covers(threat.with_budget(torch.tensor([0, 2, 3]))).tolist() == [True, True, False]
+    counts = [sum(math.comb(LENGTH, m) * 3**m for m in range(k + 1)) for k in (0, 2, 4)]
+    covered = [
+        Exhaustive(limit=n - less).covers(threat.with_budget(torch.full((3,), k)))[0]
+        for k, n in zip((0, 2, 4), counts, strict=True)
+        for less in (0, 1)
+    ]
+    assert covered == [True, False] * 3
 
 
 def test_distinct_candidates_only() -> None:

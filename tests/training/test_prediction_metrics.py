@@ -44,3 +44,25 @@ def test_regression_metrics() -> None:
     assert found["values"]["z"]["spearman"] == pytest.approx(
         pd.Series(truth[:, 1]).corr(pd.Series(guess[:, 1]), method="spearman"), rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("targets", "logits"),
+    [
+        (Targets(task="binary", labels=("0", "1"), values=np.array([0, 1, 0, 1])), np.zeros((4, 1), np.float32)),
+        (
+            Targets(task="classification", labels=("a", "b", "c"), values=np.array([0, 1, 2, 0])),
+            np.full((4, 3), 2.5, np.float32),
+        ),
+        (
+            Targets(task="multilabel", labels=("a", "b"), values=np.zeros((4, 2), np.float32)),
+            np.zeros((4, 2), np.float32),
+        ),
+    ],
+)
+def test_a_tie_is_right_for_no_class(targets: Targets, logits: np.ndarray) -> None:
+    found = prediction_metrics(targets, logits)
+    assert found["accuracy"] == 0
+    if targets.task != "multilabel":
+        assert found["balanced_accuracy"] == 0
+        assert np.sum(found["confusion"]) == 4

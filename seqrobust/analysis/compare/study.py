@@ -14,7 +14,8 @@ from seqrobust.analysis.compare.findings import CompareFindings
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import Rival, same_records, transfer_metrics, transferred
-from seqrobust.attacks import Problem
+from seqrobust.attacks import Problem, attacks_named
+from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.errors import ModelError
@@ -44,6 +45,8 @@ def prepare(subjects: Sequence[Subject], settings: AttackSettings, opening: Open
         one.name: attack_problem(one.predictor, one.sequences, one.targets, settings, seed=opening.seed)
         for one in subjects
     }
+    for problem in problems.values():
+        require_coverage(problem, attacks_named(settings.attacks))
     same_records(list(problems.items()))
     _same_task(problems)
     sources = {one.name: one.source for one in subjects}

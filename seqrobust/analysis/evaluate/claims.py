@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from seqrobust.analysis.alarms import alarms
 from seqrobust.attacks import ATTACKS
 from seqrobust.attacks.search import Access
 
@@ -66,7 +67,8 @@ def claims(
     free += "--protect or --only beside this one"
     made.append(_claim("outside the protected regions, edits should leave the true label", [] if confined else [free]))
     made.append(_claim("no adversary can do better (a guarantee)", ["an attack cannot show that; a certificate can"]))
-    return made
+    against = alarms(metrics, "these methods do")
+    return [_claim(one["claim"], [*against, *one["reasons"]]) for one in made]
 
 
 def _claim(text: str, reasons: Sequence[str]) -> dict[str, Any]:
@@ -79,6 +81,8 @@ def _upper_bound(metrics: Mapping[str, Any], last: Mapping[str, Any]) -> dict[st
         return _claim("an upper bound of robust accuracy", ["there is no record"])
     if last.get("robust_accuracy") is None:
         rate = last["attack_success_rate"]
+        if rate is None:
+            return _claim("an upper bound of robustness", ["no record was attacked and searched"])
         text = f"the shift asked for is reached on at least {rate:.1%} of these records within {last['budget']}"
         return _claim(text, [])
     low, high = last["robust_accuracy_ci"]

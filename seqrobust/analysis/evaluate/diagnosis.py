@@ -29,7 +29,7 @@ def from_results(table: pd.DataFrame, methods: Sequence[Method]) -> list[Evidenc
     """What the methods' results say, compared record by record.
 
     Args:
-        table: see :class:`~seqrobust.analysis.evaluation.Grid`.
+        table: see :class:`~seqrobust.analysis.evaluate.worst_case.Grid`.
         methods: those in the table.
     """
     grid = Grid(table)
@@ -105,7 +105,7 @@ def from_model(
     progress(0.1)
     seeing = [method.name for method in methods if method.by_gradients]
     if seeing:
-        evidence.append(masking.standing_still(_gained(grid, seeing)[rows], asked.size, reachable))
+        evidence.append(masking.standing_still(_gained(grid, seeing)[rows], slopes.size, reachable))
     attack = probes.broken_without_bounds(sample, lambda share: progress(0.1 + 0.4 * share))
     attack |= grid.broken_by(seeing)[rows, -1]
     evidence.append(masking.unbounded(attack, reachable))
@@ -123,7 +123,10 @@ def _gained(grid: Grid, names: Sequence[str]) -> NDArray[np.float64]:
     """(N,) how much the best of those methods raised the objective by the largest budget."""
     harm = grid.harm[[name in names for name, _ in grid.runs]]
     clean = grid.cube("clean_score")[0, :, 0].astype(np.float64) if not grid.runs[0][1] else 0.0
-    gained: NDArray[np.float64] = harm.max((0, 2)) + clean
+    most = harm.max((0, 2))
+    with np.errstate(invalid="ignore"):
+        # What was infinite and stays so has not risen.
+        gained: NDArray[np.float64] = np.where(most == -clean, 0.0, most + clean)
     return gained
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from seqrobust.attacks import Attack, DiscretePGD, FrankWolfe, OneStep, Problem, Scores, Shift, predictions, run_shard
 from seqrobust.attacks.goals import BoundGoal, class_logits
+from seqrobust.attacks.rounding import ROUNDING, judged
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.neighbours import Edits
 from seqrobust.threats import BoundThreat, Budget
@@ -66,7 +67,8 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Repeats:
-    """(n,) arrays: largest difference between repeats, largest output, lead of the prediction, whether it differed."""
+    """(n,) arrays of the output that differs most between repeats, for its size: its difference and that size; and the
+    lead of the prediction, and whether it differed."""
 
     spread: NDArray[np.float64]
     size: NDArray[np.float64]
@@ -89,9 +91,14 @@ def repeated(sample: Sample) -> Repeats:
         best = scores.topk(2, dim=1).values
         said = torch.stack([predictions(predictor.task, one) for one in asked])[..., None].float()
         lead = best[:, 0] - best[:, 1]
+    most, least = asked.amax(0), asked.amin(0)
+    spread = torch.where(most == least, 0.0, most - least)
+    size = asked[0].abs()
+    size = torch.maximum(size, size.median(0).values).nan_to_num(posinf=0).clamp(min=torch.finfo(size.dtype).tiny)
+    worst = (spread / size).argmax(1, keepdim=True)
     return Repeats(
-        spread=_array(asked.amax(0).sub(asked.amin(0)).amax(1)),
-        size=_array(asked[0].abs().amax(1)),
+        spread=_array(spread.gather(1, worst).squeeze(1)),
+        size=_array(size.gather(1, worst).squeeze(1)),
         lead=_array(lead),
         flips=_array((said != said[:1]).flatten(2).any(2).any(0)).astype(bool),
     )
@@ -102,12 +109,14 @@ class Slopes:
     """What gradients say about single edits, and what those do.
 
     Attributes:
-        steepness: (n,) largest entry of the gradient over permitted letters, relative to the objective.
+        size: (n,) of the numbers that the objective is made of, as far as they are finite.
+        steepness: (n,) largest entry of the gradient over permitted letters, relative to that.
         moves: (n,) whether any scored edit changes the objective beyond rounding.
         correlation: (m,) Spearman's of first-order and exact gains, of the records whose edits differ in effect; 0
             where all first-order gains are the same.
     """
 
+    size: NDArray[np.float64]
     steepness: NDArray[np.float64]
     moves: NDArray[np.bool_]
     correlation: NDArray[np.float64]
@@ -123,20 +132,22 @@ def slopes(sample: Sample, scores: Scores) -> Slopes:
     everyone = torch.arange(len(threat), device=predictor.device)
     lengths = predictor.lengths(threat.tokens)
     found = predictor.gradient(predictor.encode(threat.tokens), lengths, goal.objective)
-    size = torch.maximum(found.value.abs(), logits.abs().amax(1)).clamp(min=1e-30)
-    steepness = (found.gradient.abs() * threat.permitted).amax((1, 2)) / size
+    clean = judged(goal, logits, everyone)
+    size = clean.slack / ROUNDING
+    steepness = (found.gradient.abs() * threat.permitted).amax((1, 2)) / size.clamp(min=1e-30)
     edits = _sampled_edits(sample, threat)
-    exact = goal.objective(scores.logits(threat.tokens, edits), edits.record) - found.value[edits.record]
+    edited = judged(goal, scores.logits(threat.tokens, edits), edits.record)
+    exact = edited.told - clean.told[edits.record]
     now = (found.gradient * threat.clean).sum(1)
     record, position, letter = edits.record, edits.position[:, 0], edits.letter[:, 0]
     first_order = found.gradient[record, letter, position] - now[record, position]
-    rounding = 1e-6 * size[record]
+    rounding = torch.maximum(edited.slack, clean.slack[record])
     gains, guesses, of = _array(torch.where(exact.abs() <= rounding, 0, exact)), _array(first_order), _array(record)
     moves = np.zeros(len(threat), bool)
     np.logical_or.at(moves, of.astype(int), gains != 0)
     pairs = [(guesses[of == row], gains[of == row]) for row in _array(everyone)]
     correlation = [_spearman(guess, gain) for guess, gain in pairs if len(gain) > 2 and np.ptp(gain) > 0]
-    return Slopes(steepness=_array(steepness), moves=moves, correlation=np.array(correlation))
+    return Slopes(size=_array(size), steepness=_array(steepness), moves=moves, correlation=np.array(correlation))
 
 
 def _sampled_edits(sample: Sample, threat: BoundThreat) -> Edits:

@@ -14,6 +14,7 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.analysis.evaluate.claims import Method
 from seqrobust.analysis.evaluate.settings import EvaluateSettings
 from seqrobust.analysis.evaluate.transfer import Surrogate, transfer_shards
+from seqrobust.analysis.robustness import outdone_by_random
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Problem, Scores, attacks_named
@@ -68,7 +69,7 @@ class MethodRuns:
         return [*self.settings.chosen, *(surrogate.method for surrogate in self.surrogates)]
 
     def table(self) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Rows of all methods (see :class:`~seqrobust.analysis.evaluation.Grid`), and why those that failed did.
+        """Rows of all methods (see :class:`~seqrobust.analysis.evaluate.worst_case.Grid`), and why those that failed did.
 
         A method whose model gives it no gradient fails; raises that ModelError if no method is left.
         """
@@ -129,8 +130,13 @@ def _excuse(method: Method, error: ModelError, *, last: bool) -> str:
 
 
 def _labelled(found: pd.DataFrame, control: pd.DataFrame, method: str, direction: str) -> pd.DataFrame:
-    shared = {name: control[name] for name in ("random_success", "random_score") if name in control}
+    shared = {name: control[name] for name in ("random_success", "random_score", "random_objective") if name in control}
     labelled: pd.DataFrame = found.assign(**shared, method=method, direction=direction)
+    if "random_objective" in shared:
+        values = (labelled[name].to_numpy(np.float64) for name in ("objective", "random_success", "random_objective"))
+        success = labelled["success"].fillna(value=False).to_numpy(bool)
+        ahead = outdone_by_random(success, *values, goes_on=bool(direction))
+        labelled["control_ahead"] = ahead & labelled["success"].notna().to_numpy()
     return labelled
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from seqrobust.analysis.alarms import alarms
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.diagnosis import from_model, from_results
@@ -146,6 +147,8 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         probabilities=predictor.scale == "probabilities",
         confined=bool(problem.threat.protect or problem.threat.only),
     )
+    for alarm in alarms(metrics, "these methods do"):
+        work.notice(alarm)
     return EvaluateFindings(
         name=ready.name,
         labels=predictor.labels or (),

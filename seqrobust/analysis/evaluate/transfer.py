@@ -98,14 +98,14 @@ def shown(problem: Problem, records: NDArray[np.int64], offered: Tensor) -> Shar
     run = run_shard(problem, (), records)
     goal = problem.goal.bind(problem.predictor.task, run.clean, run.targets)
     everyone = torch.arange(len(run.clean), device=run.clean.device)
-    tokens, logits = run.tokens.clone(), run.logits.clone()
+    tokens, logits, value = run.tokens.clone(), run.logits.clone(), run.objective.clone()
     best_tokens, best = tokens[:, 0].clone(), run.clean.clone()
     for level in range(tokens.shape[1]):
         found = problem.predictor.logits(offered[:, level])
         better = goal.objective(found, everyone) > goal.objective(best, everyone)
         better &= goal.attackable
         best_tokens[better], best[better] = offered[better, level], found[better]
-        tokens[:, level], logits[:, level] = best_tokens, best
+        tokens[:, level], logits[:, level], value[:, level] = best_tokens, best, goal.objective(best, everyone)
     reached = torch.stack([goal.achieved(logits[:, level], everyone) for level in range(tokens.shape[1])], 1)
     asked = 1 + torch.arange(1, tokens.shape[1] + 1, device=run.forwards.device)
     return replace(
@@ -113,6 +113,9 @@ def shown(problem: Problem, records: NDArray[np.int64], offered: Tensor) -> Shar
         tokens=tokens,
         logits=logits,
         reached=reached & goal.attackable[:, None],
+        objective=value,
+        # Whatever was offered was looked at; of the surrogate's own search the clean sequence may be all that came.
+        searched=run.searched | (tokens != run.tokens).any(2) | (offered != run.tokens).any(2),
         attack=(tokens != run.tokens).any(2).long() - 1,
         forwards=asked.expand_as(run.forwards).clone(),
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from seqrobust.analysis.intervals import proportion, wilson
-from seqrobust.analysis.robustness import attack_metrics, fit
+from seqrobust.analysis.robustness import attack_metrics, fit, outdone_by_random
 from seqrobust.errors import InternalError
 from seqrobust.sequences import Task
 
@@ -27,7 +27,7 @@ Harm: TypeAlias = Literal["goal", "error"]
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
-_CONTROL = ("random_success", "random_score")
+_CONTROL = ("random_success", "random_score", "random_objective")
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +145,10 @@ def worst_case(table: pd.DataFrame, *, by: Harm = "goal") -> pd.DataFrame:
         worst[column] = _control(grid, column).ravel()
     for column in ("forwards", "gradients"):
         worst[column] = grid.cube(column).sum(0).ravel()
+    if "random_objective" in table:
+        worst["control_ahead"] = control_ahead(grid).ravel()
+    if "searched" in table:
+        worst["searched"] = _searched(grid).ravel() | worst["success"].fillna(value=False).astype(bool)
     worst["attack"] = worst["method"].where(worst["n_edits"] > 0, None)
     if by == "goal":
         _assert_monotone(worst, len(grid.levels))
@@ -180,11 +184,36 @@ def _control(grid: Grid, column: str) -> NDArray[np.float64]:
     directions = list(dict.fromkeys(direction for _, direction in grid.runs))
     cube = grid.cube(column).astype(np.float64)
     first = [cube[[way == direction for _, way in grid.runs].index(True)] for direction in directions]
-    if len(first) > 1 and column == "random_score":
+    if len(first) > 1 and column != "random_success":
         return np.full_like(first[0], np.nan)
     # No draw moves a value up and down at once.
     total: NDArray[np.float64] = np.sum(first, axis=0)
     return total
+
+
+def control_ahead(grid: Grid) -> NDArray[np.bool_]:
+    """(N, B) whether random sequences outdo all methods together on a record, in any direction."""
+    found = np.zeros((grid.records, len(grid.levels)), bool)
+    objective, success = grid.cube("objective").astype(np.float64), grid.broken()
+    control = [grid.cube(name).astype(np.float64) for name in ("random_success", "random_objective")]
+    for direction in dict.fromkeys(way for _, way in grid.runs):
+        mine = np.array([way == direction for _, way in grid.runs])
+        for level in range(len(grid.levels)):
+            best = np.where(grid.allowed(level), objective, -np.inf)[mine].max((0, 2))
+            random = [cube[mine][0, :, level] for cube in control]
+            broken = success[mine][:, :, level].any(0)
+            found[:, level] |= outdone_by_random(broken, best, *random, goes_on=bool(direction))
+    return found & grid.attacked[:, None]
+
+
+def _searched(grid: Grid) -> NDArray[np.bool_]:
+    """(N, B) whether any method did anything on a record, in every direction."""
+    cube = grid.cube("searched").astype(bool)
+    directions = dict.fromkeys(way for _, way in grid.runs)
+    found: NDArray[np.bool_] = np.all(
+        [cube[[way == direction for _, way in grid.runs]].any(0) for direction in directions], axis=0
+    )
+    return found
 
 
 def _assert_monotone(worst: pd.DataFrame, levels: int) -> None:

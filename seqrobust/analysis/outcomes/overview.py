@@ -24,7 +24,7 @@ def overview_picture(attack: Mapping[str, Any], example: EditedRecord, headline:
 
     Args:
         attack: ``metrics.json`` of an attack.
-        example: the record to show, of :func:`seqrobust.pipeline.report.example_edits`.
+        example: the record to show, of :func:`seqrobust.analysis.outcomes.example_edits`.
         headline: a sentence above the picture.
     """
     figure = Figure(facecolor=PAPER)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqrobust.analysis.alarms import alarms
 from seqrobust.report.words import (
     budget_size,
     budget_words,
@@ -40,6 +41,13 @@ def answer(
         labels: class or value names; the first names what a regression model predicts.
     """
     spent = budgets_of(attack)
+    warned = [f"{alarm[0].upper()}{alarm[1:]}." for alarm in alarms(attack)] if spent else []
+    return [*warned, *_answer(attack, spent, protect, only, labels)]
+
+
+def _answer(
+    attack: Metrics, spent: list[Metrics], protect: Sequence[str], only: Sequence[str], labels: Sequence[str]
+) -> list[str]:
     if not spent:
         return [_clean_sentence(attack), "No budget above zero was asked for, so no letter was changed."]
     place = place_words(protect, only)
@@ -86,20 +94,25 @@ def _verbs(attack: Metrics) -> tuple[str, str]:
 
 
 def wanted_label(attack: Metrics) -> str:
-    """The label that a targeted attack wants ('the prediction LABEL' in :mod:`seqrobust.attacks.goals`), or nothing."""
+    """The label that a targeted attack is about ('the prediction LABEL', or any without it, in
+    :mod:`seqrobust.attacks.goals`), or nothing."""
     goal = str(attack.get("goal") or "")
-    return goal.removeprefix("the prediction ") if goal.startswith("the prediction ") else ""
+    known = [start for start in ("the prediction ", "any prediction without ") if goal.startswith(start)]
+    return goal.removeprefix(known[0]) if known else ""
 
 
 def _flip_sentences(attack: Metrics, spent: list[Metrics], place: str) -> list[str]:
-    correct = attacked_count(attack)
+    correct, last = attacked_count(attack), spent[-1]
+    if correct is not None:
+        correct -= int(last.get("not_searched") or 0)
+        if correct == 0 and last.get("not_searched"):
+            return ["No sequence was searched, so nothing is known of what can be flipped."]
     if correct == 0 and wanted_label(attack):
         return ["No sequence could be attacked: none is both read correctly and of another class than the wanted one."]
     if correct == 0:
         n = int(attack["n"])
         nothing = f"None of the {n:,} sequences" if n != 1 else "The one sequence attacked"
         return [f"{nothing} was {'not ' if n == 1 else ''}read correctly, so there was nothing to flip."]
-    last = spent[-1]
     rate = number(last.get("attack_success_rate"))
     if math.isnan(rate):
         return [f"With {budget_words(last['budget'], unit_of(attack))}{place}, no success rate could be computed."]

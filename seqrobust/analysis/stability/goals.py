@@ -97,16 +97,18 @@ class _Change(_Explained):
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.objective(logits, rows)[:, None]
 
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        # Correlations are of order one; far outside its bounds, the distance from them rules.
+        return self.ways(logits, rows).abs().clamp(min=1)
+
     def reached(self, objective: Tensor) -> Tensor:
         return objective > 1 - self.threshold
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)
-        same = predictions(self.layout.task, parts.logits) == self.said[rows]
-        if self.layout.task == "regression":
-            same = torch.ones_like(same[:, 0])
-        elif same.ndim > 1:
-            same = same.all(1)
+        same = torch.ones_like(rows, dtype=torch.bool)
+        if self.layout.task != "regression":
+            same = is_right(self.layout.task, parts.logits, self.said[rows])
         return same & (self._room(parts, rows) >= 0) & (self.likeness(parts, rows) < self.threshold)
 
     def _room(self, parts: Parts, rows: Tensor) -> Tensor:
@@ -128,8 +130,12 @@ class _Keep(_Explained):
         surplus = self.likeness(parts, rows) - self.threshold
         return torch.minimum(self._flips(parts.logits, rows), surplus[:, None])
 
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        # The likeness is of order one, and so are flips, in units of the clean lead, where they matter.
+        return self.ways(logits, rows).nan_to_num(neginf=0).abs().clamp(min=1)
+
     def reached(self, objective: Tensor) -> Tensor:
-        return objective > 0
+        return objective >= 0
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)

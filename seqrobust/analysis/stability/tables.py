@@ -105,12 +105,16 @@ def random_rows(problem: Problem, truth: Targets, draws: int, records: NDArray[n
             tokens=tokens,
             logits=logits,
             reached=zeros.bool(),
+            objective=zeros.float(),
             attack=zeros - 1,
             budgets=torch.stack([bound.budget for bound in bounds], dim=1),
             forwards=zeros,
             gradients=zeros,
+            searched=zeros == 0,
             control=zeros[..., None].float(),
             control_reached=zeros[..., None].bool(),
+            control_least=torch.full(zeros.shape, torch.nan, device=device),
+            stops=False,
         )
         tables.append(_table(problem, records, run, []).assign(attack="random", draw=draw, random_success=np.nan))
     joined: pd.DataFrame = pd.concat(tables, ignore_index=True)

@@ -31,6 +31,10 @@ class _Disagreement:
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.objective(logits, rows)[:, None]
 
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        # A logarithm is off by a share of what it is taken of, so that its own rounding is of order one.
+        return self.ways(logits, rows).abs().clamp(min=1)
+
     def reached(self, objective: Tensor) -> Tensor:
         return objective > self.threshold
 
@@ -88,6 +92,13 @@ class _Unnoticed:
         # What is short of either counts in full, so that one is not given up for the other; past both, the smaller.
         short = lead.clamp(max=0) + slack.clamp(max=0)
         return self.offset + torch.where(short < 0, short, torch.minimum(lead, slack))
+
+    def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
+        sizes = self.inner.sizes(self.panel.mean(logits), rows)
+        if self.suspicion is None:
+            return sizes
+        suspicion = self.scale * torch.maximum(self.suspicion(logits).abs(), logits.new_tensor(abs(self.threshold)))
+        return torch.maximum(sizes, suspicion.to(sizes.dtype)[:, None])
 
     def reached(self, objective: Tensor) -> Tensor:
         return self.inner.reached(objective)

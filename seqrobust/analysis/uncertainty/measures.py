@@ -14,21 +14,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seqrobust.errors import ModelError
 from seqrobust.sequences.targets import Task
 
 TINY = 1e-15
 """Nats, or units squared, under which logarithms of uncertainties are cut off."""
 
+NOTHING = -1e6
+"""Logarithm of a probability of 0, such as that of a masked class: minus infinity would turn 0 ln 0, which is 0, and
+its gradient into NaN."""
+
 
 def log_probabilities(logits: Tensor, task: Task) -> Tensor:
     """(..., T, S) float64 log-probabilities of S states of T independent answers, of (..., outputs) logits.
 
-    Classes are one answer; a binary one has two states; of several labels each is an answer of two states.
+    Classes are one answer; a binary one has two states; of several labels each is an answer of two states. Raises
+    ModelError for a class at plus infinity, which leaves the others no share.
     """
     values = logits.double()
+    if task == "classification" and bool((values == torch.inf).any()):
+        raise ModelError(
+            "a class has an infinite logit, of which no probability follows", fix="let the model give finite logits"
+        )
     if task == "classification":
-        return values.log_softmax(-1)[..., None, :]
-    return torch.stack([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=-1)
+        return values.log_softmax(-1)[..., None, :].clamp(min=NOTHING)
+    return torch.stack([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=-1).clamp(min=NOTHING)
 
 
 def mean_log_probabilities(members: Tensor, task: Task) -> Tensor:

@@ -1,0 +1,263 @@
+"""What a run says against itself: lot that beats the search, records nobody searched, ties, goals about one label."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seqrobust.alphabet import DNA
+from seqrobust.analysis import attack_metrics, results_table
+from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.evaluate.claims import Method, claims
+from seqrobust.analysis.evaluate.worst_case import Grid, control_ahead, evaluation_metrics, worst_case
+from seqrobust.attacks import Attack, Goal, Problem, Shift, Targeted, Untargeted, attacks_named, run_shard
+from seqrobust.attacks.coverage import require_coverage
+from seqrobust.attacks.exhaustive import Exhaustive
+from seqrobust.attacks.search import Access, Search, View
+from seqrobust.errors import ConfigError
+from seqrobust.models.predictor import Predictor
+from seqrobust.pipeline.attack_stage import AttackSettings, goal_of
+from seqrobust.sequences import SequenceSet, Targets, Task
+from seqrobust.threats import Budget, SubstitutionThreat
+
+RECORDS, LENGTH = 12, 8
+
+
+class Counts(nn.Module):
+    """The more G, the less the first class; every edit may flip a record."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        lead = 0.5 - encoded[:, 2].sum(1)
+        return torch.stack([lead, torch.zeros_like(lead)], dim=1)
+
+
+class Sign(Counts):
+    """The same without a gradient."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        return torch.sign(super().forward(encoded))
+
+
+class Idle:
+    """Asks nothing."""
+
+    name = "idle"
+    access: Access = "scores"
+
+    def search(self, view: View) -> Search:
+        return
+        yield
+
+
+def problem_of(
+    module: nn.Module,
+    *,
+    task: Task = "classification",
+    goal: Goal | None = None,
+    targets: Targets | None = None,
+    letters: str = "ACT",
+    budgets: tuple[int, ...] = (1, 3),
+) -> Problem:
+    rng = np.random.default_rng(0)
+    texts = ["".join(rng.choice(list(letters), LENGTH)) for _ in range(RECORDS)]
+    sequences = SequenceSet.from_texts(texts, DNA)
+    predictor = Predictor(module, alphabet=DNA, task=task, device="cpu", scale="logits")
+    predictor.check(torch.tensor(sequences.tokens))
+    return Problem(
+        predictor=predictor,
+        sequences=sequences,
+        targets=targets,
+        threat=SubstitutionThreat(budget=Budget(1)),
+        budgets=tuple(Budget(k) for k in budgets),
+        goal=goal or Untargeted(),
+        control_draws=20,
+    )
+
+
+def results(problem: Problem, *attacks: Attack) -> pd.DataFrame:
+    records = np.arange(RECORDS)
+    with problem.predictor.attached():
+        run = run_shard(problem, attacks, records)
+    return results_table(problem, records, run, [attack.name for attack in attacks])
+
+
+def test_random_edits_that_outdo_a_search_are_counted_and_told() -> None:
+    table = results(problem_of(Counts()), Idle())
+    # By hand: a draw reaches the goal, and the idle search nothing.
+    expected = [int(((table["budget"] == k) & (table["random_success"] > 0)).sum()) for k in (1, 3)]
+    metrics = attack_metrics(table, "classification", labelled=False)
+    assert expected[1] > 0
+    assert [row["control_ahead"] for row in metrics["budgets"]] == expected
+    assert metrics["control_ahead"] == table.loc[table["random_success"] > 0, "id"].nunique()
+    assert any(f"on {metrics['control_ahead']} records" in said for said in alarms(metrics))
+
+
+@pytest.mark.parametrize("goal", [Untargeted(), Shift(up=False, delta=1.0)])
+def test_a_search_that_finds_the_optimum_is_never_outdone(goal: Goal) -> None:
+    task: Task = "regression" if isinstance(goal, Shift) else "classification"
+    metrics = attack_metrics(results(problem_of(Counts(), task=task, goal=goal), Exhaustive()), task, labelled=False)
+    assert metrics["control_ahead"] == 0
+    assert not alarms(metrics)
+
+
+def test_a_nearer_draw_counts_too() -> None:
+    goal = Shift(up=False, delta=100.0)
+    table = results(problem_of(Counts(), task="regression", goal=goal), Idle())
+    metrics = attack_metrics(table, "regression", labelled=False)
+    assert metrics["budgets"][1]["attack_success_rate"] is None or metrics["budgets"][1]["control_ahead"] == RECORDS
+
+
+def test_records_that_nobody_searched_are_in_no_rate() -> None:
+    metrics = attack_metrics(results(problem_of(Counts()), Idle()), "classification", labelled=False)
+    for row in metrics["budgets"]:
+        assert row["not_searched"] == metrics["attacked"] == RECORDS
+        assert row["attack_success_rate"] is row["robust_accuracy"] is None
+    assert sum("nothing is known of them" in said for said in alarms(metrics)) == 2
+    searched = attack_metrics(results(problem_of(Counts()), Exhaustive()), "classification", labelled=False)
+    assert [row["not_searched"] for row in searched["budgets"]] == [0, 0]
+
+
+def test_gradients_of_zero_search_nothing_and_scores_do() -> None:
+    problem = problem_of(Sign())
+    blind = attack_metrics(results(problem, *attacks_named(["quick"])), "classification", labelled=False)
+    assert blind["budgets"][0]["not_searched"] == RECORDS
+    seeing = attack_metrics(results(problem, *attacks_named(["greedy_all"])), "classification", labelled=False)
+    assert seeing["budgets"][0]["not_searched"] == 0
+    assert seeing["budgets"][0]["attack_success_rate"] == 1
+
+
+def test_nothing_to_edit_is_no_hole() -> None:
+    problem = problem_of(Counts(), budgets=(0, 1))
+    metrics = attack_metrics(results(problem, Idle()), "classification", labelled=False)
+    assert [row["not_searched"] for row in metrics["budgets"]] == [0, RECORDS]
+    assert metrics["budgets"][0]["robust_accuracy"] == 1
+
+
+def test_exhaustive_alone_is_refused_where_it_covers_nothing() -> None:
+    problem = problem_of(Counts(), budgets=(1, 2))
+    require_coverage(problem, [Exhaustive()])
+    with pytest.raises(ConfigError, match="covers no record") as refused:
+        require_coverage(problem, [Exhaustive(limit=3 * LENGTH + 1)])
+    assert "budget 2" in str(refused.value)
+    # 1 + 24 + 252 members of eight letters.
+    assert "277 sequences" in str(refused.value)
+    require_coverage(problem, [Exhaustive(limit=1), Idle()])
+
+
+def evaluated(**searches: Attack) -> pd.DataFrame:
+    """A table of methods as an evaluation joins them: each alone, beside one control."""
+    problem = problem_of(Counts())
+    control = results(problem)
+    tables = []
+    for name, attack in searches.items():
+        table = results(replace(problem, control_draws=0), attack)
+        shared = {column: control[column] for column in ("random_success", "random_objective")}
+        tables.append(table.assign(**shared, method=name, direction="", spent=table["n_edits"].astype(float)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_an_evaluation_is_outdone_only_where_all_its_methods_are() -> None:
+    idle, both = evaluated(idle=Idle()), evaluated(idle=Idle(), exhaustive=Exhaustive())
+    assert control_ahead(Grid(idle)).any()
+    assert not control_ahead(Grid(both)).any()
+    assert worst_case(both)["searched"].all()
+    for table, silent in ((idle, False), (both, True)):
+        metrics = evaluation_metrics(table, "classification", labelled=False)
+        metrics["masking"] = {"verdict": "none", "evidence": []}
+        made = claims(
+            metrics,
+            [Method(name="exhaustive", attacks=("exhaustive",), access="scores")],
+            probabilities=False,
+            confined=True,
+        )
+        told = [any("random edits reach" in reason for reason in one["reasons"]) for one in made]
+        assert not any(told) if silent else all(told)
+        assert silent or all(one["standing"] == "refused" for one in made)
+
+
+class Equal(nn.Module):
+    """Two equal logits, until there is a G."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        lead = encoded[:, 2].sum(1)
+        return torch.stack([lead, torch.zeros_like(lead)], dim=1)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_ties_are_wrong_from_the_first_budget_on(labelled: bool) -> None:
+    values = np.arange(RECORDS) % 2
+    targets = Targets(task="classification", labels=("0", "1"), values=values) if labelled else None
+    table = results(problem_of(Equal(), targets=targets, budgets=(0, 1)), *attacks_named(["quick"]))
+    assert set(table["clean_prediction"]) == {"0=1"}
+    metrics = attack_metrics(table, "classification", labelled=labelled)
+    assert metrics["attacked"] == 0
+    assert [row["robust_accuracy"] for row in metrics["budgets"]] == [0, 0]
+    assert metrics["clean_accuracy"] == (0 if labelled else None)
+
+
+class TwoLabels(nn.Module):
+    """The first label by G, the second by A; whole numbers and a half."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        return torch.stack([encoded[:, 2].sum(1) - 1.5, encoded[:, 0].sum(1) - 1.5], dim=1)
+
+
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_goal_on_one_label_is_measured_on_it_alone(absent: bool) -> None:
+    problem = problem_of(TwoLabels(), task="multilabel", goal=Targeted(label=1, absent=absent), letters="ACGT")
+    count = np.array([text.count("A") for text in problem.sequences.texts])
+    wrong_elsewhere = np.zeros((RECORDS, 2), np.float32)
+    wrong_elsewhere[:, 1] = count >= 2
+    wrong_elsewhere[:, 0] = [text.count("G") < 2 for text in problem.sequences.texts]
+    targets = Targets(task="multilabel", labels=("g", "a"), values=wrong_elsewhere)
+    problem = replace(problem, targets=targets)
+    table = results(problem, Exhaustive())
+    metrics = attack_metrics(table, "multilabel", labelled=True)
+    # By counting: of eight letters k can be made A or something else.
+    open_ = count >= 2 if absent else count < 2
+    assert metrics["clean_accuracy"] == 1
+    assert metrics["attacked"] == open_.sum() > 0
+    for row in metrics["budgets"]:
+        k = row["budget"]
+        hit = open_ & ((count - k < 2) if absent else (count + k >= 2))
+        assert row["attack_success_rate"] == pytest.approx(hit.sum() / open_.sum())
+        assert row["robust_accuracy"] == pytest.approx(1 - hit.mean())
+        assert row["otherwise_wrong"] == 0
+    assert set(table["target"]) == {"", problem.predictor.labels[1]}
+
+
+def test_no_more_than_three_parts_make_up_clean_accuracy() -> None:
+    """Under a goal that wants one class: robust, reached, and wrong otherwise."""
+
+    class Three(nn.Module):
+        def forward(self, encoded: Tensor) -> Tensor:
+            return torch.stack([encoded[:, i].sum(1) + 0.1 * i for i in range(3)], dim=1)
+
+    problem = problem_of(Three(), goal=Targeted(label=2), letters="ACGT", budgets=(1, 2))
+    table = results(problem, *attacks_named(["standard"]))
+    metrics = attack_metrics(table, "classification", labelled=False)
+    right = (table["clean_prediction"] == table["target"])[:: len(problem.budgets)].mean()
+    for row in metrics["budgets"]:
+        reached = row["attack_success_rate"] * metrics["attacked"] / RECORDS
+        assert right == pytest.approx(row["robust_accuracy"] + reached + row["otherwise_wrong"] / RECORDS)
+
+
+def test_a_label_is_named_or_taken_away_by_name() -> None:
+    problem = problem_of(TwoLabels(), task="multilabel")
+
+    def goal(name: str) -> Goal:
+        settings = AttackSettings(goal="targeted", target_label=name)
+        return goal_of(settings, problem.predictor, problem.sequences, None)
+
+    assert goal("1") == Targeted(label=1)
+    assert goal("-1") == Targeted(label=1, absent=True)
+    with pytest.raises(ConfigError, match="names a class"):
+        goal("-2")
+    classes = problem_of(Counts())
+    with pytest.raises(ConfigError, match="names a class"):
+        goal_of(AttackSettings(goal="targeted", target_label="-1"), classes.predictor, classes.sequences, None)
