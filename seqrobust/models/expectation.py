@@ -14,10 +14,14 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SAME = 1e-4
 """Share of the largest output by which two answers may differ and still count as the same."""
+
+_FLOOR = 1e-5
+"""Share of the size of all outputs, at most 1, below which a difference in any of them is rounding."""
+_TF32 = 2.0**-10
 
 SAMPLES = 10
 """Draws that are averaged over where nobody says how many."""
@@ -41,12 +45,27 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
         yield
 
 
-def differ(one: Tensor, other: Tensor) -> bool:
-    """Whether two answers to the same question differ by more than rounding may do on any device."""
+def differ(one: Tensor, other: Tensor, share: float = SAME) -> bool:
+    """Whether two answers (m, T) or (T,) to the same question differ by more than rounding may do on any device.
+
+    Each column is measured by its own size, so that a large output does not hide what happens to a small one.
+    """
     if not one.numel():
         return False
-    size = torch.maximum(one.abs().max(), other.abs().max())
-    return bool((one - other).abs().max() > SAME * size)
+    one, other = (answer.reshape(-1, answer.shape[-1]) for answer in (one, other))
+    same = (one == other) | (one.isnan() & other.isnan())
+    size = torch.maximum(one.abs(), other.abs()).nan_to_num(posinf=0.0).amax(0)
+    allowed = share * size + _FLOOR * size.max().clamp(max=1.0)
+    return bool((~same & ~((one - other).abs() <= allowed)).any())
+
+
+def rounding_share(module: nn.Module, device: torch.device) -> float:
+    """The share of their size by which a module's outputs may be rounded otherwise beside other records."""
+    types = {weight.dtype for weight in module.parameters() if weight.is_floating_point()}
+    coarse = max((torch.finfo(dtype).eps for dtype in types), default=0.0)
+    if device.type == "cuda" and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32):
+        coarse = max(coarse, _TF32)
+    return max(SAME, 4 * coarse)
 
 
 def each_alone(function: Callable[[Tensor], Tensor], encoded: Tensor) -> Tensor:

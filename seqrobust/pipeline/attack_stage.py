@@ -35,6 +35,7 @@ from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.pipeline.sent import ROWS_SENT, joined, taken
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.threats import Budget, SubstitutionThreat, parse_budgets
 from seqrobust.threats.coding import Indels, parse_moves
@@ -245,6 +246,7 @@ def run_attack(
         "moves": settings.moves,
         "attacks": [attack.name for attack in attacks_named(settings.attacks)],
         "random_draws": settings.random_draws,
+        **taken(results),
         **attack_metrics(results, predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):
@@ -278,13 +280,16 @@ def run_shards(
             part = part_of(number)
             if not part.exists():
                 advance = partial(_advance, progress, before + int(records[0]), len(records))
+                before_it = problem.predictor.rows_sent
                 run = run_shard(problem, attacks, records, advance, scores=scores.renewed())
+                sent = problem.predictor.rows_sent - before_it
                 with replacing(part) as temporary:
                     table = results_table(problem, records, run, [attack.name for attack in attacks])
+                    table.attrs[ROWS_SENT] = sent
                     table.to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
             progress.advance(before + int(records[-1]) + 1)
-    return pd.concat(tables, ignore_index=True)
+    return joined(tables)
 
 
 def _advance(progress: Progress, before: int, records: int, share: float) -> None:

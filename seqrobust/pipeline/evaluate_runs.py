@@ -20,6 +20,7 @@ from seqrobust.pipeline.evaluate_settings import EvaluateSettings
 from seqrobust.pipeline.evaluate_transfer import Surrogate, transfer_shards
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder
+from seqrobust.pipeline.sent import ROWS_SENT, joined
 from seqrobust.sequences import SequenceSet, Targets
 
 RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"
@@ -76,11 +77,12 @@ class MethodRuns:
         methods = self.methods
         count = len(next(iter(self.problems.values())).sequences)
         self.progress.start("evaluate", count * len(self.problems) * (len(methods) + 1))
-        tables, number = [], 0
+        tables, controls, number = [], [], 0
         failed: dict[str, str] = {}
         for direction, problem in self.problems.items():
             # A run of no attack holds the random control, which is the same beside every method.
             control = self._run(problem, (), number)
+            controls.append(control)
             for method in methods:
                 number += 1
                 try:
@@ -91,7 +93,9 @@ class MethodRuns:
                     continue
                 tables.append(_labelled(found, control, method.name, direction))
             number += 1
-        table = pd.concat(tables, ignore_index=True)
+        table = joined(tables)
+        if ROWS_SENT in table.attrs:
+            table.attrs[ROWS_SENT] += sum(part.attrs.get(ROWS_SENT, 0) for part in controls)
         table = table[~table["method"].isin(list(failed))].reset_index(drop=True)
         return table.assign(spent=_spent(table, problem)), failed
 

@@ -22,6 +22,7 @@ from seqrobust.pipeline.evaluate_surrogates import SURROGATE_FILES, described
 from seqrobust.pipeline.evaluate_transfer import Surrogate
 from seqrobust.pipeline.progress import Progress
 from seqrobust.pipeline.run_folder import RunFolder, plain
+from seqrobust.pipeline.sent import taken
 from seqrobust.sequences import SequenceSet
 
 LEFTOVERS = (RUN_PARTS, "parts/probes.json", *SURROGATE_FILES)
@@ -90,6 +91,7 @@ def run_evaluation(
         "failed_methods": failed,
         "surrogates": told,
         "random_draws": settings.attack.random_draws,
+        **taken(table),
         **evaluation_metrics(table, predictor.task, labelled=problem.targets is not None),
         "masking": diagnosis(evidence),
     }
@@ -100,6 +102,7 @@ def run_evaluation(
         methods,
         probabilities=predictor.scale == "probabilities",
         confined=bool(problem.threat.protect or problem.threat.only),
+        constant=predictor.constant if table["clean_prediction"].nunique() == 1 else None,
     )
     outcome = EvaluateOutcome(
         results=_without_direction(worst_case(table)),

@@ -29,6 +29,7 @@ class ModelSource:
         outputs: whether a factory's module gives logits or probabilities.
         samples: draws that the answers of a random model are means of; None for one fresh draw at each question.
         seed: of those draws.
+        one_by_one: whether every record goes through the model by itself.
         average_strands: whether to average over a record and its reverse complement.
         preprocess: ``package.module:function`` or ``file.py:function`` of a step before the model.
         backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
@@ -44,6 +45,7 @@ class ModelSource:
     outputs: OutputScale | Literal["auto"] = "auto"
     samples: int | None = SAMPLES
     seed: int = 0
+    one_by_one: bool = False
     average_strands: bool = False
     preprocess: str | None = None
     backward: str | None = None
@@ -156,6 +158,7 @@ def _around(source: ModelSource) -> dict[str, Any]:
     return {
         "samples": source.samples,
         "seed": source.seed,
+        "one_by_one": source.one_by_one,
         "average_strands": source.average_strands,
         "preprocess": step,
     }

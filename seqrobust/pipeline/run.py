@@ -33,7 +33,7 @@ from seqrobust.pipeline.report.question_sections import question_sections
 from seqrobust.pipeline.run_folder import PARTS, RunFolder
 from seqrobust.pipeline.train_stage import CHECKPOINTS, TrainOutcome, train_stage, untrained
 
-_NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "average_strands")
+_NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "one_by_one", "average_strands")
 """What an attack's config says of records and model."""
 _LEFTOVERS = {"run": (), "train": CHECKPOINTS, "attack": PARTS}
 
@@ -164,6 +164,7 @@ def attack_trained(
         scale="logits",
         samples=attack.samples or SAMPLES,
         seed=config.seed,
+        one_by_one=attack.one_by_one,
         average_strands=attack.average_strands,
     )
     predictor.check(torch.tensor(sequences.tokens[:8]))
@@ -207,7 +208,7 @@ def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
         decides.pop(name)
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.
-        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "average_strands")}
+        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "one_by_one", "average_strands")}
         decides |= settings_fingerprint(attack_settings(config.attack)) | reading
     return decides
 

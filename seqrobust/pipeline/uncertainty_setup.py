@@ -29,6 +29,7 @@ from seqrobust.attacks import attacks_named, predictions
 from seqrobust.errors import ConfigError, DataError, ModelError
 from seqrobust.models import StraightThrough
 from seqrobust.models.base import SequenceModel
+from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
 from seqrobust.pipeline.attack_command import resolved_names
 from seqrobust.pipeline.attack_stage import AttackSettings, goal_of
@@ -193,7 +194,7 @@ def _as_member(module: nn.Module, like: Predictor, model: ModelSource) -> nn.Mod
     if model.preprocess is not None:
         raise ConfigError("a step before the model is not studied here", found="--preprocess", fix="leave it out")
     whole = isinstance(module, SequenceModel) and not like.average_strands
-    return (module if whole else AsMember(module, like)).eval()
+    return evaluation_mode(module if whole else AsMember(module, like))
 
 
 def _records(
