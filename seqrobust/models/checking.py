@@ -14,10 +14,10 @@ from seqrobust.models.outputs import OutputScale, as_logits
 from seqrobust.models.probing import probes
 from seqrobust.models.repeatability import Randomness, randomness, refuse_dependence
 from seqrobust.models.scale import Evidence, decided
-from seqrobust.models.spans import Span, span_of
+from seqrobust.models.spans import Ends, span_of
 from seqrobust.sequences.targets import Task
 
-_ROWS = 3
+_ROWS = 2
 """Records for which operations are written down."""
 
 
@@ -40,6 +40,7 @@ class Trial:
         self.encoded, self.lengths = encode(tokens), self._lengths(tokens)
         self.matrix = torch.zeros(0, 1)
         self._drawn = probes(tokens, bare.alphabet, torch.Generator().manual_seed(0))
+        self._known: Ends | None = None
         self._others: Tensor | None = None
 
     def settle(self) -> str | None:
@@ -58,7 +59,7 @@ class Trial:
         """Whether its outputs are logits, and what to say of that. See :func:`~seqrobust.models.scale.decided`."""
         if self._bare.task == "regression":
             return "logits", None
-        evidence = Evidence(task=self._bare.task, matrix=self.matrix, more=self._elsewhere, ends=self._span_and_type)
+        evidence = Evidence(task=self._bare.task, matrix=self.matrix, more=self._elsewhere, ends=self._ends)
         return decided(evidence, self._bare.scale)
 
     def logits(self) -> Tensor:
@@ -71,7 +72,7 @@ class Trial:
         Raises ModelError where it remembers what it was asked; and, of a module that is not random and is not asked
         about one record at a time, where its answer for a record depends on the others of a batch.
         """
-        share = rounding_share(self._bare.module, device)
+        share = rounding_share(self._bare.module, device, self._ends().rounding)
         found = randomness(self._bare, self.encoded[:ROWS], self.lengths[:ROWS], device, seeds, share)
         if not found.found and not self._bare.one_by_one:
             whole = self._drawn[self._lengths(self._drawn) == self.encoded.shape[2]]
@@ -117,18 +118,23 @@ class Trial:
             self._others = made[made.isfinite().all(1)]
         return self._others
 
-    def _span_and_type(self) -> tuple[Span | None, torch.dtype]:
-        """The values that outputs can take by the module's operations, and their number type before any cast.
+    def _ends(self) -> Ends:
+        """What the module's operations say of its outputs.
 
         From a few records of one length. A module that ``torch.compile`` wrapped is asked itself.
         """
+        if self._known is not None:
+            return self._known
         size = int(self.lengths.max())
         rows = torch.nonzero(self.lengths == size).flatten()
         rows = torch.cat([rows, rows[-1:].expand(_ROWS)])[:_ROWS]
         inside = getattr(self._bare.module, "_orig_mod", self._bare.module)
         asked = self._bare.of(inside)
         weights = [*inside.parameters(), *inside.buffers()]
-        return span_of(lambda part: asked.raw_outputs(part, self.lengths[rows]), self.encoded[rows, :, :size], weights)
+        self._known = span_of(
+            lambda part: asked.raw_outputs(part, self.lengths[rows]), self.encoded[rows, :, :size], weights
+        )
+        return self._known
 
 
 def said_of_all(logits: Tensor, task: Task, labels: Sequence[str]) -> str | None:

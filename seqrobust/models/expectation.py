@@ -59,10 +59,13 @@ def differ(one: Tensor, other: Tensor, share: float = SAME) -> bool:
     return bool((~same & ~((one - other).abs() <= allowed)).any())
 
 
-def rounding_share(module: nn.Module, device: torch.device) -> float:
-    """The share of their size by which a module's outputs may be rounded otherwise beside other records."""
+def rounding_share(module: nn.Module, device: torch.device, rounding: float = 0.0) -> float:
+    """The share of their size by which a module's outputs may be rounded otherwise beside other records.
+
+    ``rounding`` is the last place, as a share, of the coarsest numbers that it is known to compute with.
+    """
     types = {weight.dtype for weight in module.parameters() if weight.is_floating_point()}
-    coarse = max((torch.finfo(dtype).eps for dtype in types), default=0.0)
+    coarse = max((rounding, *(torch.finfo(dtype).eps for dtype in types)))
     if device.type == "cuda" and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32):
         coarse = max(coarse, _TF32)
     return max(SAME, 4 * coarse)

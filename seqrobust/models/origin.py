@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -35,13 +36,18 @@ class Made:
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While it lasts, operations are written down; the tensors are kept, so that no number is given twice."""
+    """While it lasts, operations are written down; the tensors are kept, so that no number is given twice.
+
+    Attributes:
+        rounding: the last place of the coarsest floating type so far, as a share.
+    """
 
     def __init__(self, source: Tensor, weights: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._made: dict[int, Made] = {id(weight): Made("weight", (), False, weight) for weight in weights}
         self._made[id(source)] = Made("input", (), True, source)
         self._by_storage: dict[int, list[Made]] = {}
+        self.rounding = 0.0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -68,6 +74,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 continue
             # Beside values there may be places, as of a maximum; those are another matter.
             own = name.rstrip("_") if place == 0 or name.startswith(("split", "unbind", "unsafe_split")) else "place"
+            if tensor.is_floating_point():
+                self.rounding = max(self.rounding, torch.finfo(tensor.dtype).eps)
             made = Made(own, arguments, varies, tensor, foreign)
             if writes:
                 self._spoil(tensor)

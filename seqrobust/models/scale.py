@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seqrobust.errors import ModelError
 from seqrobust.models.outputs import OutputScale
-from seqrobust.models.spans import Span
+from seqrobust.models.spans import Ends, Span
 from seqrobust.sequences.targets import Task
 
 SATURATED = 1e-6
@@ -36,28 +36,27 @@ class Evidence:
         task: what it is for.
         matrix: (N, T) outputs for records.
         more: gives (M, T) outputs for other sequences: random ones, and records with random edits.
-        ends: gives the values that its operations allow, None where they are not known, and its outputs' own number
-            type.
+        ends: gives what its operations say of them.
     """
 
     task: Task
     matrix: Tensor
     more: Callable[[], Tensor]
-    ends: Callable[[], tuple[Span | None, torch.dtype]]
+    ends: Callable[[], Ends]
 
     @cached_property
-    def _ends(self) -> tuple[Span | None, torch.dtype]:
+    def _ends(self) -> Ends:
         return self.ends()
 
     @property
     def span(self) -> Span | None:
         """The values that the operations allow; None where they are not known."""
-        return self._ends[0]
+        return self._ends.span
 
     @property
     def dtype(self) -> torch.dtype:
         """The outputs' own number type."""
-        return self._ends[1]
+        return self._ends.dtype
 
     @property
     def of_classes(self) -> bool:

@@ -34,27 +34,36 @@ ANYTHING = Span(-math.inf, math.inf)
 _FAR = 40
 
 
-def span_of(
-    function: Callable[[Tensor], Tensor], source: Tensor, weights: Iterable[Tensor]
-) -> tuple[Span | None, torch.dtype]:
-    """The values that a function's result can take, as far as its operations say; and its number type on the way.
+class Ends(NamedTuple):
+    """What a function's operations say of its result.
+
+    Attributes:
+        span: the values that it can take. None where an operation is not known; of several parts put side by side the
+            span of them all, None where one part is bounded and another is not.
+        dtype: its number type before the last casts.
+        rounding: the last place of the coarsest floating type on the way, as a share.
+    """
+
+    span: Span | None
+    dtype: torch.dtype
+    rounding: float
+
+
+def span_of(function: Callable[[Tensor], Tensor], source: Tensor, weights: Iterable[Tensor]) -> Ends:
+    """What the operations of a function say of the values that its result can take.
 
     Args:
         function: from the input to a tensor.
         source: an input, for which it is run once.
         weights: tensors that it may use and that do not depend on the input.
-
-    Returns:
-        None where an operation is not known. Of several parts put side by side, the span of them all; None, too, where
-        one part is bounded and another is not.
     """
     try:
         with torch.no_grad(), Recorder(source, weights) as recorder:
             out = function(source)
         made = recorder.of(out)
-        return (span(made) if made.varies else None), _own_dtype(made)
+        return Ends(span(made) if made.varies else None, _own_dtype(made), recorder.rounding)
     except Exception:  # fused and frozen programs, and what else runs outside torch's dispatcher
-        return None, torch.float32
+        return Ends(None, torch.float32, 0.0)
 
 
 def _own_dtype(made: Made) -> torch.dtype:
@@ -216,11 +225,12 @@ def _reciprocal(made: Made, nested: int) -> Span | None:
 
 
 def _clamp(made: Made, nested: int) -> Span | None:
-    inner = _same(made, nested) or ANYTHING
-    ends = [item if isinstance(item, (int, float)) else None for item in (*made.arguments[1:3], None, None)][:2]
-    low = inner.low if ends[0] is None else min(max(inner.low, ends[0]), max(inner.high, ends[0]))
-    high = inner.high if ends[1] is None else max(min(inner.high, ends[1]), min(inner.low, ends[1]))
-    return Span(low, high) if inner != ANYTHING or ends != [None, None] else _same(made, nested)
+    inner, ends = _same(made, nested), (*made.arguments[1:3], None, None)[:2]
+    if any(isinstance(end, Made) for end in ends) or (inner is None and None in ends):
+        return None
+    low, high = inner or ANYTHING
+    bottom, top = (-math.inf if ends[0] is None else ends[0]), (math.inf if ends[1] is None else ends[1])
+    return Span(min(max(low, bottom), top), min(max(high, bottom), top))
 
 
 def _hardtanh(made: Made, nested: int) -> Span | None:
@@ -293,9 +303,16 @@ def _if_unbounded(made: Made, nested: int) -> Span | None:
     return ANYTHING if _same(made, nested) == ANYTHING else None
 
 
-def _even(made: Made, nested: int) -> Span | None:
-    """Of a square, an absolute value or a distance."""
-    return Span(0.0, math.inf)
+def _size(power: float) -> Rule:
+    """Of an absolute value, to a power."""
+
+    def rule(made: Made, nested: int) -> Span | None:
+        inner = _same(made, nested)
+        if inner is None or (power != 1 and made.arguments[1] != power):
+            return None
+        return Span(0.0, max(abs(inner.low), abs(inner.high)) ** power)
+
+    return rule
 
 
 _SAME = (
@@ -320,7 +337,9 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys(("sigmoid", "_softmax", "_safe_softmax", "hardsigmoid", "special_expit"), _always(0.0, 1.0)),
     **dict.fromkeys(("_log_softmax", "log_sigmoid_forward", "log_sigmoid"), _always(-math.inf, 0.0)),
     **dict.fromkeys(("tanh", "sin", "cos", "erf"), _always(-1.0, 1.0)),
-    **dict.fromkeys(("abs", "pow", "softplus"), _even),
+    "abs": _size(1),
+    "pow": _size(2),
+    "softplus": lambda made, nested: Span(0.0, math.inf) if _same(made, nested) == ANYTHING else None,
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "logical_not", "logical_and"), _always(0.0, 1.0)),
     **dict.fromkeys(("cat", "stack"), _side_by_side),
     **dict.fromkeys(("logsumexp", "gelu", "silu", "leaky_relu", "elu", "cumsum"), _if_unbounded),

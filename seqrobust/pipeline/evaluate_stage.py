@@ -102,7 +102,7 @@ def run_evaluation(
         methods,
         probabilities=predictor.scale == "probabilities",
         confined=bool(problem.threat.protect or problem.threat.only),
-        constant=predictor.constant if table["clean_prediction"].nunique() == 1 else None,
+        constant=predictor.constant if len(set(table["clean_prediction"])) == 1 else None,
     )
     outcome = EvaluateOutcome(
         results=_without_direction(worst_case(table)),
