@@ -144,6 +144,8 @@ def _advice(module: nn.Module, error: Exception, ask: Callable[[int | None], Ten
         return f"forward also needs {', '.join(extra)}: name a factory of a module that takes the one-hot input alone"
     if any(sign in str(error) for sign in ("argument #1 'indices'", "tensors used as indices")):
         return f"the model reads letters by number: give it one_hot.argmax(1) in a factory, and {BPDA}"
+    if "more than 1 value per channel" in str(error):
+        return "a batch norm uses the statistics of the batch: give it running ones (track_running_stats=True)"
     if any(sign in str(error).lower() for sign in ("dtype", "scalar type", "data type")):
         return "the model mixes number types: model.float() in its factory makes them one"
     try:

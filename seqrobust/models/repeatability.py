@@ -3,8 +3,8 @@
 Three things spoil that. Randomness: the generators of torch, of NumPy and of Python, and those that the module's parts
 hold, are looked at before and after, so that a module which drew from one is known to be random however rarely that
 shows. Memory: the same question is asked again after others; where no generator explains another answer, two copies of
-the module tell memory (they agree) from random numbers taken from elsewhere (they do not). And the batch: some records
-are asked about alone, among others, in another order and among strangers.
+the module tell memory (their answers change alike) from random numbers taken from elsewhere. And the batch: some
+records are asked about alone, among others, in another order and among strangers.
 
 What can be missed: random numbers from a source that is not looked at (the operating system, a generator in a closure)
 and that changes a whole batch with probability p are missed with probability (1 - p) ** n, n the number of times that
@@ -174,18 +174,26 @@ def _state(generator: object) -> object:
 
 
 def _refuse_memory(twin: Callable[[], Ask], encoded: Tensor, lengths: Tensor, device: torch.device, seed: int) -> None:
-    """Raise ModelError where two copies of a module, asked the same, agree: what differs is what it remembers."""
+    """Raise ModelError where a module's answers change from call to call, and those of two copies in the same way."""
+    turned = encoded.flip(1)
 
-    def asked() -> Tensor:
-        ask = twin()
-        with seeded(device, seed):
-            return ask(encoded, lengths)
+    def history() -> Tensor:
+        """Answers to the same question behind itself, behind another one, and behind one of another size."""
+        ask, answers = twin(), []
+        for between in ("", "", "another", "", "smaller", "", "another", "smaller"):
+            with seeded(device, seed):
+                if between == "another":
+                    ask(turned, lengths)
+                elif between:
+                    ask(encoded[: len(encoded) // 2 + 1], lengths[: len(encoded) // 2 + 1])
+                answers.append(ask(encoded, lengths))
+        return torch.stack(answers).flatten(1)
 
     try:
-        one, other = asked(), asked()
+        one, other = history(), history()
     except Exception:  # not everything can be copied
         return
-    if not differ(one, other):
+    if differ(one[:1].expand_as(one), one) and not differ(one, other):
         raise ModelError(
             "the model remembers what it was asked: the same question later gets another answer",
             expected="an answer that depends on the sequence alone",
