@@ -42,6 +42,8 @@ def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
         )
     if task == "binary" and raw.shape[1] > 2:
         raise ModelError("a binary model has one output (or two)", found=f"{raw.shape[1]} outputs", fix="check --task")
+    if type(raw) is not Tensor:
+        raw = raw.as_subclass(Tensor)
     # A copy, for a module may write its next answer into the same tensor.
     return raw.float().clone()
 

@@ -315,6 +315,15 @@ def test_one_row_at_a_time() -> None:
     agree(predictor, tokens(), *plainly(Net(), tokens()))
 
 
+def test_a_tensor_of_a_kind_of_its_own() -> None:
+    """As fastai returns."""
+
+    class Named(Tensor):
+        pass
+
+    agree(checked(Fails(lambda out: out.as_subclass(Named))), tokens(), *plainly(Net(), tokens()))
+
+
 def test_long_answers_are_shortened() -> None:
     assert in_words(tuple(range(20))).endswith("and 12 more")
 
