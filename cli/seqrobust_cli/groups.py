@@ -29,6 +29,7 @@ class ReadingOptions:
     unknown: take.UnknownOption = None
     input_length: take.InputLength = None
     samples: take.Samples = 10
+    one_by_one: take.OneByOne = False
     average_strands: take.AverageStrands = False
     preprocess: take.Preprocess = None
     backward: take.Backward = None
@@ -45,6 +46,7 @@ class ReadingOptions:
             "outputs": choice("--outputs", self.outputs, ("auto", "logits", "probabilities")),
             "samples": self.samples,
             "seed": seed,
+            "one_by_one": self.one_by_one,
             "average_strands": self.average_strands,
             "preprocess": self.preprocess,
             "backward": self.backward,

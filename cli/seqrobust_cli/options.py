@@ -143,6 +143,10 @@ Samples = Annotated[
     int,
     typer.Option("--samples", min=1, help="Draws averaged over, should the model be random.", rich_help_panel=MODEL),
 ]
+OneByOne = Annotated[
+    bool,
+    typer.Option("--one-by-one", help="Records by themselves: no batch shared with others.", rich_help_panel=MODEL),
+]
 AverageStrands = Annotated[
     bool,
     typer.Option(

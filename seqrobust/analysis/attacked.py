@@ -12,6 +12,7 @@ import pandas as pd
 from seqrobust.analysis.alarms import alarms
 from seqrobust.analysis.robustness import attack_metrics
 from seqrobust.analysis.room import Work
+from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
 from seqrobust.attacks.settings import AttackSettings
@@ -34,6 +35,7 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
         work.notice(notice)
     metrics = {
         **heading(problem, settings),
+        **taken(results),
         **attack_metrics(results, problem.predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):

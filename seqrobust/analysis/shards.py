@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from seqrobust.analysis.results import results_table
+from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.attacks import Attack, Problem, Scores, run_shard
 from seqrobust.files import replacing
 from seqrobust.progress import Progress
@@ -39,13 +40,15 @@ def run_shards(
             part = part_of(number)
             if not part.exists():
                 advance = partial(_advance, progress, before + int(records[0]), len(records))
+                sent_before = problem.predictor.rows_sent
                 run = run_shard(problem, attacks, records, advance, scores=scores.renewed())
                 with replacing(part) as temporary:
                     table = results_table(problem, records, run, [attack.name for attack in attacks])
+                    table.attrs[ROWS_SENT] = problem.predictor.rows_sent - sent_before
                     table.to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
             progress.advance(before + int(records[-1]) + 1)
-    return pd.concat(tables, ignore_index=True)
+    return joined(tables)
 
 
 def _advance(progress: Progress, before: int, records: int, share: float) -> None:

@@ -5,9 +5,9 @@ Of batches, devices, gradients and counts it knows nothing.
 
 from __future__ import annotations
 
-import inspect
+import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
+from seqrobust.models.calling import Caller
 from seqrobust.models.outputs import OutputScale, as_logits, outputs_matrix
 from seqrobust.models.wrappers import reverse_complement
 from seqrobust.sequences.targets import Task
@@ -29,7 +30,11 @@ outputs are the same bits whatever stands beside it, for layers of usual width."
 
 @dataclass(kw_only=True, eq=False)
 class BareModel:
-    """See :class:`~seqrobust.models.predictor.Predictor` for what its attributes mean."""
+    """See :class:`~seqrobust.models.predictor.Predictor` for what its attributes mean.
+
+    Attributes:
+        rows: that the module was sent so far, filled-up ones and both strands included.
+    """
 
     module: nn.Module
     alphabet: Alphabet
@@ -38,6 +43,8 @@ class BareModel:
     input_length: int | None
     average_strands: bool
     preprocess: Function | None
+    one_by_one: bool = False
+    rows: int = 0
 
     def __post_init__(self) -> None:
         if self.average_strands and not self.alphabet.complement:
@@ -45,7 +52,17 @@ class BareModel:
                 f"{self.alphabet.name} has no other strand",
                 fix="average strands (--average-strands) of DNA or RNA only",
             )
-        self._takes_lengths = _takes_lengths(self.module)
+        self.caller = Caller(module=self.module)
+
+    def twin(self) -> BareModel:
+        """The same of a copy of the module. Raises what copying raises."""
+        return self.of(copy.deepcopy(self.module))
+
+    def of(self, module: nn.Module) -> BareModel:
+        """The same of another module."""
+        made = replace(self, module=module)
+        made.caller.like(self.caller)
+        return made
 
     def logits(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(M, outputs) of (M, K, L) input; the mean of both strands if so asked. Raises ModelError where not finite."""
@@ -58,9 +75,17 @@ class BareModel:
 
     def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(M, T) of the module itself, for one strand, on its own scale. Raises ModelError where not finite."""
-        matrix = outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
+        matrix = self.raw_outputs(encoded, lengths)
         check_finite(matrix, self.task)
         return matrix
+
+    def raw_outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """(M, T) as :meth:`outputs` gives them, finite or not."""
+        if self.one_by_one and len(encoded) > 1:
+            sizes = lengths.tolist()
+            alone = [self.raw_outputs(encoded[i : i + 1, :, :size], lengths[i : i + 1]) for i, size in enumerate(sizes)]
+            return torch.cat(alone)
+        return outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
 
     def function(self, rows: int, length: int) -> Function:
         """From one-hot (rows, K, length) of records without padding to logits (rows, outputs), for tracing."""
@@ -72,7 +97,7 @@ class BareModel:
                 lengths = torch.full((rows,), size, device=encoded.device)
                 raw: object = self._call_fixed(encoded, lengths, self.input_length)
             else:
-                raw = self.module(encoded, lengths=None) if self._takes_lengths else self.module(encoded)
+                raw = self.caller(encoded, None)
             return self._as_logits(outputs_matrix(raw, len(encoded), self.task))
 
         def both(encoded: Tensor) -> Tensor:
@@ -119,11 +144,9 @@ class BareModel:
         if self.input_length is not None:
             return self._call_fixed(encoded, lengths, self.input_length)
         full = bool((lengths == width).all())
-        if self._takes_lengths:
-            return self.module(encoded, lengths=None if full else lengths)
-        if full:
-            return self.module(encoded)
-        return by_length(lambda part: outputs_matrix(self.module(part), len(part), self.task), encoded, lengths)
+        if full or self.caller.told != "never":
+            return self._sent(encoded, None if full else lengths)
+        return by_length(lambda part: outputs_matrix(self._sent(part, None), len(part), self.task), encoded, lengths)
 
     def _call_fixed(self, encoded: Tensor, lengths: Tensor, size: int) -> object:
         if encoded.shape[2] > size and (longest := int(lengths.max())) > size:
@@ -133,10 +156,12 @@ class BareModel:
                 found=str(longest),
                 fix=f"cut the records with --max-length {size} (data.max_length in a config), or drop the long ones",
             )
-        if encoded.shape[2] == size and self._takes_lengths and bool((lengths == size).all()):
-            return self.module(encoded, lengths=None)
-        encoded = nn.functional.pad(encoded, (0, size - encoded.shape[2]))
-        return self.module(encoded, lengths=lengths) if self._takes_lengths else self.module(encoded)
+        full = encoded.shape[2] == size and bool((lengths == size).all())
+        return self._sent(nn.functional.pad(encoded, (0, size - encoded.shape[2])), None if full else lengths)
+
+    def _sent(self, encoded: Tensor, lengths: Tensor | None) -> object:
+        self.rows += len(encoded)
+        return self.caller(encoded, lengths)
 
 
 def by_length(function: Function, encoded: Tensor, lengths: Tensor) -> Tensor:
@@ -171,10 +196,3 @@ def _lengths_apart(lengths: Tensor) -> Iterator[tuple[Tensor, int]]:
     """Rows of each length among (M,) lengths, and that length."""
     for length in sorted(set(lengths.tolist())):
         yield torch.nonzero(lengths == length).flatten(), length
-
-
-def _takes_lengths(module: nn.Module) -> bool:
-    try:
-        return "lengths" in inspect.signature(module.forward).parameters
-    except ValueError:  # a compiled module, such as one of TorchScript, has no signature
-        return False

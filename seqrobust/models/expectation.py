@@ -14,10 +14,12 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 SAME = 1e-4
 """Share of an output's size by which two answers may differ and still count as the same."""
+
+_TF32 = 2.0**-10
 
 
 def sample_seed(seed: int, sample: int) -> int:
@@ -38,18 +40,30 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
         yield
 
 
-def differ(one: Tensor, other: Tensor) -> bool:
-    """Whether (N, outputs) answers to the same questions differ by more than rounding may do on any device.
+def differ(one: Tensor, other: Tensor, share: float = SAME) -> bool:
+    """Whether answers (m, T) or (T,) to the same questions differ by more than rounding may do on any device.
 
-    Each output is measured by itself, against the larger of what it says there and what it says commonly: one that is
-    random remains so beside another that is a million times larger.
+    Each output is measured by its own size, so that a large one does not hide what happens to a small one. Two
+    infinities of one sign are the same answer.
     """
     if not one.numel():
         return False
-    size = torch.maximum(one.abs(), other.abs())
-    allowed = SAME * torch.maximum(size, size.median(0).values)
-    # Two infinities of one sign are the same answer.
-    return bool(((one != other) & ~((one - other).abs() <= allowed.nan_to_num(posinf=0))).any())
+    one, other = (answer.reshape(-1, answer.shape[-1]) for answer in (one, other))
+    same = (one == other) | (one.isnan() & other.isnan())
+    allowed = share * torch.maximum(one.abs(), other.abs()).nan_to_num(posinf=0.0).amax(0)
+    return bool((~same & ~((one - other).abs() <= allowed)).any())
+
+
+def rounding_share(module: nn.Module, device: torch.device, rounding: float = 0.0) -> float:
+    """The share of their size by which a module's outputs may be rounded otherwise beside other records.
+
+    ``rounding`` is the last place, as a share, of the coarsest numbers that it is known to compute with.
+    """
+    types = {weight.dtype for weight in module.parameters() if weight.is_floating_point()}
+    coarse = max((rounding, *(torch.finfo(dtype).eps for dtype in types)))
+    if device.type == "cuda" and (torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32):
+        coarse = max(coarse, _TF32)
+    return max(SAME, 4 * coarse)
 
 
 def each_alone(function: Callable[[Tensor], Tensor], encoded: Tensor) -> Tensor:

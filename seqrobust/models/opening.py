@@ -111,6 +111,7 @@ def _around(source: ModelSource) -> dict[str, Any]:
     return {
         "samples": source.samples,
         "seed": source.seed,
+        "one_by_one": source.one_by_one,
         "average_strands": source.average_strands,
         "preprocess": step,
     }

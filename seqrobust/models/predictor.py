@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
-from seqrobust.models.expectation import can_stand_alone, differ, each_alone, sample_seed, seeded
+from seqrobust.models.calling import Caller
+from seqrobust.models.checking import Trial
+from seqrobust.models.expectation import each_alone, sample_seed, seeded
 from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
-from seqrobust.models.outputs import OutputScale, as_logits, detect_scale
+from seqrobust.models.modes import evaluation_mode, modes_of, put_back
+from seqrobust.models.outputs import OutputScale
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
 
@@ -61,12 +64,15 @@ class Predictor:
             the same input gets the same answer. None for one fresh draw at each question. Nothing to other modules.
         seed: of those draws.
         average_strands: give the mean of the logits of a record and of its reverse complement (DNA and RNA).
+        one_by_one: send every record through the module by itself, for a module whose answer depends on the batch.
         preprocess: a step before the module, from one-hot (M, K, L) of records without padding to (M, K', L'); see
             :class:`~seqrobust.models.wrappers.StraightThrough` for one without a derivative.
 
     Attributes:
         forwards: sequences scored without a gradient so far, once per draw.
         gradients: sequences scored with their gradient so far, once per draw.
+        constant: what every record tried, and every random sequence too, is predicted to be; None where predictions
+            differ. Known once checked.
         notices: what was noticed about the module and should be said.
         stochastic: whether the module answers one input differently. Known once checked.
     """
@@ -86,6 +92,7 @@ class Predictor:
         samples: int | None = None,
         seed: int = 0,
         average_strands: bool = False,
+        one_by_one: bool = False,
         preprocess: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         if batch_size is not None and batch_size < 1:
@@ -104,6 +111,7 @@ class Predictor:
         self.notices: list[str] = []
         self.samples, self.seed = samples, seed
         self.stochastic = False
+        self.constant: str | None = None
         self.average_strands = average_strands
         self._alone = False
         self._bare = BareModel(
@@ -114,6 +122,7 @@ class Predictor:
             input_length=input_length,
             average_strands=average_strands,
             preprocess=preprocess,
+            one_by_one=one_by_one,
         )
         self._recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
         # On a CPU a convolution's batch should stay in the cache; a recurrence has little work a step, and wants rows.
@@ -124,6 +133,30 @@ class Predictor:
     def scale(self) -> OutputScale | Literal["auto"]:
         """Whether the module's outputs are logits or probabilities. Known once checked."""
         return self._bare.scale
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether every record goes through the module by itself."""
+        return self._bare.one_by_one
+
+    @property
+    def caller(self) -> Caller:
+        """How the module is called."""
+        return self._bare.caller
+
+    @property
+    def rows_sent(self) -> int:
+        """Rows that went through the module so far, with or without a gradient.
+
+        More than :attr:`forwards` and :attr:`gradients` together: batches are filled up to a multiple of :data:`ROWS`,
+        a strand is a row, and so is a draw. A check is free here as there, and rows that are answered from cached
+        layers are not sent. It is what a model behind a meter would charge for.
+        """
+        return self._bare.rows
+
+    @rows_sent.setter
+    def rows_sent(self, rows: int) -> None:
+        self._bare.rows = rows
 
     @property
     def outputs(self) -> int:
@@ -151,19 +184,18 @@ class Predictor:
         """Within it the module is on the device, in evaluation mode, its parameters frozen; after it, as before."""
         step = self._bare.preprocess
         whole = nn.ModuleList([self.module, *([step] if isinstance(step, nn.Module) else [])])
-        modes = {part: part.training for part in whole.modules()}
-        frozen = {weight: weight.requires_grad for weight in whole.parameters()}
-        home = next((weight.device for weight in [*frozen, *whole.buffers()]), self.device)
-        whole.to(self.device).eval()
-        for weight in whole.parameters():
+        modes = modes_of(whole)
+        learned = [weight for weight in whole.parameters() if weight.requires_grad]
+        home = next((weight.device for weight in [*whole.parameters(), *whole.buffers()]), self.device)
+        evaluation_mode(whole.to(self.device))
+        for weight in learned:
             weight.requires_grad_(False)
         try:
             yield
         finally:
-            for part, mode in modes.items():
-                part.training = mode
-            for weight, needed in zip(whole.parameters(), frozen.values(), strict=True):
-                weight.requires_grad_(needed)
+            put_back(modes)
+            for weight in learned:
+                weight.requires_grad_(True)
             whole.to(home)
 
     @contextmanager
@@ -185,62 +217,41 @@ class Predictor:
         return (tokens != self.alphabet.padding).sum(1)
 
     def check(self, tokens: Tensor) -> None:
-        """Try the module on (M, L) tokens: shape, finiteness, logits or probabilities, number of labels; whether it is
-        random, and whether a gradient reaches its input. Torch's generators are left as they were.
+        """Try the module on (M, L) tokens: how it can be called, shape, finiteness, logits or probabilities, number of
+        labels; whether it is random, remembers, or mixes the records of a batch; whether it says the same of all of
+        them, and whether a gradient reaches its input. Torch's generators are left as they were, and nothing counts.
 
-        Raises ModelError for a module that fails, or returns what its task does not allow.
+        Raises ModelError for a module that fails, or returns what its task does not allow, or whose scale cannot be
+        told, or whose answer for a record depends on what it was asked before or beside it.
         """
         tokens = tokens.to(self.device)
-        encoded, lengths = self.encode(tokens), self.lengths(tokens)
+        rows = self._bare.rows
         with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
-            try:
-                matrix = self._bare.outputs(encoded, lengths)
-            except ModelError:
-                raise
-            except Exception as error:  # a stranger's code may raise anything
-                raise ModelError(
-                    "the model fails on a batch of sequences",
-                    expected=f"forward(one-hot ({len(tokens)}, {self.alphabet.size}, {tokens.shape[1]}) float32)",
-                    found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-                    fix="check alphabet, orientation (letters before positions) and input length (--input-length)",
-                ) from error
-            if self._bare.scale == "auto":
-                self._bare.scale, notice = detect_scale(matrix, self.task, self.module)
-                self._say(notice)
-            self._check_labels(as_logits(matrix, self.task, self._bare.scale).shape[1])
-            self._check_randomness(encoded[:ROWS], lengths[:ROWS])
+            trial = Trial(self._bare, tokens, self.encode, self.batch_size)
+            self.tell(trial.settle())
+            self._bare.scale, notice = trial.scale()
+            self.tell(notice)
+            self._check_labels(trial.logits().shape[1])
+            self._check_repeatability(trial)
             with self._differentiable():
-                blind = blindness(self._bare.logits, encoded, lengths)
-            self._say(blind)
+                self.tell(blindness(self._bare.logits, trial.encoded, trial.lengths))
+            self.constant, notice = trial.variety(self.labels or ())
+            self.tell(notice)
+        self._bare.rows = rows
 
-    def _say(self, notice: str | None) -> None:
+    def tell(self, notice: str | None) -> None:
+        """Add something that was noticed, once."""
         if notice and notice not in self.notices:
             self.notices.append(notice)
 
-    def _check_randomness(self, encoded: Tensor, lengths: Tensor) -> None:
-        first, other, again = (self._seeded(encoded, lengths, sample) for sample in (0, 1, 0))
-        self.stochastic = differ(first, other) or differ(first, again)
-        if not self.stochastic:
-            return
-        if self.samples is None:
-            self._say(
-                "the model is random: asked again, it gives another answer. Every score is a single draw, and searches "
-                "keep lucky ones; average over draws (--samples 10)"
-            )
-            return
-        rows = lengths.argsort(descending=True)[:2]
-        some = encoded[rows, :, : int(lengths[rows].min())]
-        alone = self._bare.function(1, some.shape[2])
-        self._alone = can_stand_alone(alone, some, self.device, sample_seed(self.seed, 0))
-        self._say(
-            f"the model is random: its logits and gradients are means over {self.samples} draws (--samples), "
-            + ("the same for all sequences" if self._alone else "which depend on a sequence's place in its batch")
-        )
-        if differ(first, again):
-            self._say(
-                "the model's random numbers are not torch's own, or it remembers what it was asked: the same sequence "
-                "may get another answer when asked again"
-            )
+    def _check_repeatability(self, trial: Trial) -> None:
+        seeds = (sample_seed(self.seed, 0), sample_seed(self.seed, 1))
+        found = trial.randomness(self.device, seeds)
+        self.stochastic = found.found
+        if self.stochastic and self.samples is not None:
+            self._alone = trial.stands_alone(self.device, seeds[0])
+        for notice in found.notices(self.samples, alone=self._alone):
+            self.tell(notice)
 
     def _check_labels(self, outputs: int) -> None:
         if self.labels is None:
@@ -307,7 +318,7 @@ class Predictor:
         """Batches on the device with the rows' numbers, the last filled up to a multiple of ROWS with its last row."""
         for start in range(0, len(rows), self.batch_size):
             stop = min(start + self.batch_size, len(rows))
-            filled = start + -(-(stop - start) // ROWS) * ROWS
+            filled = stop if self.one_by_one else start + -(-(stop - start) // ROWS) * ROWS
             index = torch.arange(start, filled).clamp(max=stop - 1)
             yield rows[index.to(rows.device)].to(self.device), index.to(self.device)
 
@@ -330,6 +341,7 @@ class Predictor:
             return self._seeded(encoded, lengths, sample)
 
         def drawn(part: Tensor) -> Tensor:
+            self._bare.rows += len(part) * (2 if self.average_strands else 1)
             with seeded(self.device, sample_seed(self.seed, sample)):
                 return each_alone(self._bare.function(1, part.shape[2]), part)
 

@@ -28,6 +28,7 @@ class Reading:
         outputs: whether a factory's module gives logits or probabilities.
         samples: draws that the answers of a random model are means of; None for one fresh draw at each question.
         seed: of those draws; a run's own.
+        one_by_one: whether every record goes through the model by itself.
         average_strands: whether to average over a record and its reverse complement.
         preprocess: ``package.module:function`` or ``file.py:function`` of a step before the model.
         backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
@@ -51,6 +52,7 @@ class Reading:
         int | None, Option(help="Draws averaged over, should the model be random.", panel=MODEL, least=1)
     ] = SAMPLES
     seed: int = 0
+    one_by_one: Annotated[bool, Option(help="Records by themselves: no batch shared with others.", panel=MODEL)] = False
     average_strands: Annotated[
         bool, Option(help="Mean logits of each record and its reverse complement.", panel=MODEL)
     ] = False

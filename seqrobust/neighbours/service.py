@@ -83,7 +83,7 @@ class NeighbourScores:
 
         Raises ModelError where an output is not finite.
         """
-        if self._way == "plain" or not len(edits.record):
+        if self._way == "plain" or self._predictor.one_by_one or not len(edits.record):
             self.counts["plain"] += len(edits.record)
             return self._plain.logits(base, edits)
         base, edits = base.to(self._predictor.device), Edits(*(part.to(self._predictor.device) for part in edits))
@@ -276,9 +276,9 @@ class NeighbourScores:
     def _disagreement(self, network: Incremental, reference: Reference, slots: Tensor, size: int) -> str | None:
         """Compare edits from one end to the other with plain batches; what is wrong where they differ too much."""
         edits = _spread_edits(reference.tokens, slots, size, self._predictor.alphabet.size)
-        forwards = self._predictor.forwards
+        forwards, sent = self._predictor.forwards, self._predictor.rows_sent
         plain = self._predictor.logits(apply_edits(reference.tokens, edits))
-        self._predictor.forwards = forwards
+        self._predictor.forwards, self._predictor.rows_sent = forwards, sent
         answers = network.logits(reference, edits, size)
         # Each output by its own size: a small one beside a large one has to be right as well.
         error = torch.where(plain == answers, 0.0, (plain - answers).abs())

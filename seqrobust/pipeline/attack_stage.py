@@ -10,6 +10,7 @@ import pandas as pd
 
 from seqrobust.analysis import attack_metrics
 from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards as run_shards
 from seqrobust.analysis.shards import write_results as write_results
 from seqrobust.attacks import (
@@ -66,13 +67,11 @@ def run_attack(
         "moves": settings.moves,
         "attacks": [attack.name for attack in attacks_named(settings.attacks)],
         "random_draws": settings.random_draws,
+        **taken(results),
         **attack_metrics(results, predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
-    for alarm in alarms(metrics):
-        progress.say(alarm)
-        predictor.notices.append(alarm)
     for alarm in alarms(metrics):
         progress.say(alarm)
         predictor.notices.append(alarm)

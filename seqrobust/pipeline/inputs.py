@@ -83,6 +83,7 @@ def input_fingerprint(model: ModelSource, data: DataSource) -> dict[str, Any]:
         "unknown": model.unknown,
         "input_length": model.input_length,
         "samples": model.samples,
+        "one_by_one": model.one_by_one,
         "average_strands": model.average_strands,
         "preprocess": model.preprocess,
         "backward": model.backward,

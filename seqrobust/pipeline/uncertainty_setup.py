@@ -29,6 +29,7 @@ from seqrobust.attacks import attacks_named, predictions
 from seqrobust.errors import ConfigError, DataError, ModelError
 from seqrobust.models import StraightThrough
 from seqrobust.models.base import SequenceModel
+from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
@@ -194,7 +195,7 @@ def _as_member(module: nn.Module, like: Predictor, model: ModelSource) -> nn.Mod
     if model.preprocess is not None:
         raise ConfigError("a step before the model is not studied here", found="--preprocess", fix="leave it out")
     whole = isinstance(module, SequenceModel) and not like.average_strands
-    return (module if whole else AsMember(module, like)).eval()
+    return evaluation_mode(module if whole else AsMember(module, like))
 
 
 def _records(

@@ -36,6 +36,7 @@ class AttackConfig(AttackSettings):
         split: the records.
         batch_size, memory: of scoring; see :class:`~seqrobust.neighbours.NeighbourScores`.
         samples: draws that the answers of a random model are means of; None for the usual number.
+        one_by_one: send every record through the model by itself.
         average_strands: attack the mean of the logits of a record and of its reverse complement.
     """
 
@@ -45,6 +46,7 @@ class AttackConfig(AttackSettings):
     batch_size: int | None = None
     memory: str | None = None
     samples: int | None = None
+    one_by_one: bool = False
     average_strands: bool = False
 
     def __post_init__(self) -> None:

@@ -34,7 +34,7 @@ from seqrobust.run.questions import Asked, answered, check_questions
 from seqrobust.run.train import CHECKPOINTS, TrainOutcome, train_stage, untrained
 from seqrobust.sequences.data_config import Data, load_data
 
-_NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "average_strands")
+_NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "one_by_one", "average_strands")
 """What an attack's config says of records and model."""
 _LEFTOVERS = {"run": (), "train": CHECKPOINTS, "attack": PARTS}
 
@@ -165,6 +165,7 @@ def attack_trained(
         scale="logits",
         samples=attack.samples or SAMPLES,
         seed=config.seed,
+        one_by_one=attack.one_by_one,
         average_strands=attack.average_strands,
     )
     predictor.check(torch.tensor(sequences.tokens[:8]))
@@ -208,7 +209,7 @@ def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
         decides.pop(name)
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.
-        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "average_strands")}
+        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "one_by_one", "average_strands")}
         decides |= settings_fingerprint(attack_settings(config.attack)) | reading
     return decides
 

@@ -96,6 +96,8 @@ def test_one_answer_to_everything_is_not_called_robust(tmp_path: Path) -> None:
     told = next(one for one in outcome.metrics["claims"] if "to everything" in one["claim"])
     assert told["standing"] == "refused"
     assert outcome.metrics["budgets"][-1]["robust_accuracy"] == 1
+    assert {one["standing"] for one in outcome.metrics["claims"]} == {"refused"}, "nothing is claimed of a constant"
+    assert all("random ones included" in one["reasons"][0] for one in outcome.metrics["claims"])
     honest = evaluated(Honest(), tmp_path / "honest", n=20, methods=("one_step",))
     assert next(o for o in honest.metrics["claims"] if "to everything" in o["claim"])["standing"] == "supported"
 

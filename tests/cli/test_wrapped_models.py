@@ -36,6 +36,17 @@ class Random(Net):
         return super().forward(x) + 0.5 * torch.randn(len(x), 3)
 
 
+class Mixing(Net):
+    def forward(self, x):
+        out = super().forward(x)
+        return out - out.mean(0) / 2
+
+
+class Hidden(Net):
+    def forward(self, x):
+        return torch.tensor(super().forward(x)[:, 0].detach().sigmoid().numpy())
+
+
 class Rounding(Net):
     def forward(self, x):
         return super().forward(round_off(x))
@@ -87,6 +98,37 @@ def test_a_random_model_is_averaged_unless_one_draw_is_wanted(
     assert any("means over 10 draws" in notice for notice in manifest(tmp_path)["notices"])
     assert attack("--model", f"{steps}:Random", "--samples", "3") == 0
     assert any("means over 3 draws" in notice for notice in manifest(tmp_path)["notices"])
+
+
+def test_a_model_that_mixes_its_batch_is_scored_one_by_one(
+    attack: Callable[..., int], steps: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixing = ["--model", f"{steps}:Mixing"]
+    assert attack(*mixing) == 2
+    assert "--one-by-one" in capsys.readouterr().err
+    results = []
+    for size in ("16", "64"):
+        assert attack(*mixing, "--one-by-one", "--batch-size", size) == 0
+        results.append((tmp_path / "results.parquet").read_bytes())
+    assert results[0] == results[1]
+
+
+def test_rows_that_were_sent_stand_beside_forwards(attack: Callable[..., int], steps: str, tmp_path: Path) -> None:
+    """More of them: batches are filled up, and the control and the final re-scoring are sent as well."""
+    assert attack("--model", f"{steps}:Net") == 0
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    last = metrics["budgets"][-1]
+    counted = metrics["n"] * (last["forwards_per_record"] + last["gradients_per_record"])
+    assert metrics["rows_sent"] > counted > 0
+
+
+def test_a_scale_that_cannot_be_told_has_to_be_said(
+    attack: Callable[..., int], steps: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hidden = ["--model", f"{steps}:Hidden", "--task", "multilabel", "--labels", "a"]
+    assert attack(*hidden) == 2
+    told = capsys.readouterr().err
+    assert "--outputs logits or --outputs probabilities" in told
 
 
 def test_preprocessing_is_passed_by_its_substitute(attack: Callable[..., int], steps: str, tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def test_neighbours_are_scored_as_by_the_plain_model(variant: str) -> None:
         found = scores.logits(tokens, edits)
         cost = scores.cost(WIDTH)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-5)
-    assert not predictor.notices
+    # Untrained, they may well say the same of everything; that is noticed, and no fault.
+    assert all("is predicted" in notice for notice in predictor.notices)
     if VARIANTS[variant][2]:
         assert not scores.notices
         assert scores.counts["incremental"] > 0

@@ -46,7 +46,12 @@ class Method:
 
 
 def claims(
-    metrics: Mapping[str, Any], methods: Sequence[Method], *, probabilities: bool, confined: bool
+    metrics: Mapping[str, Any],
+    methods: Sequence[Method],
+    *,
+    probabilities: bool,
+    confined: bool,
+    constant: str | None = None,
 ) -> list[dict[str, Any]]:
     """Claims, each ``{claim, standing, reasons}``.
 
@@ -55,6 +60,8 @@ def claims(
         methods: those that ran.
         probabilities: whether the model's outputs had to be turned back to logits.
         confined: whether regions were protected, or alone open to edits.
+        constant: what the model predicts of every record and of random sequences too; None where that differs. As long
+            as no attack changes it either, nothing can be claimed.
     """
     doubts = _doubts(metrics, methods, probabilities=probabilities)
     last = metrics["budgets"][-1]
@@ -67,6 +74,9 @@ def claims(
     free += "--protect or --only beside this one"
     made.append(_claim("outside the protected regions, edits should leave the true label", [] if confined else [free]))
     made.append(_claim("no adversary can do better (a guarantee)", ["an attack cannot show that; a certificate can"]))
+    if constant is not None and not metrics["budgets"][-1].get("attack_success_rate"):
+        reason = f"the model predicts {constant} whatever the sequence, random ones included: nothing is read from it"
+        made = [_claim(item["claim"], [reason, *item["reasons"]]) for item in made]
     against = alarms(metrics, "these methods do")
     return [_claim(one["claim"], [*against, *one["reasons"]]) for one in made]
 

@@ -16,6 +16,7 @@ from seqrobust.analysis.evaluate.settings import EvaluateSettings
 from seqrobust.analysis.evaluate.transfer import Surrogate, transfer_shards
 from seqrobust.analysis.robustness import outdone_by_random
 from seqrobust.analysis.room import Work
+from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Problem, Scores, attacks_named
 from seqrobust.attacks.settings import AttackSettings
@@ -69,18 +70,19 @@ class MethodRuns:
         return [*self.settings.chosen, *(surrogate.method for surrogate in self.surrogates)]
 
     def table(self) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Rows of all methods (see :class:`~seqrobust.analysis.evaluate.worst_case.Grid`), and why those that failed did.
+        """Rows of all methods (see :class:`~seqrobust.analysis.evaluate.worst_case.Grid`), and why some failed.
 
         A method whose model gives it no gradient fails; raises that ModelError if no method is left.
         """
         methods = self.methods
         count = len(next(iter(self.problems.values())).sequences)
         self.work.progress.start("evaluate", count * len(self.problems) * (len(methods) + 1))
-        tables, number = [], 0
+        tables, controls, number = [], [], 0
         failed: dict[str, str] = {}
         for direction, problem in self.problems.items():
             # A run of no attack holds the random control, which is the same beside every method.
             control = self._run(problem, (), number)
+            controls.append(control)
             for method in methods:
                 number += 1
                 try:
@@ -91,7 +93,9 @@ class MethodRuns:
                     continue
                 tables.append(_labelled(found, control, method.name, direction))
             number += 1
-        table = pd.concat(tables, ignore_index=True)
+        table = joined(tables)
+        if ROWS_SENT in table.attrs:
+            table.attrs[ROWS_SENT] += sum(part.attrs.get(ROWS_SENT, 0) for part in controls)
         table = table[~table["method"].isin(list(failed))].reset_index(drop=True)
         return table.assign(spent=_spent(table, problem)), failed
 

@@ -31,6 +31,7 @@ from seqrobust.analysis.evaluate.transfer import Surrogate
 from seqrobust.analysis.evaluate.worst_case import evaluation_metrics, worst_case
 from seqrobust.analysis.masking import NO_GRADIENT, Evidence, diagnosis, no_gradient
 from seqrobust.analysis.room import Work
+from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem, Shift, scores_for
@@ -137,6 +138,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         "surrogates": agreement,
         "random_draws": settings.random_draws,
         **evaluation_metrics(table, predictor.task, labelled=problem.targets is not None),
+        **taken(table),
         "masking": diagnosis(evidence),
     }
     if isinstance(problem.goal, Shift):
@@ -146,6 +148,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         methods,
         probabilities=predictor.scale == "probabilities",
         confined=bool(problem.threat.protect or problem.threat.only),
+        constant=predictor.constant if len(set(table["clean_prediction"])) == 1 else None,
     )
     for alarm in alarms(metrics, "these methods do"):
         work.notice(alarm)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from seqrobust.analysis import results_table
 from seqrobust.analysis.evaluate.claims import Method
+from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
@@ -81,13 +82,16 @@ def transfer_shards(
         if not part.exists():
             with surrogate.predictor.attached():
                 offered = run_shard(surrogate, attacks, records).tokens
+            before_it = problem.predictor.rows_sent
             with problem.predictor.attached():
                 run = shown(problem, records, offered.to(problem.predictor.device))
             with replacing(part) as temporary:
-                results_table(problem, records, run, [name]).to_parquet(temporary, index=False)
+                table = results_table(problem, records, run, [name])
+                table.attrs[ROWS_SENT] = problem.predictor.rows_sent - before_it
+                table.to_parquet(temporary, index=False)
         tables.append(pd.read_parquet(part))
         progress.advance(before + int(records[-1]) + 1)
-    return pd.concat(tables, ignore_index=True)
+    return joined(tables)
 
 
 def shown(problem: Problem, records: NDArray[np.int64], offered: Tensor) -> ShardRun:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.measures import likeness
 from seqrobust.models.expectation import seeded
+from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet
 
@@ -91,11 +92,11 @@ def randomised(predictor: Predictor, stage: Stage) -> Iterator[None]:
                 with seeded(predictor.device, stage.seed * 10_007 + number):
                     _randomise(parts[name])
         # Layers that keep what they compute from their weights compute it again.
-        module.eval()
+        evaluation_mode(module)
         yield
     finally:
         module.load_state_dict(before)
-        module.eval()
+        evaluation_mode(module)
 
 
 def _weights(part: nn.Module) -> list[nn.Parameter]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
 from seqrobust.models.bare import BareModel
+from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences.targets import Task
 
@@ -64,7 +65,7 @@ def dropout_members(module: nn.Module, draws: int, *, seed: int = 0) -> list[nn.
             if isinstance(part, nn.Dropout) and part.p > 0:
                 own = int(torch.randint(_LARGEST, (), generator=generator))
                 _replace(thinned, name, FixedDropout(part.p, own))
-        made.append(thinned.eval())
+        made.append(evaluation_mode(thinned))
     return made
 
 
@@ -119,7 +120,9 @@ class AsMember(nn.Module):
             input_length=like.input_length,
             average_strands=like.average_strands,
             preprocess=None,
+            one_by_one=like.one_by_one,
         )
+        self._bare.caller.like(like.caller)
 
     def forward(self, encoded: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(N, outputs) logits."""

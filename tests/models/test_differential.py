@@ -1,0 +1,126 @@
+"""Logits of many small random modules against plain calls of them, turned to logits by formulas written out here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqrobust.alphabet import DNA, PROTEIN, Alphabet
+from seqrobust.models import Predictor
+from seqrobust.sequences import Task
+from seqrobust.sequences.encoding import one_hot
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def _same(raw: Numbers) -> Numbers:
+    return raw
+
+
+def _logit(p: Numbers) -> Numbers:
+    return np.log(p / (1 - p))
+
+
+def _pair(raw: Numbers) -> Numbers:
+    return raw[:, 1:] - raw[:, :1]
+
+
+def _log_ratio(p: Numbers) -> Numbers:
+    return np.log(p[:, 1:] / p[:, :1])
+
+
+FORMS: list[tuple[str, Task, int, Callable[[Tensor], Tensor], Callable[[Numbers], Numbers]]] = [
+    ("logits", "classification", 4, lambda out: out, _same),
+    ("softmax", "classification", 4, lambda out: out.softmax(1), np.log),
+    ("log_softmax", "classification", 3, lambda out: out.log_softmax(1), _same),
+    ("mean of softmaxes", "classification", 3, lambda out: (out.softmax(1) + (out / 2).softmax(1)) / 2, np.log),
+    ("lone logit", "binary", 1, lambda out: out, _same),
+    ("flat logit", "binary", 1, lambda out: out[:, 0], _same),
+    ("lone sigmoid", "binary", 1, torch.sigmoid, _logit),
+    ("flat sigmoid", "binary", 1, lambda out: out.squeeze(1).sigmoid(), _logit),
+    ("mean of sigmoids", "binary", 3, lambda out: out.sigmoid().mean(1), _logit),
+    ("pair of logits", "binary", 2, lambda out: out, _pair),
+    ("pair of probabilities", "binary", 2, lambda out: out.softmax(1), _log_ratio),
+    ("column of a softmax", "binary", 2, lambda out: out.softmax(1)[:, 1], _logit),
+    ("labels", "multilabel", 5, lambda out: out, _same),
+    ("labels' sigmoids", "multilabel", 5, torch.sigmoid, _logit),
+    ("values", "regression", 2, lambda out: out, _same),
+    ("a value between 0 and 1", "regression", 1, torch.sigmoid, _same),
+    ("flat value", "regression", 1, lambda out: out[:, 0], _same),
+]
+
+
+class Random(nn.Module):
+    """One of five bodies of random size, and an end."""
+
+    def __init__(self, rng: np.random.Generator, letters: int, length: int, outputs: int, end: Any) -> None:
+        super().__init__()
+        width = int(rng.integers(2, 12))
+        self.kind, self.end = str(rng.choice(["pooled", "flat", "recurrent", "attention", "in place"])), end
+        self.conv = nn.Conv1d(letters, width, int(rng.choice([1, 3, 5])), padding="same")
+        self.norm = nn.BatchNorm1d(width) if rng.random() < 0.5 else nn.Identity()
+        self.gru = nn.GRU(width, width, batch_first=True, bidirectional=bool(rng.random() < 0.5))
+        self.query = nn.Linear(width, 1)
+        features = {"flat": width * length, "recurrent": width * (1 + self.gru.bidirectional)}
+        self.head = nn.Linear(features.get(self.kind, width), outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.kind == "in place":
+            x -= x.mean(1, keepdim=True)
+        steps = F.relu(self.norm(self.conv(x)))
+        if self.kind == "flat":
+            pooled = steps.flatten(1)
+        elif self.kind == "recurrent":
+            pooled = self.gru(steps.transpose(1, 2))[0].mean(1)
+        elif self.kind == "attention":
+            pooled = (steps * self.query(steps.transpose(1, 2)).softmax(1).transpose(1, 2)).sum(2)
+        else:
+            pooled = steps.amax(2)
+        out: Tensor = self.end(3 * self.head(pooled))
+        return out
+
+
+def _tokens(rng: np.random.Generator, alphabet: Alphabet, n: int, length: int, *, ragged: bool) -> Tensor:
+    drawn = torch.tensor(rng.integers(0, alphabet.size, (n, length)), dtype=torch.uint8)
+    drawn[0, 2] = alphabet.unknown
+    if ragged:
+        sizes = torch.tensor(rng.integers(6, length + 1, (n, 1)))
+        drawn[torch.arange(length) >= sizes] = alphabet.padding
+    return drawn
+
+
+@pytest.mark.parametrize("form", FORMS, ids=[form[0] for form in FORMS])
+def test_logits_are_those_of_plain_calls(form: tuple[Any, ...]) -> None:
+    """Three modules of each of 17 forms: in full, double and half precision, of any length, in odd batches."""
+    name, task, outputs, end, turned = form
+    for number, dtype in enumerate([torch.float32, torch.float64, torch.bfloat16]):
+        rng = np.random.default_rng([number, sum(map(ord, name))])
+        alphabet, length, n = (DNA, PROTEIN)[int(rng.integers(2))], int(rng.integers(8, 30)), int(rng.integers(1, 40))
+        with torch.random.fork_rng():
+            torch.manual_seed(number)
+            module = Random(rng, alphabet.size, length, outputs, end).to(dtype)
+        rows = _tokens(rng, alphabet, n, length, ragged=module.kind != "flat" and number % 2 == 0)
+        predictor = Predictor(
+            module, alphabet=alphabet, task=task, device="cpu", batch_size=int(rng.choice([1, 16, 64]))
+        )
+        predictor.check(rows)
+        with predictor.attached():
+            found = predictor.logits(rows).double().numpy()
+        module.eval()
+        with torch.no_grad():
+            alone = [one_hot(row[row != alphabet.padding][None], alphabet).to(dtype) for row in rows]
+            raw = torch.cat([module(record.clone()) for record in alone]).double().numpy()
+        expected = turned(raw.reshape(n, -1))
+        # A bfloat16 holds two digits, and a probability near 1 that many of its distance from 1.
+        coarse = dtype == torch.bfloat16
+        usable = np.isfinite(expected) & (np.abs(expected) < (3.0 if coarse else 12.0))
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(
+            found[usable], expected[usable], rtol=0.05 if coarse else 1e-3, atol=0.1 if coarse else 1e-3
+        )
