@@ -18,7 +18,6 @@ from seqrobust_cli.data import app as data_app
 from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
-from seqrobust_cli.ism import ism
 from seqrobust_cli.privacy import privacy
 from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
@@ -43,7 +42,6 @@ for _name, _command in commands().items():
     app.command(_name)(_command)
 app.command()(evaluate)
 app.command()(compare)
-app.command()(ism)
 app.command()(attribute)
 app.command()(probe)
 app.command()(stability)

@@ -48,6 +48,14 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
         ),
+        Row(
+            name="ism",
+            question="Score every single substitution: a saturation mutagenesis map of each record.",
+            panel="",
+            room=f"{_ANALYSIS}.ism:ISM",
+            settings=f"{_ANALYSIS}.ism.settings:IsmSettings",
+            asked=f"{_ANALYSIS}.asked:ModelOnSequences",
+        ),
     )
 }
 """In the order of the help."""
