@@ -19,7 +19,6 @@ from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.privacy import privacy
-from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.stability import stability
@@ -43,7 +42,6 @@ for _name, _command in commands().items():
 app.command()(evaluate)
 app.command()(compare)
 app.command()(attribute)
-app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)

@@ -56,6 +56,13 @@ ANALYSES: dict[str, Row] = {
             settings=f"{_ANALYSIS}.ism.settings:IsmSettings",
             asked=f"{_ANALYSIS}.asked:ModelOnSequences",
         ),
+        Row(
+            name="probe",
+            question="Right for the right reason? Attack where biology says nothing is, and where it says all is.",
+            panel="",
+            room=f"{_ANALYSIS}.probe:PROBE",
+            settings=f"{_ANALYSIS}.probe.settings:ProbeSettings",
+        ),
     )
 }
 """In the order of the help."""
