@@ -36,6 +36,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.encoding import tokens_from_texts
 from seqrobust.threats import Budget, SubstitutionThreat
+from seqrobust.threats.constraints import parse_constraint
 from seqrobust.threats.constraints.matrices import read_matrices
 from seqrobust.threats.constraints.scanning import on_strands
 
@@ -207,6 +208,21 @@ def test_random_edits_are_as_many_and_in_the_same_places() -> None:
     assert not changed[:, :, 8:14].any()
     # A and G, C and T differ by two.
     assert (np.abs(chosen.control.astype(int) - chosen.clean[:, None])[changed] == 2).all()
+
+
+def test_random_edits_keep_to_the_constraints_of_the_adversary() -> None:
+    """Otherwise a k-mer that the constraint alone keeps from being written would be missed, or found beyond chance."""
+    sequences = records(20, 30, [8], 6)
+    problem = problem_of(linear(30, slice(0, 30), 1), sequences, "binary", budgets=(1, 2, 3))
+    refused = parse_constraint("no-gain:GG", DNA)
+    arm = replace(problem, threat=replace(problem.threat, constraints=(refused,)))
+    with problem.predictor.attached():
+        run = run_shard(arm, attacks_named(["greedy"]), np.arange(20))
+    chosen = chosen_edits(arm, results_table(arm, np.arange(20), run, ["greedy"]))
+    assert len(chosen)
+    pairs = lambda tokens: (tokens[..., :-1] == 2) & (tokens[..., 1:] == 2)  # noqa: E731
+    assert not (pairs(chosen.control) & ~pairs(chosen.clean)[:, None]).any()
+    assert (chosen.control != chosen.clean[:, None]).any((1, 2)).all()
 
 
 class Word(Reads):
