@@ -10,7 +10,7 @@ import numpy as np
 from seqrobust.analysis.outcomes import before_after_logo, example_edits
 from seqrobust.analysis.outcomes.examples import edited_record
 from seqrobust.analysis.probe.findings import ProbeFindings
-from seqrobust.analysis.probe.rates import share_of
+from seqrobust.analysis.probe.shares import share_of
 from seqrobust.analysis.probe.writing import Written
 from seqrobust.report.edited import EditedRecord
 from seqrobust.report.look import svg_markup

@@ -10,7 +10,7 @@ from seqrobust.analysis.outcomes import ReportInput, page_of
 from seqrobust.analysis.probe.examples import example_section, writing_sections
 from seqrobust.analysis.probe.findings import ProbeFindings
 from seqrobust.analysis.probe.picture import rates_figure, reliance_figure, scan_figure
-from seqrobust.analysis.probe.rates import share_of
+from seqrobust.analysis.probe.shares import share_of
 from seqrobust.analysis.probe.verdicts import Verdict
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
