@@ -29,12 +29,13 @@ from typing import Any
 import torch
 from attack_measure import table
 
+from seqrobust.analysis.asked import ModelOnData
+from seqrobust.analysis.probe import PROBE, ProbeSettings, is_functional
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
-from seqrobust.pipeline.probe_sentences import is_functional
 from seqrobust.progress import Silent
+from seqrobust.run.answer import answer
+from seqrobust.run.settings import RunSettings
+from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.simulation import INNOCUOUS
 
 EPOCHS, RECORDS, BUDGET = 12, 200, 3
@@ -63,18 +64,10 @@ def probed(strength: float, seed: int, options: Options) -> dict[str, Any] | Non
             changes = (f"data.simulate.shortcut={strength}", f"seed={seed}", f"training.epochs={EPOCHS}")
             called("train", "quickstart", *(part for one in changes for part in ("--set", one)), "--out", folder)
         print(f"strength {strength}, seed {seed}", file=sys.stderr, flush=True)
-        call = ProbeCommand(
-            model=ModelSource(model=str(folder / "model.ckpt")),
-            data=DataSource(path=records),
-            settings=AttackSettings(budget=f"1..{BUDGET}", attacks=("quick",)),
-            functional=("minus35", "minus10"),
-            out=out,
-            seed=seed,
-            device="cpu",
-            resume=out.exists(),
-            report=False,
-        )
-        probe_command(call, Silent())
+        asked = ModelOnData(model=ModelSource(model=str(folder / "model.ckpt")), data=DataSource(path=records))
+        settings = ProbeSettings(budget=f"1..{BUDGET}", attacks=("quick",), functional=("minus35", "minus10"))
+        where = RunSettings(out=out, seed=seed, device="cpu", resume=out.exists(), report=False)
+        answer(PROBE, asked, settings, where, Silent())
     found: dict[str, Any] = json.loads((out / "metrics.json").read_text())
     return found
 
@@ -84,7 +77,7 @@ def line(strength: float, found: list[dict[str, Any]]) -> list[str]:
     mean = statistics.mean
     rates = [one["flip_rates"] for one in found]
     scores = [one["reliance"]["score"] for one in found]
-    words = [next((word["word"] for word in one["scan"]["words"] if not is_functional(word)), "") for one in found]
+    words = [next((kmer["word"] for kmer in one["scan"]["words"] if not is_functional(kmer)), "") for one in found]
     hits = sum(bool(word) and word in INNOCUOUS["DNA"] for word in words)
     significant = sum(one["exchange"]["p_value"] <= 0.05 for one in found)
     return [

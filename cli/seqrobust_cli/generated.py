@@ -18,6 +18,8 @@ import typer
 from seqrobust.options import Option
 
 Made = TypeVar("Made")
+OWN = "settings"
+"""The kind whose options are the command's alone."""
 _PLAIN = (str, int, float, bool, Path)
 
 
@@ -28,7 +30,7 @@ def command(
 
     Args:
         help: the docstring.
-        panel: where options without a panel of their own are listed; empty for the general one.
+        panel: where the :data:`OWN` options that name no panel are listed; empty for the general one.
         kinds: dataclasses by the keyword under which ``called`` wants them made.
         called: is called with one object of each kind.
         hidden: flags that the command does not have.
@@ -37,7 +39,12 @@ def command(
     def flat(**values: Any) -> None:
         called(**{name: built(kind, values) for name, kind in kinds.items()})
 
-    parameters = [one for kind in kinds.values() for one in parameters_of(kind, panel) if one.name not in hidden]
+    parameters = [
+        one
+        for name, kind in kinds.items()
+        for one in parameters_of(kind, panel if name == OWN else "")
+        if one.name not in hidden
+    ]
     # Typer wants required options first in nothing, but Python's signature does not mind among keywords.
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     flat.__annotations__ = {one.name: one.annotation for one in parameters}

@@ -15,9 +15,7 @@ from seqrobust_cli.attribute import attribute
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
-from seqrobust_cli.ism import ism
 from seqrobust_cli.privacy import privacy
-from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.stability import stability
@@ -38,9 +36,7 @@ app.command()(train)
 app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
-app.command()(ism)
 app.command()(attribute)
-app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)

@@ -60,16 +60,31 @@ class ModelOnData:
 
         Raises InputError for a model or file that cannot be used.
         """
-        from seqrobust.analysis.subject import Once, open_subject
+        from seqrobust.analysis.subject import Once
 
         once = replace(opening, progress=Once(opening.progress))
 
         def another(text: str) -> Subject:
             said = Reading(alphabet=self.model.alphabet, task=self.model.task, labels=self.model.labels)
             name, source = named_source(text, said)
-            return replace(open_subject(source, self.data, once, action=action), name=name)
+            return replace(self._one(source, once, action), name=name)
 
-        return replace(open_subject(self.model, self.data, once, action=action), another=another)
+        return replace(self._one(self.model, once, action), another=another)
+
+    def _one(self, model: ModelSource, opening: Opening, action: str) -> Subject:
+        from seqrobust.analysis.subject import open_subject
+
+        return open_subject(model, self.data, opening, action=action)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOnSequences(ModelOnData):
+    """A model and a file of records whose targets, if they have any, are not looked at."""
+
+    def _one(self, model: ModelSource, opening: Opening, action: str) -> Subject:
+        from seqrobust.analysis.subject import open_unlabelled
+
+        return open_unlabelled(model, self.data, opening, action=action)
 
 
 @dataclass(frozen=True, kw_only=True)

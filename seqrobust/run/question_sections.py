@@ -50,20 +50,9 @@ def _attribution(metrics: Mapping[str, Any]) -> Section:
 
 
 def _probe(metrics: Mapping[str, Any]) -> Section:
-    first, *further = metrics["verdict"]
-    items = tuple((_about(text), text) for text in further)
-    return Section(title="Right for the right reason?", lead=f"{first} More in probe/probe.html.", items=items)
-
-
-def _about(sentence: str) -> str:
-    """What a sentence of a probe's verdict is about, told by how it begins."""
-    begins = {
-        "Reliance": "reliance",
-        "With all letters": "exchanged backgrounds",
-        "Beyond chance": "words in the edits",
-        "Written": "words written",
-    }
-    return next((name for begin, name in begins.items() if sentence.startswith(begin)), "also")
+    first, *further = metrics["verdicts"]
+    items = tuple((one["topic"], one["text"]) for one in further)
+    return Section(title="Right for the right reason?", lead=f"{first['text']} More in probe/probe.html.", items=items)
 
 
 def _stability(metrics: Mapping[str, Any]) -> Section:

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import ConfigDict
 
 from seqrobust.analysis.attribution import USUAL, Baseline, methods_named
+from seqrobust.analysis.probe import ProbeSettings
 from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.pipeline.attack_stage import AttackSettings
@@ -42,16 +42,13 @@ class AttributeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeConfig(AttackSettings):
-    """Whether the model is right for the right reason; see :class:`~seqrobust.pipeline.probe_command.ProbeCommand`."""
+class ProbeConfig(ProbeSettings):
+    """Whether the model is right for the right reason; see :class:`~seqrobust.analysis.probe.ProbeSettings`."""
 
     __pydantic_config__ = _STRICT
 
     budget: str | int = "1..3"
     split: str = "test"
-    functional: tuple[str, ...] = ()
-    motifs: tuple[Path, ...] = ()
-    write: tuple[str, ...] = ()
 
     @property
     def regions_named(self) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from seqrobust.analysis.asked import ModelOnData
 from seqrobust.analysis.attribution import AttributionSettings
+from seqrobust.analysis.probe import PROBE, ProbeSettings
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
@@ -21,7 +23,6 @@ from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_com
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import PrivacySettings
-from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.progress import Progress
 from seqrobust.run.question_settings import (
@@ -31,6 +32,8 @@ from seqrobust.run.question_settings import (
     Question,
     StabilityConfig,
 )
+from seqrobust.run.answer import answer
+from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.data_config import Data
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
@@ -104,17 +107,11 @@ def _answer(
             max_records=question.max_records,
         )
         return attribute_command(call, progress)
-    threat = AttackSettings(**{name: getattr(question, name) for name in asdict(AttackSettings())})
     if isinstance(question, ProbeConfig):
-        probe = ProbeCommand(
-            **common,
-            settings=threat,
-            functional=question.functional,
-            motifs=question.motifs,
-            write=question.write,
-            seed=seed,
-        )
-        return probe_command(probe, progress).metrics
+        probe = ProbeSettings(**{one.name: getattr(question, one.name) for one in fields(ProbeSettings)})
+        asked = ModelOnData(model=common.pop("model"), data=common.pop("data"))
+        return answer(PROBE, asked, probe, RunSettings(**common, seed=seed), progress).metrics
+    threat = AttackSettings(**{name: getattr(question, name) for name in asdict(AttackSettings())})
     studied = StabilitySettings(
         methods=question.methods, functional=question.functional, attribution=AttributionSettings(seed=seed)
     )

@@ -74,6 +74,21 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.compress:COMPRESS",
             settings=f"{_ANALYSIS}.compress.settings:CompressSettings",
         ),
+        Row(
+            name="ism",
+            question="Score every single substitution: a saturation mutagenesis map of each record.",
+            panel="",
+            room=f"{_ANALYSIS}.ism:ISM",
+            settings=f"{_ANALYSIS}.ism.settings:IsmSettings",
+            asked=f"{_ANALYSIS}.asked:ModelOnSequences",
+        ),
+        Row(
+            name="probe",
+            question="Right for the right reason? Attack where biology says nothing is, and where it says all is.",
+            panel="",
+            room=f"{_ANALYSIS}.probe:PROBE",
+            settings=f"{_ANALYSIS}.probe.settings:ProbeSettings",
+        ),
     )
 }
 """In the order of the help."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.analysis import saturation
+from seqrobust.analysis.ism import SaturationSummary
 from seqrobust.analysis.saturation import Block, Scan, count_candidates, cut_blocks, output_names, saturate
-from seqrobust.analysis.saturation_metrics import SaturationSummary
 from seqrobust.errors import ThreatError
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores

@@ -30,11 +30,11 @@ def test_a_checkpoint_and_all_files(
     assert run(*call, "--memory", "500MB", "--picture", "r2,r5", "--out", tmp_path / "out") == 0
     heard = capsys.readouterr()
     assert "50 records, 1,500 positions, 4,500 substitutions" in heard.out
-    assert "ism.npz, ism.parquet, ism.png, metrics.json" in heard.out
+    assert "ism.npz, ism.parquet, ism.png, manifest.json, metrics.json, report.html" in heard.out.replace("\n", " ")
     with np.load(tmp_path / "out" / "ism.npz") as archive:
         assert archive["scores"].shape == (50, 4, 30, 3)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert (manifest["status"], manifest["config"]["memory"]) == ("finished", 500_000_000)
+    assert (manifest["status"], manifest["config"]["run"]["memory"]) == ("finished", 500_000_000)
     assert len(pd.read_parquet(tmp_path / "out" / "ism.parquet")) == 3 * 4500
 
 

@@ -41,6 +41,8 @@ def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
     assert metrics["probe"]["functional"] == ["minus35", "minus10"]
     assert [one["method"] for one in metrics["stability"]["verdicts"]] == ["saliency"]
     page = (call.out / "report.html").read_text()
+    for verdict in metrics["probe"]["verdicts"][1:]:
+        assert verdict["topic"] in page
     for title in (
         "Which letters predictions rest on",
         "Right for the right reason?",
@@ -81,6 +83,9 @@ def test_a_question_that_comes_later_is_answered_without_training_anew(tmp_path:
         ("attribute: {baseline: none}", "baseline"),
         ("probe: {functional: [minus35], budget: -1}", "-1"),
         ("probe: {function: [minus35]}", "function"),
+        ("probe: {budget: 2%}", "count"),
+        ("probe: {write: [GAC]}", "motif cannot be read"),
+        ("probe: {moves: indels}", "about substitutions"),
         ("stability: {methods: [guess]}", "guess"),
         ("stability: {split: other}", "other"),
         ("privacy: {split: other}", "other"),

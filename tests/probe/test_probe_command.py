@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import typer
-from seqrobust_cli.probe import probe
-from typer.testing import CliRunner
+from rich.console import Console
+from seqrobust_cli.main import _exit_code
 
+from seqrobust.analysis.asked import ModelOnData
+from seqrobust.analysis.probe import PROBE, ProbeFindings, ProbeSettings
 from seqrobust.errors import ConfigError, DataError, InputError, ThreatError
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
-from seqrobust.progress import Silent
+from seqrobust.progress import Progress, Silent
+from seqrobust.report.terminal import show
+from seqrobust.run.answer import Answer, answer
+from seqrobust.run.settings import RunSettings
+from seqrobust.sequences.data_source import Columns, DataSource
 
 MODEL = """
 import torch
@@ -68,33 +71,37 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def call(files: Path, out: Path, *, task: str = "classification", data: str = "data.tsv", **more: Any) -> ProbeCommand:
-    """A call whose targets are the clean predictions' own affair: many records are wrong at first."""
+def ask(
+    files: Path,
+    out: Path,
+    progress: Progress | None = None,
+    *,
+    task: str = "classification",
+    data: str = "data.tsv",
+    run: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Answer[ProbeFindings]:
+    """A probe of a model that many records are wrongly classified by."""
     regression = task == "regression"
-    settings = {"budget": "1..2", "attacks": ("quick",), "random_draws": 2} | more.pop("settings", {})
-    source = DataSource(path=files / data)
-    if regression:
-        source = DataSource(path=files / data, columns=source.columns.__class__(targets=("value",)))
-    usual: dict[str, Any] = {
-        "model": ModelSource(
-            model=f"{files / 'model.py'}:{'value' if regression else 'classes'}",
-            alphabet="DNA",
-            task=task,  # type: ignore[arg-type]
-            labels=("value",) if regression else ("EI", "IE", "N"),
-        ),
-        "data": source,
-        "settings": AttackSettings(**settings),
-        "functional": ("box,tail",),
-        "out": out,
-        "device": "cpu",
-    }
-    return ProbeCommand(**{**usual, **more})
+    model = ModelSource(
+        model=f"{files / 'model.py'}:{'value' if regression else 'classes'}",
+        alphabet="DNA",
+        task=task,  # type: ignore[arg-type]
+        labels=("value",) if regression else ("EI", "IE", "N"),
+    )
+    columns = Columns(targets=("value",)) if regression else Columns()
+    usual = {"budget": "1..2", "attacks": ("quick",), "random_draws": 2, "functional": ("box,tail",)}
+    return answer(
+        PROBE,
+        ModelOnData(model=model, data=DataSource(path=files / data, columns=columns)),
+        ProbeSettings(**{**usual, **settings}),
+        RunSettings(out=out, device="cpu", **(run or {})),
+        progress or Silent(),
+    )
 
 
 def test_a_probe_of_classes(files: Path, tmp_path: Path) -> None:
-    found = probe_command(
-        call(files, tmp_path / "out", motifs=(files / "one.jaspar",), write=("word=GAC", "word=GAC@tail")), Silent()
-    ).metrics
+    found = ask(files, tmp_path / "out", motifs=(files / "one.jaspar",), write=("w=GAC", "w=GAC@tail")).metrics
     assert found == json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert {"score", "ci", "p_value"} <= set(found["reliance"])
     assert {"functional", "nonfunctional", "random"} <= set(found["flip_rates"])
@@ -123,7 +130,7 @@ def _edits_stay_in_place(table: pd.DataFrame, files: Path) -> None:
 
 
 def test_a_probe_of_values(files: Path, tmp_path: Path) -> None:
-    found = probe_command(call(files, tmp_path / "out", task="regression"), Silent()).metrics
+    found = ask(files, tmp_path / "out", task="regression").metrics
     last = {arm: rows[-1] for arm, rows in found["budgets"].items()}
     assert last["nonfunctional"]["mean_shift"] > last["nonfunctional"]["random_mean_shift"]
     assert found["reliance"]["score"] is not None
@@ -134,21 +141,21 @@ def test_a_probe_of_values(files: Path, tmp_path: Path) -> None:
 
 def test_a_stopped_probe_goes_on(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = probe_command(call(files, out), Silent()).metrics
+    first = ask(files, out).metrics
     parts = sorted((out / "parts").iterdir())
     arms = ("functional", "nonfunctional", "matched")
     assert {part.name for part in parts} == {*(f"{arm}-00000.parquet" for arm in arms), "effects.npz"}
     kept = {part.name: part.stat().st_mtime_ns for part in parts}
     (out / "parts" / "functional-00000.parquet").unlink()
     (out / "metrics.json").unlink()
-    again = probe_command(call(files, out, resume=True), Silent()).metrics
+    again = ask(files, out, run={"resume": True}).metrics
     assert again == first
     for name in ("nonfunctional-00000.parquet", "effects.npz"):
         assert (out / "parts" / name).stat().st_mtime_ns == kept[name]
     with pytest.raises(ConfigError, match="other settings"):
-        probe_command(call(files, out, resume=True, functional=("box",)), Silent())
+        ask(files, out, run={"resume": True}, functional=("box",))
     with pytest.raises(ConfigError, match="holds a run already"):
-        probe_command(call(files, out), Silent())
+        ask(files, out)
 
 
 def test_without_a_name_all_regions_are_functional_and_that_is_said(files: Path, tmp_path: Path) -> None:
@@ -159,7 +166,7 @@ def test_without_a_name_all_regions_are_functional_and_that_is_said(files: Path,
             heard.append(text)
 
     with pytest.raises(ThreatError, match="nothing to compare with") as caught:
-        probe_command(call(files, tmp_path / "out", functional=(), settings={"only": ("whole",)}), Heard())
+        ask(files, tmp_path / "out", Heard(), functional=(), only=("whole",))
     assert "whole" in str(caught.value)
     assert any("functional are all regions" in text for text in heard)
     assert not (tmp_path / "out").exists()
@@ -170,11 +177,11 @@ def test_without_a_name_all_regions_are_functional_and_that_is_said(files: Path,
     [
         ({"data": "plain.tsv", "functional": ()}, DataError, "no regions"),
         ({"functional": ("bx",)}, ThreatError, "no region has that name"),
-        ({"functional": ("whole",), "settings": {"only": ("whole",)}}, ThreatError, "every editable position"),
-        ({"functional": ("tail",), "settings": {"only": ("box",)}}, ThreatError, "no editable position"),
-        ({"settings": {"budget": "10%"}}, ConfigError, "count"),
-        ({"settings": {"moves": "indels"}}, ConfigError, "substitutions"),
-        ({"write": ("GAC",)}, ConfigError, "word cannot be read"),
+        ({"functional": ("whole",), "only": ("whole",)}, ThreatError, "every editable position"),
+        ({"functional": ("tail",), "only": ("box",)}, ThreatError, "no editable position"),
+        ({"budget": "10%"}, ConfigError, "count"),
+        ({"moves": "indels"}, ConfigError, "substitutions"),
+        ({"write": ("GAC",)}, ConfigError, "motif cannot be read"),
         ({"write": ("w=G-?",)}, ConfigError, "pattern cannot be read"),
         ({"write": ("w=GAC@nowhere",)}, ThreatError, "no region has that name"),
         ({"task": "regression", "write": ("w=GAC",)}, ConfigError, "change a class"),
@@ -185,17 +192,95 @@ def test_what_cannot_be_probed(
     files: Path, tmp_path: Path, changes: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        probe_command(call(files, tmp_path / "out", **changes), Silent())
+        ask(files, tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_line(files: Path, tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(probe)
-    arguments = ["--model", f"{files / 'model.py'}:classes", "--data", str(files / "data.tsv")]
-    arguments += ["--task", "classification", "--labels", "EI,IE,N", "--alphabet", "DNA", "--functional", "box,tail"]
-    arguments += ["--budget", "1", "--attack", "quick", "--out", str(tmp_path / "out"), "--no-report"]
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 0, done.output
+def test_the_command_line(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call = ["probe", "--model", f"{files / 'model.py'}:classes", "--data", str(files / "data.tsv")]
+    call += ["--task", "classification", "--labels", "EI,IE,N", "--alphabet", "DNA", "--functional", "box,tail"]
+    call += ["--budget", "1", "--attack", "quick", "--out", str(tmp_path / "out")]
+    assert _exit_code([*call, "--no-report"], debug=False) == 0
     assert (tmp_path / "out" / "metrics.json").exists()
     assert not (tmp_path / "out" / "probe.html").exists()
+    assert "without touching a functional position" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_page_on_a_terminal_and_as_html(files: Path, tmp_path: Path) -> None:
+    found = ask(files, tmp_path / "out", write=("w=GAC",))
+    console = Console(record=True, width=200, file=io.StringIO())
+    show(found.page, console)
+    text, html = " ".join(console.export_text().split()), (tmp_path / "out" / "probe.html").read_text()
+    for verdict in found.findings.verdicts:
+        assert " ".join(verdict.text.split()) in text
+    assert "The answer" in html
+    for verdict in found.findings.verdicts[1:]:
+        assert verdict.topic in html
+    for said in ("outside, as many; 2", "placed elsewhere", "Predictions that become"):
+        assert said in text
+        assert said in html
+    assert "svg" not in text
+    assert html.count("<svg") >= 3
+
+
+def test_verdicts_are_values_with_a_topic(files: Path, tmp_path: Path) -> None:
+    found = ask(files, tmp_path / "out", write=("w=GAC", "x=GAC@tail")).metrics
+    assert [one["text"] for one in found["verdicts"]] == found["verdict"]
+    topics = [one["topic"] for one in found["verdicts"]]
+    assert topics[0] == "Answer"
+    assert topics[-2:] == ["Writing w", "Writing x"]
+    assert {"Reliance", "Backgrounds"} <= set(topics)
+
+
+@pytest.mark.parametrize("broken_at", ["shard", "effects", "exchange"])
+def test_a_probe_stopped_anywhere_ends_as_if_it_had_not_been(
+    broken_at: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ask(files, tmp_path / "whole", write=("w=GAC",)).metrics
+
+    def stops(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    target = {
+        "shard": "seqrobust.analysis.shards.run_shard",
+        "effects": "seqrobust.analysis.probe.arms.position_effects",
+        "exchange": "seqrobust.analysis.probe.arms.exchanged",
+    }[broken_at]
+    with monkeypatch.context() as patch:
+        patch.setattr(target, stops)
+        with pytest.raises(KeyboardInterrupt):
+            ask(files, tmp_path / "out", write=("w=GAC",))
+    assert not (tmp_path / "out" / "metrics.json").exists()
+    assert ask(files, tmp_path / "out", write=("w=GAC",), run={"resume": True}).metrics == whole
+    for name in ("results.parquet", "adversarial.fa", "probe.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ["model.py", "data.tsv", "one.jaspar", "rule.tsv", "gained.jaspar"])
+def test_resume_names_the_file_that_changed(name: str, files: Path, tmp_path: Path) -> None:
+    for file in files.iterdir():
+        if file.is_file():
+            (tmp_path / file.name).write_text(file.read_text())
+    rows = ("\tA\tC\tG\tT", "A\t0\t1\t1\t1", "C\t1\t0\t1\t1", "G\t1\t1\t0\t1", "T\t1\t1\t1\t0")
+    (tmp_path / "rule.tsv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "gained.jaspar").write_text(JASPAR)
+    settings: dict[str, Any] = {
+        "motifs": (tmp_path / "one.jaspar",),
+        "allow": str(tmp_path / "rule.tsv"),
+        "constraints": (f"no-gain:{tmp_path / 'gained.jaspar'}@80%",),
+        "attacks": ("one_step",),
+        "budget": 1,
+    }
+    ask(tmp_path, tmp_path / "out", **settings)
+    old = (tmp_path / name).read_text()
+    changes = {
+        "rule.tsv": ("A\t0\t1\t1\t1", "A\t0\t1\t1\t0"),
+        "data.tsv": ("\tEI\t", "\tIE\t"),
+        "model.py": ("20", "21"),
+    }
+    changed = old.replace(*changes.get(name, ("9 ", "8 ")))
+    assert changed != old
+    (tmp_path / name).write_text(changed)
+    with pytest.raises(ConfigError, match="cannot be resumed") as caught:
+        ask(tmp_path, tmp_path / "out", **settings, run={"resume": True})
+    assert {"data.tsv": "data.path", "one.jaspar": "probe.motifs 1"}.get(name, name) in str(caught.value)

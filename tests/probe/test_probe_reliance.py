@@ -194,8 +194,31 @@ def test_exchange_of_a_regression_is_the_slope() -> None:
     assert found.p_value < 0.002
 
 
+@pytest.mark.parametrize("values", [[1.0, 2.0], [1.0, 1.0, 2.0], [1.0, 2.0, 3.0, 3.0]])
+def test_exchange_of_a_regression_leaves_out_records_whose_donors_have_one_value(values: list[float]) -> None:
+    sequences = records(len(values), 30, [10], 8)
+    problem = problem_of(linear(30, slice(20, 30), 1), sequences, "regression")
+    assert problem.targets is not None
+    problem.targets.values[:, 0] = values
+    places = divide(sequences, ["core"], problem.threat)
+    with problem.predictor.attached():
+        own = problem.predictor.logits(torch.tensor(sequences.tokens))[:, 0].double().numpy()
+        found = exchanged(problem, places, np.ones(len(values), bool))
+    # The model reads the background alone: on a donor's background it says what it says of the donor.
+    slopes = []
+    for row in range(len(values)):
+        others = [donor for donor in range(len(values)) if donor != row]
+        if len({values[donor] for donor in others}) > 1:
+            slopes.append(np.polyfit(np.array(values)[others], own[others], 1)[0])
+    if slopes:
+        assert found.gap == pytest.approx(np.mean(slopes), abs=1e-5)
+    else:
+        assert found.gap is None
+        assert found.p_value is None
+
+
 def test_exchange_p_is_uniform_where_labels_have_nothing_to_do_with_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also among the records read correctly, which were chosen for what their own background says."""
+    """Also among the records correctly classified, which were chosen for what their own background says."""
     monkeypatch.setattr(exchange, "PERMUTATIONS", 199)
     found = []
     for case in range(100):

@@ -1,4 +1,4 @@
-"""What edits have in common: planted words, motif hits against Biopython, and words that are written."""
+"""What edits have in common: planted k-mers, motif hits against Biopython, and motifs that are written."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from seqrobust.analysis.probe import (
     arm_metrics,
     chosen_edits,
     divide,
-    enriched_words,
+    enriched_kmers,
     functional_share,
     marked,
     motif_changes,
     parse_writing,
-    write_word,
+    write_motif,
     writing_metrics,
 )
 from seqrobust.analysis.probe.motifs import changed_hits
@@ -36,6 +36,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.encoding import tokens_from_texts
 from seqrobust.threats import Budget, SubstitutionThreat
+from seqrobust.threats.constraints import parse_constraint
 from seqrobust.threats.constraints.matrices import read_matrices
 from seqrobust.threats.constraints.scanning import on_strands
 
@@ -62,8 +63,8 @@ def chosen_at_random(seed: int, n: int = 60, draws: int = 20) -> Chosen:
     return Chosen(rows=np.arange(n), clean=clean, edited=random_edits(rng, clean, 3), control=control)
 
 
-def test_random_edits_write_and_destroy_no_word() -> None:
-    assert sum(bool(enriched_words(chosen_at_random(seed), DNA)) for seed in range(8)) <= 1
+def test_random_edits_write_and_destroy_no_kmer() -> None:
+    assert sum(bool(enriched_kmers(chosen_at_random(seed), DNA)) for seed in range(8)) <= 1
 
 
 def test_a_planted_word_is_found_and_nothing_else() -> None:
@@ -73,11 +74,11 @@ def test_a_planted_word_is_found_and_nothing_else() -> None:
         chosen.edited[row] = chosen.clean[row]
         start = 3 + row % 40
         chosen.edited[row, start : start + 7] = word
-    found = enriched_words(chosen, DNA)
-    assert [(one.word, one.deed) for one in found if one.deed == "written"] == [("GACCTGA", "written")]
+    found = enriched_kmers(chosen, DNA)
+    assert [(one.kmer, one.action) for one in found if one.action == "written"] == [("GACCTGA", "written")]
     assert found[0].records == 30
     assert found[0].expected < 1
-    assert not [one for one in found if one.deed == "destroyed"]
+    assert not [one for one in found if one.action == "destroyed"]
 
 
 def test_a_word_that_edits_destroy_is_found() -> None:
@@ -89,8 +90,8 @@ def test_a_word_that_edits_destroy_is_found() -> None:
     place = rng.integers(20, 28, 60)
     edited[np.arange(60), place] = (clean[np.arange(60), place] + 1) % 4
     chosen = Chosen(rows=np.arange(60), clean=clean, edited=edited, control=control)
-    destroyed = [one for one in enriched_words(chosen, DNA) if one.deed == "destroyed"]
-    assert destroyed[0].word == "GCGGCCGC"
+    destroyed = [one for one in enriched_kmers(chosen, DNA) if one.action == "destroyed"]
+    assert destroyed[0].kmer == "GCGGCCGC"
 
 
 def test_a_word_of_the_functional_regions_is_told_from_others() -> None:
@@ -209,6 +210,21 @@ def test_random_edits_are_as_many_and_in_the_same_places() -> None:
     assert (np.abs(chosen.control.astype(int) - chosen.clean[:, None])[changed] == 2).all()
 
 
+def test_random_edits_keep_to_the_constraints_of_the_adversary() -> None:
+    """Otherwise a k-mer that the constraint alone keeps from being written would be missed, or found beyond chance."""
+    sequences = records(20, 30, [8], 6)
+    problem = problem_of(linear(30, slice(0, 30), 1), sequences, "binary", budgets=(1, 2, 3))
+    refused = parse_constraint("no-gain:GG", DNA)
+    arm = replace(problem, threat=replace(problem.threat, constraints=(refused,)))
+    with problem.predictor.attached():
+        run = run_shard(arm, attacks_named(["greedy"]), np.arange(20))
+    chosen = chosen_edits(arm, results_table(arm, np.arange(20), run, ["greedy"]))
+    assert len(chosen)
+    pairs = lambda tokens: (tokens[..., :-1] == 2) & (tokens[..., 1:] == 2)  # noqa: E731
+    assert not (pairs(chosen.control) & ~pairs(chosen.clean)[:, None]).any()
+    assert (chosen.control != chosen.clean[:, None]).any((1, 2)).all()
+
+
 class Word(Reads):
     """Class 1 where GAC stands anywhere."""
 
@@ -227,14 +243,14 @@ def test_a_word_is_written_where_it_may_be() -> None:
     places = np.ones((3, 10), bool)
     places[:, 5:] = False
     with problem.predictor.attached():
-        found = write_word(problem, Writing(name="w", pattern="GAC", budget=2), places)
+        found = write_motif(problem, Writing(name="w", pattern="GAC", budget=2), places)
     assert found.record.tolist() == [1]
     assert found.start.tolist() == [2]
     assert found.changed.tolist() == [1]
     texts = sequences.take([1]).texts_with(found.tokens)
     assert texts == ["TTGACTTTTT"]
     with problem.predictor.attached():
-        found = write_word(problem, Writing(name="w", pattern="GAC", budget=3), places)
+        found = write_motif(problem, Writing(name="w", pattern="GAC", budget=3), places)
     metrics = writing_metrics(found, problem, Writing(name="w", pattern="GAC", budget=3))
     one = metrics["classes"]["1"]  # type: ignore[index]
     assert (one["n"], one["best_place"], one["random_place"], one["fewest"]) == (3, 1.0, 1.0, 1)
@@ -258,4 +274,4 @@ def test_no_edit_is_nothing_to_scan() -> None:
         edited=np.zeros((0, 9), np.uint8),
         control=np.zeros((0, 20, 9), np.uint8),
     )
-    assert enriched_words(empty, DNA) == []
+    assert enriched_kmers(empty, DNA) == []

@@ -43,7 +43,7 @@ def linear(length: int, read: slice, outputs: int, seed: int = 0) -> Reads:
 def problem_of(
     module: nn.Module, sequences: SequenceSet, task: Task, *, budgets: tuple[int, ...] = (1, 2), seed: int = 0
 ) -> Problem:
-    """The clean predictions are the truth, so that every record is read correctly."""
+    """The clean predictions are the truth, so that every record is correctly classified."""
     predictor = Predictor(module, alphabet=DNA, task=task, device="cpu", scale="logits")
     tokens = torch.tensor(sequences.tokens)
     predictor.check(tokens)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,8 @@ class Chosen:
     Attributes:
         rows: (n,) their numbers among the problem's records.
         clean, edited: (n, L) uint8 tokens.
-        control: (n, D, L) uint8 tokens with as many random edits, at permitted positions, to permitted letters.
+        control: (n, D, L) uint8 tokens with as many random edits, at permitted positions, to permitted letters; fewer
+            where the adversary's constraints allow no more.
     """
 
     rows: NDArray[np.int64]
@@ -71,9 +72,8 @@ def _control(
     if not len(rows):
         return np.zeros((0, draws, width), np.uint8)
     sequences = problem.sequences.take(rows)
-    threat = problem.threat.__class__(
-        budget=Budget(width), protect=problem.threat.protect, only=problem.threat.only, letters=problem.threat.letters
-    )
+    # Under the same constraints: else what they alone force would pass for the adversary's choice.
+    threat = replace(problem.threat, budget=Budget(width))
     bound = threat.bind(sequences)
     if bound.costs is None:
         spent = torch.from_numpy((clean != edited).sum(1).astype(np.int64))

@@ -23,7 +23,7 @@ class Effects:
     Attributes:
         effect: (N, L) how far the best permitted letter at a position moves the goal's objective (for a margin, by how
             much it falls; never negative; for a regression the largest absolute change); NaN where nothing may change.
-        usable: (N,) records the goal makes sense on: those read correctly at first, or all of a regression.
+        usable: (N,) records the goal makes sense on: those correctly classified at first, or all of a regression.
     """
 
     effect: NDArray[np.float64]

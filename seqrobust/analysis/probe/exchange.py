@@ -72,7 +72,7 @@ def exchanged(
     Args:
         problem: the records, their targets (the clean predictions stand for missing ones), and the seed.
         places: of those records.
-        usable: (N,) records that may receive a background: those read correctly, say.
+        usable: (N,) records that may receive a background: those correctly classified, say.
         progress: called with the finished share.
     """
     truth = _truth(problem)
@@ -149,7 +149,7 @@ def _answers(
 
 
 def _unknown(receivers: int, donors: int) -> Exchange:
-    """Where no record has donors of its class and of another."""
+    """Where no record has donors of its class and of another, or of two values."""
     nothing = dict.fromkeys(("gap", "ci", "p_value", "kept_same", "kept_other", "kept_gap"))
     return Exchange(**nothing, n=receivers, donors=donors)
 
@@ -233,12 +233,15 @@ def _slope(answers: Floats, values: NDArray[Any], seed: int) -> Exchange:
     known = ~np.isnan(answers)
     filled = np.where(known, answers, 0)
     real = _mean_slope(filled, known, values)
+    if np.isnan(real):
+        return _unknown(0, len(values))
     rng = np.random.default_rng(seed)
     null = np.array([_mean_slope(filled, known, rng.permutation(values)) for _ in range(PERMUTATIONS)])
     return Exchange(
         gap=real,
         ci=None,
-        p_value=float((1 + (null >= real - 1e-12).sum()) / (1 + PERMUTATIONS)),
+        # A permutation that leaves no slope is counted as high: it speaks against nothing.
+        p_value=float((1 + (~(null < real - 1e-12)).sum()) / (1 + PERMUTATIONS)),
         kept_same=None,
         kept_other=None,
         kept_gap=None,
@@ -248,7 +251,14 @@ def _slope(answers: Floats, values: NDArray[Any], seed: int) -> Exchange:
 
 
 def _mean_slope(answers: Floats, known: NDArray[np.bool_], values: NDArray[Any]) -> float:
-    """The mean over records of the slope of their answers over the donors' values."""
-    mean = (known @ values) / known.sum(1)
+    """The mean over records of the slope of their answers over the donors' values; NaN of none.
+
+    A record all of whose donors have one value has no slope.
+    """
+    mean = (known @ values) / np.maximum(known.sum(1), 1)
     offset = (values - mean[:, None]) * known
-    return float(((offset * answers).sum(1) / (offset**2).sum(1)).mean())
+    spread = (offset**2).sum(1)
+    sloped = spread > 0
+    if sloped.all():
+        return float(((offset * answers).sum(1) / spread).mean())
+    return float(((offset * answers).sum(1)[sloped] / spread[sloped]).mean()) if sloped.any() else float("nan")

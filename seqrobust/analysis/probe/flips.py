@@ -20,8 +20,8 @@ def arm_metrics(results: pd.DataFrame, task: Task, reachable: NDArray[np.bool_])
         task: of the model.
         reachable: (N,) records with a position of that kind; the others are left out of every share.
 
-    Shares are over attacked records, those read correctly at first; Wilson intervals. ``drop_per_edit`` is the fall of
-    the margin (for a regression the absolute shift) over the number of edits, mean over edited records.
+    Shares are over attacked records, those correctly classified at first; Wilson intervals. ``drop_per_edit`` is the
+    fall of the margin (for a regression the absolute shift) over the number of edits, mean over edited records.
     """
     return [
         _row(int(budget), rows[reachable & rows["success"].notna().to_numpy()], task)

@@ -29,7 +29,7 @@ class MotifChange:
         motif: its name.
         records: edited records that gain (or lose) a hit, n of them.
         expected: those that would by random edits.
-        p_value, q_value: as for words; q over all motifs, gained and lost.
+        p_value, q_value: as for k-mers; q over all motifs, gained and lost.
     """
 
     motif: str

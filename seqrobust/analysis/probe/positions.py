@@ -98,12 +98,12 @@ def switched_letters(chosen: Chosen, alphabet: Alphabet) -> dict[str, Any]:
         "destroyed": (chosen.clean[changed], before[random]),
     }
     shares = {
-        deed: [np.bincount(part, minlength=alphabet.size + 2)[: alphabet.size] / max(len(part), 1) for part in both]
-        for deed, both in pairs.items()
+        action: [np.bincount(part, minlength=alphabet.size + 2)[: alphabet.size] / max(len(part), 1) for part in both]
+        for action, both in pairs.items()
     }
     return {
-        deed: {
+        action: {
             letter: {"edits": float(own[at]), "random": float(other[at])} for at, letter in enumerate(alphabet.letters)
         }
-        for deed, (own, other) in shares.items()
+        for action, (own, other) in shares.items()
     }

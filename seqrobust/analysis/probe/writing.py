@@ -1,4 +1,4 @@
-"""The constructive experiment: write a word where it means nothing, and see what the model makes of it.
+"""The constructive experiment: write a motif where it means nothing, and see what the model makes of it.
 
 A pattern is written at a start by changing the letters it does not accept, and no others. Beside it the same positions
 get random letters that do not make the pattern: what so many changes at that place do whatever they spell.
@@ -29,9 +29,9 @@ class Writing:
     """What is written.
 
     Attributes:
-        name: of the word.
+        name: of the motif.
         pattern: IUPAC codes or PROSITE syntax.
-        region: where the whole word must lie; None for any place outside functional regions.
+        region: where the whole motif must lie; None for any place outside functional regions.
         budget: letters changed at most.
     """
 
@@ -43,28 +43,28 @@ class Writing:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Written:
-    """M sequences with the word, and as many controls.
+    """M sequences with the motif, and as many controls.
 
     Attributes:
         record: (M,) number of the record.
-        start: (M,) where the word begins.
+        start: (M,) where the motif begins.
         changed: (M,) letters changed, 1 or more.
-        word, control: (M,) predicted classes, as indices.
-        tokens: (M, L) uint8 with the word.
+        motif, control: (M,) predicted classes, as indices.
+        tokens: (M, L) uint8 with the motif.
         clean: (N,) predicted classes before.
     """
 
     record: NDArray[np.int64]
     start: NDArray[np.int64]
     changed: NDArray[np.int64]
-    word: NDArray[np.int64]
+    motif: NDArray[np.int64]
     control: NDArray[np.int64]
     tokens: NDArray[np.uint8]
     clean: NDArray[np.int64]
 
 
 def parse_writing(text: str, budget: int) -> Writing:
-    """From ``NAME=WORD``, ``NAME=WORD@REGION``. Raises ConfigError for anything else.
+    """From ``NAME=MOTIF``, ``NAME=MOTIF@REGION``. Raises ConfigError for anything else.
 
     >>> parse_writing("zinc=H-E-x-x-H@loop", 4)
     Writing(name='zinc', pattern='H-E-x-x-H', region='loop', budget=4)
@@ -72,22 +72,22 @@ def parse_writing(text: str, budget: int) -> Writing:
     name, equals, rest = text.partition("=")
     pattern, at, region = rest.partition("@")
     if not (equals and name.strip() and pattern.strip()) or (at and not region.strip()):
-        raise ConfigError("a word cannot be read", expected="NAME=WORD or NAME=WORD@REGION", found=repr(text))
+        raise ConfigError("a motif cannot be read", expected="NAME=MOTIF or NAME=MOTIF@REGION", found=repr(text))
     return Writing(name=name.strip(), pattern=pattern.strip(), region=region.strip() or None, budget=budget)
 
 
-def write_word(
+def write_motif(
     problem: Problem,
     writing: Writing,
     places: NDArray[np.bool_],
     progress: Callable[[float], None] = lambda _: None,
 ) -> Written:
-    """Write the word at every place it fits. The predictor must be attached.
+    """Write the motif at every place it fits. The predictor must be attached.
 
     Args:
         problem: the records and the rule for letters.
         writing: what is written.
-        places: (N, L) where a letter may lie that belongs to the word.
+        places: (N, L) where a letter may lie that belongs to the motif.
         progress: called with the finished share.
 
     Raises ConfigError for an unreadable pattern, or a task without exclusive classes.
@@ -102,7 +102,7 @@ def write_word(
         parts.append(_on_record(sequences.tokens[row], places[row], accepted, switches, writing.budget, streams))
         progress((row + 1) / (2 * len(sequences)))
     record = np.repeat(np.arange(len(sequences)), [len(part.start) for part in parts])
-    tokens, control = (np.concatenate([getattr(part, name) for part in parts]) for name in ("word", "control"))
+    tokens, control = (np.concatenate([getattr(part, name) for part in parts]) for name in ("motif", "control"))
     answers = []
     for number, some in enumerate((tokens, control)):
         answers.append(predictions(predictor.task, predictor.logits(torch.from_numpy(some))).cpu().numpy())
@@ -111,7 +111,7 @@ def write_word(
         record=record,
         start=np.concatenate([part.start for part in parts]),
         changed=np.concatenate([part.changed for part in parts]),
-        word=answers[0].astype(np.int64),
+        motif=answers[0].astype(np.int64),
         control=answers[1].astype(np.int64),
         tokens=tokens,
         clean=clean.astype(np.int64),
@@ -125,7 +125,7 @@ def accepted_letters(writing: Writing, problem: Problem) -> NDArray[np.bool_]:
     """
     task, alphabet = problem.predictor.task, problem.sequences.alphabet
     if task not in ("binary", "classification"):
-        raise ConfigError("a word is written to change a class", expected="binary or classification", found=task)
+        raise ConfigError("a motif is written to change a class", expected="binary or classification", found=task)
     if writing.region is not None:
         problem.sequences.regions.named(writing.region)
     columns = parse_pattern(writing.pattern, alphabet)
@@ -136,7 +136,7 @@ def accepted_letters(writing: Writing, problem: Problem) -> NDArray[np.bool_]:
 class _Versions:
     start: NDArray[np.int64]
     changed: NDArray[np.int64]
-    word: NDArray[np.uint8]
+    motif: NDArray[np.uint8]
     control: NDArray[np.uint8]
 
 
@@ -148,12 +148,12 @@ def _on_record(
     budget: int,
     streams: RecordStreams,
 ) -> _Versions:
-    """The word at some places of one record, and controls."""
+    """The motif at some places of one record, and controls."""
     letters, width = len(switches), len(accepted)
     starts = fitting_starts(tokens, places, accepted, switches, budget)
     order = streams.uniforms(max(len(starts), 1)).numpy()[0].argsort()[:MOST_PLACES]
     starts = np.sort(starts[order]) if len(starts) else starts
-    word, control = (np.repeat(tokens[None], len(starts), axis=0) for _ in range(2))
+    motif, control = (np.repeat(tokens[None], len(starts), axis=0) for _ in range(2))
     changed = np.zeros(len(starts), np.int64)
     draws = streams.uniforms(len(starts) * width * 2).numpy().reshape(len(starts), width, 2) if len(starts) else None
     for number, start in enumerate(starts.tolist()):
@@ -163,13 +163,13 @@ def _on_record(
         changed[number] = len(wrong)
         for column in wrong.tolist():
             may = switches[own[column]]
-            word[number, start + column] = _pick(np.flatnonzero(accepted[column] & may), draws[number, column, 0])
+            motif[number, start + column] = _pick(np.flatnonzero(accepted[column] & may), draws[number, column, 0])
             others = may & ~accepted[column]
             others[own[column]] = False
-            # Where every other letter belongs to the word, the control keeps the record's own.
+            # Where every other letter belongs to the motif, the control keeps the record's own.
             if others.any():
                 control[number, start + column] = _pick(np.flatnonzero(others), draws[number, column, 1])
-    return _Versions(start=starts, changed=changed, word=word, control=control)
+    return _Versions(start=starts, changed=changed, motif=motif, control=control)
 
 
 def _pick(choices: NDArray[np.int64], uniform: float) -> int:
@@ -183,7 +183,7 @@ def fitting_starts(
     switches: NDArray[np.bool_],
     budget: int,
 ) -> NDArray[np.int64]:
-    """Starts at which the word can be written with 1 to ``budget`` permitted changes, all of its letters at places.
+    """Starts at which the motif can be written with 1 to ``budget`` permitted changes, all of its letters at places.
 
     Args:
         tokens: (L,) of a record.
@@ -213,9 +213,9 @@ def fitting_starts(
 def writing_metrics(found: Written, problem: Problem, writing: Writing) -> dict[str, object]:
     """How often the prediction becomes each class, at a random place and at the best.
 
-    Per class: ``n`` records read otherwise before, on which the word can be written somewhere; ``random_place`` and
-    ``best_place`` shares for the word, ``control_*`` for random letters at the same positions; ``p_value`` of the exact
-    sign test between best places of the two (McNemar 1947); ``fewest`` changed letters among those that do it.
+    Per class: ``n`` records predicted otherwise before, on which the motif can be written somewhere; ``random_place``
+    and ``best_place`` shares for the motif, ``control_*`` for random letters at the same positions; ``p_value`` of the
+    exact sign test between best places of the two (McNemar 1947); ``fewest`` changed letters among those that do it.
     """
     labels = problem.predictor.labels or ()
     classes = {}
@@ -224,7 +224,7 @@ def writing_metrics(found: Written, problem: Problem, writing: Writing) -> dict[
         if not len(others):
             continue
         mine = np.isin(found.record, others)
-        hit, control = (mine & (part == code) for part in (found.word, found.control))
+        hit, control = (mine & (part == code) for part in (found.motif, found.control))
         count = np.maximum(np.bincount(found.record[mine], minlength=len(found.clean)), 1)
         mean, mean_control = (
             (np.bincount(found.record[part], minlength=len(found.clean)) / count)[others] for part in (hit, control)

@@ -1,7 +1,7 @@
 """A saturation map as heat maps: a panel a record, rows letters, columns positions, colour the change of one output.
 
 A record longer than a line holds is wrapped; one longer than a few lines is summarised, each column then showing the
-largest change within a stretch. What stands where is decided in :mod:`seqrobust.pipeline.ism_layout`.
+largest change within a stretch. What stands where is decided in :mod:`seqrobust.analysis.ism.layout`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from matplotlib.colors import Colormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from seqrobust.pipeline.ism_files import SaturationMap
-from seqrobust.pipeline.ism_layout import (
+from seqrobust.analysis.ism.drawing import Drawing
+from seqrobust.analysis.ism.layout import (
     GAP,
-    LANE,
     LEFT,
     RIGHT,
     TITLE,
-    Drawing,
+    TRACK,
     Line,
     Panel,
     make_panel,
@@ -31,9 +30,8 @@ from seqrobust.pipeline.ism_layout import (
     row_height,
     widest_line,
 )
+from seqrobust.analysis.ism.storage import SaturationMap
 from seqrobust.report.look import CLEAN, INK, MUTED, SHADE, empty_axes, save_picture, styled
-
-__all__ = ["Drawing", "draw_map", "map_figure"]
 
 _PIXELS_PER_INCH = 200
 _TICKS = 0.2
@@ -98,9 +96,9 @@ def _draw_panel(figure: Figure, panel: Panel, top: float, norm: Normalize, colou
         if panel.bin == 1:
             _own_letters(heat, panel, line)
         top -= row * len(panel.letters) + _TICKS
-        if line.lanes:
-            _draw_regions(_axes(figure, LEFT, top, line.width, LANE * len(line.lanes)), line)
-        top -= LANE * len(line.lanes) + GAP
+        if line.tracks:
+            _draw_regions(_axes(figure, LEFT, top, line.width, TRACK * len(line.tracks)), line)
+        top -= TRACK * len(line.tracks) + GAP
 
 
 def _letter_rows(axes: Axes, panel: Panel) -> None:
@@ -128,10 +126,10 @@ def _own_letters(axes: Axes, panel: Panel, line: Line) -> None:
 
 def _draw_regions(axes: Axes, line: Line) -> None:
     columns = line.delta.shape[1]
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(len(line.lanes), 0))
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(len(line.tracks), 0))
     empty_axes(axes)
-    for number, lane in enumerate(line.lanes):
-        for bar in lane:
+    for number, track in enumerate(line.tracks):
+        for bar in track:
             place, width = (bar.start - 0.5, number + 0.08), max(bar.end - bar.start, 0.4)
             axes.add_patch(Rectangle(place, width, 0.25, facecolor=CLEAN, edgecolor="white", linewidth=1))
             axes.text(bar.at - 0.5, number + 0.45, bar.name, va="top", fontsize=6, color=MUTED)

@@ -1,4 +1,4 @@
-"""The probe in pictures: flip rates side by side, the score on its null, where edits fall, which words they spell."""
+"""The probe in pictures: flip rates side by side, the score on its null, where edits fall, which k-mers they spell."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, RUL
 from seqrobust.report.words import interval_of, number, one_line
 
 Metrics = Mapping[str, Any]
-_WORDS = 8
+_KMERS = 8
 
 
 def draw_probe(path: Path, metrics: Metrics) -> None:
@@ -32,7 +32,7 @@ def probe_figure(metrics: Metrics) -> Figure:
     _rates(axes[0, 0], metrics)
     _null(axes[0, 1], metrics["reliance"])
     _places(axes[1, 0], metrics["scan"])
-    _words(axes[1, 1], metrics["scan"])
+    _kmers(axes[1, 1], metrics["scan"])
     return figure
 
 
@@ -63,11 +63,11 @@ def reliance_figure(metrics: Metrics) -> Figure:
 
 @styled
 def scan_figure(metrics: Metrics) -> Figure:
-    """Where edits fall, and which words they spell."""
+    """Where edits fall, and which k-mers they spell."""
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
     axes = figure.subplots(1, 2)
     _places(axes[0], metrics["scan"])
-    _words(axes[1], metrics["scan"])
+    _kmers(axes[1], metrics["scan"])
     return figure
 
 
@@ -184,25 +184,25 @@ def _places(axes: Axes, scan: Metrics) -> None:
     axes.legend(fontsize=7.5)
 
 
-def _words(axes: Axes, scan: Metrics) -> None:
-    axes.set_title("Words written and destroyed beyond chance")
-    words = scan["words"][:_WORDS]
-    if not words:
+def _kmers(axes: Axes, scan: Metrics) -> None:
+    axes.set_title("k-mers written and destroyed beyond chance")
+    kmers = scan["words"][:_KMERS]
+    if not kmers:
         axes.set_axis_off()
         axes.text(0.5, 0.5, "none", ha="center", transform=axes.transAxes, color=MUTED)
         return
-    rows = np.arange(len(words))
-    values = [word["records"] / word["n"] for word in words]
-    expected = [word["expected"] / word["n"] for word in words]
-    colours = [ATTACK if word["deed"] == "written" else CLEAN for word in words]
+    rows = np.arange(len(kmers))
+    values = [kmer["records"] / kmer["n"] for kmer in kmers]
+    expected = [kmer["expected"] / kmer["n"] for kmer in kmers]
+    colours = [ATTACK if kmer["deed"] == "written" else CLEAN for kmer in kmers]
     axes.barh(rows, values, height=0.62, color=colours)
     axes.scatter(expected, rows, marker="|", s=120, color=INK, zorder=3, label="by random edits")
-    names = [f"{'+' if word['deed'] == 'written' else '−'} {word['word']}" for word in words]
+    names = [f"{'+' if kmer['deed'] == 'written' else '−'} {kmer['word']}" for kmer in kmers]
     axes.set_yticks(rows, names, family="DejaVu Sans Mono", fontsize=8)
-    axes.set_ylim(max(len(words), 5) + 0.4, -0.6)
-    for row, word in enumerate(words):
+    axes.set_ylim(max(len(kmers), 5) + 0.4, -0.6)
+    for row, kmer in enumerate(kmers):
         axes.annotate(
-            f"q = {word['q_value']:.1g}",
+            f"q = {kmer['q_value']:.1g}",
             (values[row], row),
             xytext=(5, 0),
             textcoords="offset points",

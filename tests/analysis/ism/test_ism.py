@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 from pathlib import Path
@@ -11,18 +12,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from seqrobust.analysis import saturation
-from seqrobust.analysis.saturation import Scan
+from seqrobust.analysis.asked import ModelOnSequences
+from seqrobust.analysis.ism import ISM, IsmFindings, IsmSettings, open_map, storage
+from seqrobust.analysis.ism import findings as findings_module
+from seqrobust.analysis.ism.storage import MapStore
 from seqrobust.errors import ConfigError, InputError
 from seqrobust.memory import parse_memory
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline import ism_command as command_module
-from seqrobust.pipeline import ism_files
-from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.ism_command import IsmCommand, ism_command
-from seqrobust.pipeline.ism_files import GrowingMap, open_map
-from seqrobust.progress import Silent
+from seqrobust.neighbours import NeighbourScores
+from seqrobust.progress import Progress, Silent
+from seqrobust.report.html import render
+from seqrobust.report.terminal import show
+from seqrobust.run.answer import Answer, answer
+from seqrobust.run.settings import RunSettings
+from seqrobust.sequences.data_source import DataSource
 
 MODEL = """
 import torch
@@ -65,19 +71,33 @@ class Heard(Silent):
         self.said.append(text)
 
 
-def call(folder: Path, *, alphabet: str = "DNA", text: str | None = None, **more: Any) -> IsmCommand:
-    """A call on a file in that folder, written into ``out`` there."""
-    (folder / "model.py").write_text(MODEL)
+def ask(
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    alphabet: str = "DNA",
+    text: str | None = None,
+    out: Path | None = None,
+    run: dict[str, Any] | None = None,
+    model: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Answer[IsmFindings]:
+    """The scan of a file in that folder, written into ``out`` there."""
+    if not (folder / "model.py").exists():
+        (folder / "model.py").write_text(MODEL)
     rows = [f"r{i % 4}\t{text}\tcore:0-{len(text)}" for i, text in enumerate(TEXTS[alphabet])]
-    (folder / "data.tsv").write_text("id\tsequence\tregions\n" + "\n".join(rows) + "\n" if text is None else text)
-    model = ModelSource(
+    if text is not None or not (folder / "data.tsv").exists():
+        (folder / "data.tsv").write_text("id\tsequence\tregions\n" + "\n".join(rows) + "\n" if text is None else text)
+    source = ModelSource(
         model=f"{folder / 'model.py'}:{alphabet.lower()}",
         alphabet=alphabet,
         task="classification" if alphabet == "DNA" else "binary",
         labels=("EI", "IE", "N") if alphabet == "DNA" else ("no", "yes"),
+        **(model or {}),
     )
-    usual: dict[str, Any] = {"data": DataSource(path=folder / "data.tsv"), "out": folder / "out", "device": "cpu"}
-    return IsmCommand(model=model, **{**usual, **more})
+    asked = ModelOnSequences(model=source, data=DataSource(path=folder / "data.tsv"))
+    where = RunSettings(out=out or folder / "out", device="cpu", **(run or {}))
+    return answer(ISM, asked, IsmSettings(**settings), where, progress or Silent())
 
 
 @pytest.fixture
@@ -89,7 +109,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("alphabet", ["DNA", "PROTEIN"])
 def test_the_files_agree(alphabet: str, tmp_path: Path) -> None:
     heard = Heard()
-    metrics = ism_command(call(tmp_path, alphabet=alphabet, save="both"), heard)
+    metrics = ask(tmp_path, heard, alphabet=alphabet, save="both").metrics
     with np.load(tmp_path / "out" / "ism.npz") as archive:
         found = dict(archive)
     texts = [text.upper() for text in TEXTS[alphabet]]
@@ -116,16 +136,16 @@ def test_the_files_agree(alphabet: str, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "ism.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["candidates"] == metrics["candidates"]
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "finished"
-    assert not list((tmp_path / "out" / "parts").iterdir())
+    assert [part.name for part in (tmp_path / "out" / "parts").iterdir()] == ["ism-done.json"]
 
 
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.usefixtures("small_blocks")
 def test_a_stopped_run_goes_on_to_the_same_bytes(half: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ism_command(call(tmp_path, save="both", out=tmp_path / "whole"), Silent())
-    real, written = GrowingMap.write, []
+    ask(tmp_path, save="both", out=tmp_path / "whole")
+    real, written = MapStore.write, []
 
-    def stops(growing: GrowingMap, scored: Any) -> None:
+    def stops(growing: MapStore, scored: Any) -> None:
         written.append(1)
         if len(written) == 4:
             if half:
@@ -134,13 +154,13 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(half: bool, tmp_path: Path, mon
         real(growing, scored)
 
     with monkeypatch.context() as patch:
-        patch.setattr(GrowingMap, "write", stops)
+        patch.setattr(MapStore, "write", stops)
         with pytest.raises(KeyboardInterrupt):
-            ism_command(call(tmp_path, save="both"), Silent())
+            ask(tmp_path, save="both")
     assert not (tmp_path / "out" / "ism.npz").exists()
     written.clear()
-    monkeypatch.setattr(GrowingMap, "write", lambda *arguments: (written.append(1), real(*arguments))[1])
-    ism_command(call(tmp_path, save="both", resume=True, batch_size=16, memory=10**8), Silent())
+    monkeypatch.setattr(MapStore, "write", lambda *arguments: (written.append(1), real(*arguments))[1])
+    ask(tmp_path, save="both", run={"resume": True, "batch_size": 16, "memory": 10**8})
     assert len(written) == len(_blocks(tmp_path)) - 3
     for name in ("ism.npz", "ism.parquet", "ism.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
@@ -153,44 +173,44 @@ def _blocks(folder: Path) -> list[saturation.Block]:
 
 
 def test_a_finished_run_is_not_scored_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = ism_command(call(tmp_path), Silent())
+    metrics = ask(tmp_path).metrics
     picture = (tmp_path / "out" / "ism.png").read_bytes()
-    monkeypatch.setattr(command_module, "saturate", None)
-    again = call(tmp_path, resume=True, save="both", picture=("r1",), output="IE")
-    assert ism_command(again, Silent()) == metrics
+    monkeypatch.setattr(NeighbourScores, "logits", None)
+    again = ask(tmp_path, run={"resume": True}, save="both", picture=("r1",), output="IE")
+    assert again.metrics == metrics
     assert (tmp_path / "out" / "ism.png").read_bytes() != picture
     assert len(pd.read_parquet(tmp_path / "out" / "ism.parquet")) == 3 * metrics["candidates"]
 
 
 def test_parquet_alone_keeps_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = ism_command(call(tmp_path, save="parquet", draw=False), Silent())
+    metrics = ask(tmp_path, save="parquet", draw=False).metrics
     assert not (tmp_path / "out" / "ism.npz").exists()
     assert not (tmp_path / "out" / "ism.png").exists()
-    monkeypatch.setattr(command_module, "saturate", lambda *_: iter(()))
-    assert ism_command(call(tmp_path, resume=True), Silent())["candidates"] == metrics["candidates"]
+    monkeypatch.setattr(NeighbourScores, "logits", None)
+    assert ask(tmp_path, run={"resume": True}).metrics["candidates"] == metrics["candidates"]
     assert (tmp_path / "out" / "ism.npz").exists()
 
 
 def test_starting_anew_forgets_the_earlier_map(tmp_path: Path) -> None:
-    ism_command(call(tmp_path, save="both"), Silent())
+    ask(tmp_path, save="both")
     with pytest.raises(ConfigError, match="holds a run already"):
-        ism_command(call(tmp_path), Silent())
+        ask(tmp_path)
     with pytest.raises(ConfigError, match="other settings"):
-        ism_command(call(tmp_path, resume=True, scan=Scan(unknown_too=True)), Silent())
-    metrics = ism_command(call(tmp_path, overwrite=True, scan=Scan(unknown_too=True)), Silent())
+        ask(tmp_path, run={"resume": True}, unknown_too=True)
+    metrics = ask(tmp_path, run={"overwrite": True}, unknown_too=True).metrics
     assert metrics["skipped_unknown"] == 0
     assert not (tmp_path / "out" / "ism.parquet").exists()
 
 
 def test_memory_does_not_change_the_map(tmp_path: Path) -> None:
-    ism_command(call(tmp_path, draw=False), Silent())
-    ism_command(call(tmp_path, draw=False, memory=10**6, batch_size=1, out=tmp_path / "little"), Silent())
+    ask(tmp_path, draw=False)
+    ask(tmp_path, draw=False, run={"memory": 10**6, "batch_size": 1}, out=tmp_path / "little")
     one, other = (np.load(tmp_path / name / "ism.npz") for name in ("out", "little"))
     np.testing.assert_allclose(one["scores"], other["scores"], atol=1e-6)
 
 
 def test_the_map_is_read_without_being_loaded(tmp_path: Path) -> None:
-    ism_command(call(tmp_path, draw=False), Silent())
+    ask(tmp_path, draw=False)
     found = open_map(tmp_path / "out" / "ism.npz")
     assert isinstance(found.scores, np.memmap)
     with np.load(tmp_path / "out" / "ism.npz") as archive:
@@ -202,9 +222,9 @@ def test_a_full_disk_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(ism_files.os, "posix_fallocate", full)
+    monkeypatch.setattr(storage.os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left on device: the map takes") as caught:
-        ism_command(call(tmp_path), Silent())
+        ask(tmp_path)
     assert caught.value.filename
     assert not list((tmp_path / "out" / "parts").iterdir())
 
@@ -214,22 +234,23 @@ def test_a_full_disk_is_noticed_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ({"picture": ("nobody",)}, "no record has that id"),
         ({"output": "EE"}, "no output has that name"),
-        ({"scan": Scan(only=("nowhere",))}, "no region has that name"),
-        ({"scan": Scan(only=("core",), protect=("core",))}, "both protected"),
+        ({"only": ("nowhere",)}, "no region has that name"),
+        ({"only": ("core",), "protect": ("core",)}, "both protected"),
+        ({"draw": False, "output": "EI"}, "exclude each other"),
         ({"text": ""}, "empty"),
         ({"text": "id\tsequence\n"}, "no record"),
     ],
 )
 def test_refused_before_anything_is_written(more: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
-        ism_command(call(tmp_path, **more), Silent())
+        ask(tmp_path, **more)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("place", ["/proc/nothing/out", "/dev/null/out"])
 def test_a_place_where_nothing_can_be_written(place: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written to"):
-        ism_command(call(tmp_path, out=Path(place)), Silent())
+        ask(tmp_path, out=Path(place))
 
 
 @pytest.mark.parametrize("length", [1, 119, 121, 900])
@@ -237,7 +258,7 @@ def test_pictures_of_any_length(length: int, tmp_path: Path) -> None:
     text = "".join(np.random.default_rng(0).choice(list("ACGTN"), length))
     regions = ";".join(f"a rather long name of a region {i}:{i}-{i + 1}" for i in range(min(length, 9)))
     data = f"id\tsequence\tregions\n$a$\x01{length}\t{text}\t{regions}\n"
-    ism_command(call(tmp_path, text=data), Silent())
+    ask(tmp_path, text=data)
     assert (tmp_path / "out" / "ism.png").stat().st_size > 1000
 
 
@@ -247,3 +268,72 @@ def test_sizes_of_memory_that_cannot_be(text: str) -> None:
         parse_memory(text)
     assert caught.value.where == "--memory"
     assert caught.value.expected
+
+
+def test_a_run_stopped_while_it_packs_goes_on_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The map may be packed already, and the metrics not yet written."""
+    first = ask(tmp_path, out=tmp_path / "whole")
+
+    def stops(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(findings_module, "draw_map", stops)
+        with pytest.raises(KeyboardInterrupt):
+            ask(tmp_path)
+    assert not (tmp_path / "out" / "metrics.json").exists()
+    monkeypatch.setattr(NeighbourScores, "logits", None)
+    again = ask(tmp_path, run={"resume": True})
+    timed = {"seconds", "candidates_per_second"}
+    assert {k: v for k, v in again.metrics.items() if k not in timed} == {
+        k: v for k, v in first.metrics.items() if k not in timed
+    }
+    for name in ("ism.npz", "ism.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ["model.py", "data.tsv", "weights.pt", "before.py"])
+def test_resume_names_the_file_that_changed(name: str, tmp_path: Path) -> None:
+    import torch
+
+    (tmp_path / "before.py").write_text("def step(x):\n    return x\n")
+    (tmp_path / "model.py").write_text(MODEL)
+    module: dict[str, Any] = {}
+    exec(MODEL, module)
+    torch.save(module["dna"]().state_dict(), tmp_path / "weights.pt")
+    model = {"weights": tmp_path / "weights.pt", "preprocess": f"{tmp_path / 'before.py'}:step"}
+    ask(tmp_path, draw=False, model=model)
+    if name == "weights.pt":
+        torch.save({key: value + 1 for key, value in module["dna"]().state_dict().items()}, tmp_path / name)
+    elif name == "data.tsv":
+        (tmp_path / name).write_text((tmp_path / name).read_text().replace("ACGTN", "ACGTA"))
+    else:
+        (tmp_path / name).write_text((tmp_path / name).read_text() + "\n")
+    with pytest.raises(ConfigError, match="cannot be resumed") as caught:
+        ask(tmp_path, draw=False, model=model, run={"resume": True})
+    assert {"data.tsv": "data.path", "weights.pt": "model.weights"}.get(name, name) in str(caught.value)
+
+
+@pytest.mark.parametrize("alphabet", ["DNA", "PROTEIN"])
+def test_the_page_on_a_terminal_and_as_html(alphabet: str, tmp_path: Path) -> None:
+    found = ask(tmp_path, alphabet=alphabet)
+    console = Console(record=True, width=120, file=io.StringIO())
+    show(found.page, console)
+    text, html = console.export_text(), (tmp_path / "out" / "report.html").read_text()
+    metrics = found.metrics
+    for said in (f"{metrics['candidates']:,} substitutions", "largest increase", "core"):
+        assert said in text
+        assert said in html
+    for name, one in metrics["outputs"].items():
+        assert name in text
+        assert one["largest_increase"]["edit"] in text
+    assert "<svg" in html
+    assert "<svg" not in render(ask(tmp_path, alphabet=alphabet, draw=False, out=tmp_path / "undrawn").page)
+
+
+def test_targets_are_not_looked_at(tmp_path: Path) -> None:
+    """Classes that the model does not know say nothing against scanning it."""
+    text = "id\tlabel\tsequence\na\tnone of these\tACGTAC\nb\t\tACCTAC\n"
+    assert ask(tmp_path, text=text, draw=False).metrics["n"] == 2

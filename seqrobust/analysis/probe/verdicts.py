@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from seqrobust.report.words import figure, joined, number, one_line, percent, percent_range, plural
@@ -11,20 +12,28 @@ Metrics = Mapping[str, Any]
 HALF = 0.5
 
 
-def verdict(metrics: Metrics) -> list[tuple[str, str]]:
-    """What each sentence is about, and the sentence; the most important first.
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A sentence, and what it is about."""
+
+    topic: str
+    text: str
+
+
+def verdicts(metrics: Metrics) -> list[Verdict]:
+    """What a probe comes to, the most important first.
 
     Args:
-        metrics: of a probe, all but the verdict.
+        metrics: of :func:`seqrobust.analysis.probe.summary.probe_metrics`.
     """
-    said = [
+    found = [
         ("Answer", _shifts(metrics) if metrics["task"] == "regression" else _flips(metrics)),
         ("Reliance", _reliance(metrics)),
         ("Backgrounds", _exchange(metrics)),
-        ("Words", _words(metrics)),
+        ("k-mers", _kmers(metrics)),
         *((f"Writing {one_line(one['name'], 20)}", _writing(one)) for one in metrics["writing"]),
     ]
-    return [(name, sentence) for name, sentence in said if sentence]
+    return [Verdict(topic=topic, text=text) for topic, text in found if text]
 
 
 def _budget(budget: int) -> str:
@@ -41,7 +50,7 @@ def _share(row: Metrics, key: str) -> str:
 
 def _flips(metrics: Metrics) -> str:
     if not metrics["attacked"]:
-        return "No record is read correctly, so none was attacked."
+        return "No record is correctly classified, so none was attacked."
     rates = metrics["flip_rates"]
     random = "n/a" if rates["random"] is None else percent(rates["random"])
     paired = rates["paired"]
@@ -94,46 +103,46 @@ def _exchange(metrics: Metrics) -> str:
     if metrics["task"] == "regression":
         return (
             f"A background of another record carries {percent(max(found['gap'], 0))} of the difference in value along "
-            f"with it (p = {found['p_value']:.2g})" + ("." if sure else ", which chance explains.")
+            f"with it (p = {found['p_value']:.2g})" + ("." if sure else ", which chance may explain.")
         )
     return (
         f"With all letters outside functional positions from a record of the same class {percent(found['kept_same'])} "
-        f"of the calls stay right, with those from another class {percent(found['kept_other'])}: the background "
+        f"of the predictions stay right, with those from another class {percent(found['kept_other'])}: the background "
         + ("decides part of the call" if sure else "does not tell the model the class as far as can be seen")
         + f" (p = {found['p_value']:.2g})."
     )
 
 
-def _words(metrics: Metrics) -> str:
-    words = metrics["scan"]["words"]
+def _kmers(metrics: Metrics) -> str:
+    found = metrics["scan"]["words"]
     parts = []
-    for deed, verb in (("written", "writes"), ("destroyed", "destroys")):
-        names = [word["word"] + ("*" if is_functional(word) else "") for word in words if word["deed"] == deed][:4]
+    for action, verb in (("written", "writes"), ("destroyed", "destroys")):
+        names = [kmer["word"] + ("*" if is_functional(kmer) else "") for kmer in found if kmer["deed"] == action][:4]
         if names:
             parts.append(f"{verb} most: {', '.join(names)}")
     if not parts:
-        return "No word is written or destroyed more often than by random edits." if metrics["scan"]["edited"] else ""
+        return "No k-mer is written or destroyed more often than by random edits." if metrics["scan"]["edited"] else ""
     note = ""
     if any("*" in part for part in parts):
         note = (
-            " (* a word of the functional regions themselves: where it is written anew, what is true of the record may "
-            "change with it)"
+            " (* a k-mer of the functional regions themselves: where it is written anew, what is true of the record "
+            "may change with it)"
         )
     return f"Beyond chance, the adversary {'; it '.join(parts)}{note}."
 
 
-def is_functional(word: Metrics) -> bool:
-    """Whether a word stands in functional regions rather than elsewhere."""
-    return word["functional_share"] is not None and word["functional_share"] > HALF
+def is_functional(kmer: Metrics) -> bool:
+    """Whether a k-mer stands in functional regions rather than elsewhere."""
+    return kmer["functional_share"] is not None and kmer["functional_share"] > HALF
 
 
 def _writing(found: Metrics) -> str:
-    word = f"{found['name']} ({found['pattern']})"
+    motif = f"{found['name']} ({found['pattern']})"
     if not found["places"]:
-        return f"{word} fits nowhere within {plural(found['budget'], 'changed letter')}."
+        return f"{motif} fits nowhere within {plural(found['budget'], 'changed letter')}."
     turned = [f"{_turned(row)} into {name}" for name, row in found["classes"].items() if row["n"]][:3]
     where = f"into {found['region']}" if found["region"] else "where nothing is functional"
-    return f"Written {where}, {word} turns {'; '.join(turned)}."
+    return f"Written {where}, {motif} turns {'; '.join(turned)}."
 
 
 def _turned(row: Metrics) -> str:

@@ -1,4 +1,4 @@
-"""What a picture of a saturation map shows, and in which column and lane each thing stands. Lengths are in inches."""
+"""What a picture of a saturation map shows, and in which column and track each thing stands. Lengths are in inches."""
 
 from __future__ import annotations
 
@@ -9,36 +9,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.pipeline.ism_files import SaturationMap
-from seqrobust.report.words import figure as figure_text
+from seqrobust.analysis.ism.drawing import Drawing, drawn_values
+from seqrobust.analysis.ism.storage import SaturationMap
 from seqrobust.report.words import one_line
-from seqrobust.sequences import Region, SequenceSet, Task
+from seqrobust.sequences import Region
 
 COLUMNS = 120
 """Positions on a line."""
 BINS = 360
 """Columns on the one line of a record that is summarised."""
-COLUMN, LANE, TITLE, GAP, LEFT, RIGHT = 0.082, 0.2, 0.36, 0.1, 0.3, 0.95
-_LANES = 3
+COLUMN, TRACK, TITLE, GAP, LEFT, RIGHT = 0.082, 0.2, 0.36, 0.1, 0.3, 0.95
+_TRACKS = 3
 _LETTER = 0.047
 """Width of a letter of a region's name."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Drawing:
-    """What is drawn.
-
-    Attributes:
-        sequences, task, outputs: the records, and what the model says of them.
-        records: rows of the records drawn.
-        output: the output drawn; None for what the model predicts.
-    """
-
-    sequences: SequenceSet
-    task: Task
-    outputs: tuple[str, ...]
-    records: tuple[int, ...]
-    output: int | None = None
 
 
 class Bar(NamedTuple):
@@ -60,7 +43,7 @@ class Line:
         first: number of the first column in the whole panel.
         bin: positions to a column.
         ticks: 0-based positions that are numbered.
-        lanes: regions, lane by lane.
+        tracks: regions, track by track.
         width: in inches.
     """
 
@@ -69,7 +52,7 @@ class Line:
     first: int
     bin: int
     ticks: list[int]
-    lanes: list[list[Bar]]
+    tracks: list[list[Bar]]
     width: float
 
 
@@ -85,49 +68,6 @@ class Panel:
     lines: list[Line]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Values:
-    """The number drawn: its name, the record's own value in words, and the change (K, l) of it."""
-
-    quantity: str
-    said: str
-    delta: NDArray[np.float32]
-
-
-def drawn_values(drawing: Drawing, scores: NDArray[np.float32], reference: NDArray[np.float32]) -> Values:
-    """One number per substitution.
-
-    Args:
-        drawing: which one.
-        scores: (K, l, outputs) of a record.
-        reference: (outputs,).
-
-    For classification it is the margin of the predicted class over the highest other one, since a logit of a class says
-    nothing without the others; for multilabel the logit of the likeliest label.
-    """
-    names = [one_line(name, 24) for name in drawing.outputs]
-    if drawing.output is None and drawing.task == "classification" and len(names) > 1:
-        chosen = int(reference.argmax())
-        others = np.delete(np.arange(len(names)), chosen)
-        rival = names[int(others[reference[others].argmax()])]
-        own = reference[chosen] - reference[others].max()
-        change = scores[..., chosen] - scores[..., others].max(-1) - own
-        return Values(
-            quantity="the predicted class's margin",
-            said=f"predicted {names[chosen]}, margin {figure_text(own)} over {rival}",
-            delta=change,
-        )
-    chosen = drawing.output if drawing.output is not None else 0
-    if drawing.output is None and drawing.task == "multilabel":
-        chosen = int(reference.argmax())
-    kind = "" if drawing.task == "regression" else "the logit of "
-    return Values(
-        quantity=f"{kind}{names[chosen]}",
-        said=f"{kind}{names[chosen]} is {figure_text(reference[chosen])}",
-        delta=scores[..., chosen] - reference[chosen],
-    )
-
-
 def make_panel(drawing: Drawing, found: SaturationMap, record: int) -> Panel:
     """The panel of one record."""
     sequences = drawing.sequences
@@ -135,7 +75,7 @@ def make_panel(drawing: Drawing, found: SaturationMap, record: int) -> Panel:
     scores = np.asarray(found.scores[record, :, :length])
     values = drawn_values(drawing, scores, np.asarray(found.reference[record]))
     size = positions_per_column(length, sequences.alphabet.size, len(drawing.records))
-    subtitle = f"{values.said}; colour: its change with the letter put there"
+    subtitle = f"{values.text}; colour: its change with the letter put there"
     if size > 1:
         subtitle += f"; each column the largest change within {size} positions"
     own = sequences.tokens[record, :length].tolist()
@@ -188,7 +128,7 @@ def _line(
         first=first,
         bin=size,
         ticks=_ticks(low, high, width),
-        lanes=_lanes([one for one in regions if one.end > low and one.start < high], low, high, size, width),
+        tracks=_tracks([one for one in regions if one.end > low and one.start < high], low, high, size, width),
         width=width,
     )
 
@@ -202,28 +142,28 @@ def _ticks(low: int, high: int, width: float) -> list[int]:
     return [*first, *range(low + (-low - 1) % step, high, step)]
 
 
-def _lanes(regions: list[Region], low: int, high: int, size: int, width: float) -> list[list[Bar]]:
+def _tracks(regions: list[Region], low: int, high: int, size: int, width: float) -> list[list[Bar]]:
     """Regions of a line side by side where bars and names leave room, else below one another, three deep."""
     column = width / ((high - low) / size)
-    lanes: list[list[Bar]] = []
+    tracks: list[list[Bar]] = []
     reach: list[float] = []
     left_out = 0
     for region in sorted(regions, key=lambda region: (region.start, region.end)):
         start, end = (max(region.start, low) - low) / size, (min(region.end, high) - low) / size
         bar = _bar(start, end, one_line(region.name, 28), column, width)
-        lane = next((number for number, until in enumerate(reach) if until <= min(start, bar.at)), len(reach))
-        if lane == _LANES:
+        track = next((number for number, until in enumerate(reach) if until <= min(start, bar.at)), len(reach))
+        if track == _TRACKS:
             left_out += 1
             continue
-        if lane == len(lanes):
-            lanes.append([])
+        if track == len(tracks):
+            tracks.append([])
             reach.append(0.0)
-        lanes[lane].append(bar)
-        reach[lane] = max(end, bar.at + (len(bar.name) * _LETTER + 0.06) / column)
+        tracks[track].append(bar)
+        reach[track] = max(end, bar.at + (len(bar.name) * _LETTER + 0.06) / column)
     if left_out:
-        last = lanes[-1].pop()
-        lanes[-1].append(_bar(last.start, last.end, f"{last.name} (and {left_out} more)", column, width))
-    return lanes
+        last = tracks[-1].pop()
+        tracks[-1].append(_bar(last.start, last.end, f"{last.name} (and {left_out} more)", column, width))
+    return tracks
 
 
 def _bar(start: float, end: float, name: str, column: float, width: float) -> Bar:
@@ -240,7 +180,7 @@ def row_height(panel: Panel) -> float:
 def panel_height(panel: Panel) -> float:
     """Of a record with all its lines."""
     fixed = row_height(panel) * len(panel.letters) + 0.2 + GAP
-    return TITLE + sum(fixed + LANE * len(line.lanes) for line in panel.lines)
+    return TITLE + sum(fixed + TRACK * len(line.tracks) for line in panel.lines)
 
 
 def widest_line(panel: Panel) -> float:

@@ -1,0 +1,17 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.ism.page import page
+from seqrobust.analysis.ism.storage import PARTS
+from seqrobust.analysis.ism.study import prepare, study
+from seqrobust.analysis.room import Room
+
+ISM = Room(
+    name="ism",
+    action="scanned",
+    prepare=prepare,
+    study=study,
+    page=page,
+    leftovers=(*PARTS, "ism.npz", "ism.parquet", "ism.png", "metrics.json", "report.html"),
+)

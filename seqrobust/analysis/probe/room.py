@@ -1,0 +1,18 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.probe.arms import PARTS
+from seqrobust.analysis.probe.page import page
+from seqrobust.analysis.probe.study import prepare, study
+from seqrobust.analysis.room import Room
+
+PROBE = Room(
+    name="probe",
+    action="attacked",
+    prepare=prepare,
+    study=study,
+    page=page,
+    page_file="probe.html",
+    leftovers=PARTS,
+)
