@@ -21,7 +21,9 @@ GroupColumn = Annotated[str | None, typer.Option("--group-column", help="Else gr
 SplitColumn = Annotated[str | None, typer.Option("--split-column", help="Else split.")]
 RegionsColumn = Annotated[str | None, typer.Option("--regions-column", help="name:start-end;... Else regions.")]
 Genome = Annotated[Path | None, typer.Option("--genome", help="FASTA a BED file's intervals are cut from.")]
-Annotation = Annotated[Path | None, typer.Option("--annotation", help="GFF3 or BED whose features become regions.")]
+Annotation = Annotated[
+    Path | None, typer.Option("--annotation", help="GFF3, GTF or BED whose features become regions.")
+]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="COLUMN=VALUE", help="Keep these rows; one column repeated: any of its values."),

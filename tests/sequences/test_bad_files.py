@@ -120,7 +120,7 @@ ROWS: dict[str, Row] = {
         {"annotation": "x.gff"},
         ["no feature", "'a'", "'q'"],
     ),
-    "annotation of no kind": ({"x.fa": ">a\nACGT\n"}, {"annotation": "x.gtf"}, ["unknown kind", "x.gtf", ".gff3"]),
+    "annotation of no kind": ({"x.fa": ">a\nACGT\n"}, {"annotation": "x.psl"}, ["unknown kind", "x.psl", ".gff3"]),
     "genbank cut short": ({"x.gb": GENBANK}, {}, ["cannot be read as genbank", "x.gb"]),
     "genbank without sequence": (
         {"x.gb": GENBANK.split("ORIGIN")[0] + "CONTIG      join(Y1:1..20)\n//\n"},

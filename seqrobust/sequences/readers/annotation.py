@@ -1,4 +1,4 @@
-"""A second file's features put onto records as regions: GFF3 (1-based, closed) or BED (0-based, half-open)."""
+"""A second file's features put onto records as regions: GFF3 or GTF (1-based, closed) or BED (0-based, half-open)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from urllib.parse import unquote
 import numpy as np
 
 from seqrobust.errors import DataError
+from seqrobust.sequences.readers.coding_rows import GTF_SUFFIXES
 from seqrobust.sequences.readers.intervals import bed_lines
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Place
 from seqrobust.sequences.regions import Region
 from seqrobust.sequences.wording import counted
 
-_GFF_SUFFIXES = (".gff", ".gff3")
+_GFF_SUFFIXES = (".gff", ".gff3", *GTF_SUFFIXES)
 
 
 class _Feature(NamedTuple):
@@ -92,7 +93,9 @@ def _moved(region: Region, place: Place) -> Region:
 def _features(path: Path) -> Iterator[_Feature]:
     stem = path.with_suffix("") if path.suffix == ".gz" else path
     if stem.suffix.lower() not in (*_GFF_SUFFIXES, ".bed"):
-        raise DataError("unknown kind of annotation", expected=".gff3, .gff or .bed, each also .gz", found=path.name)
+        raise DataError(
+            "unknown kind of annotation", expected=".gff3, .gff, .gtf or .bed, each also .gz", found=path.name
+        )
     if stem.suffix.lower() == ".bed":
         for line in bed_lines(open_source(path, "bed")):
             yield _Feature(line.line, line.chrom, Region(_plain(line.name) or "interval", line.start, line.end))

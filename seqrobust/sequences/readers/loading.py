@@ -14,6 +14,7 @@ import pandas as pd
 from seqrobust.alphabet import PROTEIN, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.annotation import annotated
+from seqrobust.sequences.readers.coding_rows import annotated_readings
 from seqrobust.sequences.readers.fasta import read_fasta
 from seqrobust.sequences.readers.flatfile import read_flatfile
 from seqrobust.sequences.readers.intervals import read_bed
@@ -31,6 +32,7 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "tsv": read_delimited,
     "parquet": read_parquet,
     "genbank": read_flatfile,
+    "embl": read_flatfile,
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
@@ -61,7 +63,7 @@ def read_sequences(
     where: Where | None = None,
     max_length: int | None = None,
 ) -> Loaded:
-    """Records of a FASTA, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, plain or gzip.
+    """Records of a FASTA, CSV, TSV, Parquet, GenBank, EMBL, GenPept, Swiss-Prot, UniProt XML or BED file, or a gzip.
 
     Args:
         path: the file; its suffix tells the format.
@@ -69,7 +71,7 @@ def read_sequences(
         format: a format to force.
         columns: which column holds what; None looks for the usual names.
         genome: FASTA that a BED file's intervals are cut from.
-        annotation: GFF3 or BED file whose features become regions beside the file's own.
+        annotation: GFF3, GTF or BED file whose features become regions beside the file's own.
         where: keep only rows with these column values.
         max_length: keep only so many letters of a record, with the regions on them.
 
@@ -100,15 +102,17 @@ def _assembled(
     ids, renamed = _ids(table, columns)
     splits = _optional(table, "split", columns.split)
     groups, ungrouped = _groups(table, columns, ids)
-    regions = _regions(table, columns, source)
+    regions, readings = _regions(table, columns, source), table.readings
     notices += [*said, *repaired, *renamed, *ungrouped]
     if annotation is not None:
         added, unplaced = annotated(annotation, ids, [len(text) for text in texts], table.places)
         regions = added if regions is None else [[*own, *more] for own, more in zip(regions, added, strict=True)]
         notices += unplaced
+        coding = annotated_readings(annotation, ids, [len(text) for text in texts], table.places)
+        readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns)
     sequences = SequenceSet.from_texts(
-        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions
+        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions, readings=readings
     )
     sequences, cut = _cropped(sequences, max_length)
     return Loaded(sequences=sequences, notices=(*notices, *chosen, *cut))

@@ -17,16 +17,24 @@ SUFFIXES = {
     "tsv": (".tsv", ".tab"),
     "parquet": (".parquet", ".pq"),
     "genbank": (".gb", ".gbk", ".genbank", ".gp", ".gpff", ".gbff", ".gbwithparts"),
+    "embl": (".embl", ".emb"),
     "swissprot": (".dat", ".swiss", ".sprot"),
     "uniprot-xml": (".xml",),
     "bed": (".bed",),
 }
 """Format to the suffixes that name it, each also behind ``.gz``; ``.txt`` is told by what stands in the file."""
 
+
+def _first_line(start: bytes) -> bytes:
+    return start.split(b"\n", 1)[0].strip()
+
+
 _OPENS_WITH: dict[str, Callable[[bytes], bool]] = {
     "fasta": lambda start: start.startswith(b">"),
     "genbank": lambda start: start.startswith(b"LOCUS") or b"\nLOCUS " in start,
-    "swissprot": lambda start: start.startswith(b"ID   "),
+    # Both open with an ID line; EMBL's ends in a number of base pairs, Swiss-Prot's in one of amino acids.
+    "embl": lambda start: start.startswith(b"ID   ") and _first_line(start).endswith((b"BP.", b"BP")),
+    "swissprot": lambda start: start.startswith(b"ID   ") and not _first_line(start).endswith((b"BP.", b"BP")),
     "uniprot-xml": lambda start: start.startswith(b"<"),
     "parquet": lambda start: start.startswith(b"PAR1"),
 }

@@ -123,6 +123,7 @@ class CodedSet(SequenceSet):
             groups=sequences.groups,
             splits=sequences.splits,
             regions=sequences.regions,
+            readings=sequences.readings,
             coding=coding,
             plain=sequences,
         )

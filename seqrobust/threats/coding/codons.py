@@ -20,6 +20,7 @@ from torch import Tensor
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.sequences.encoding import one_hot
+from seqrobust.sequences.readings import Reading
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.coding.base import Written
 from seqrobust.threats.substitution import EDITABLE, NOT_CODING, PADDING, edits_as_text
@@ -107,6 +108,7 @@ class Codons:
             ends = sequences.lengths[:, None]
             starts &= np.arange(shape[1]) + 3 <= ends
         else:
+            self._refuse(sequences)
             wanted = [regions.names.index(name) for name in regions.named(self.region)]
             taken = np.zeros(shape, bool)
             for number in np.flatnonzero(np.isin(regions.name, wanted)):
@@ -123,6 +125,28 @@ class Codons:
         whole = np.zeros(shape, bool)
         whole[:, :-2] = known[:, :-2] & known[:, 1:-1] & known[:, 2:]
         return starts & whole
+
+    def _refuse(self, sequences: SequenceSet) -> None:
+        """Raise ThreatError for a coding sequence that is more than codons from a region's first letter on."""
+        readings = sequences.readings
+        if readings is None:
+            return
+        if self.region in readings.features and "CDS" not in self.region:
+            raise ThreatError(
+                "a feature that is no coding sequence has no frame to be read in",
+                expected="CDS, or a region given as name:start-end",
+                found=self.region,
+            )
+        for record, of_record in enumerate(readings.of_record):
+            for reading in of_record:
+                text = sequences.texts[record]
+                if self.region in (reading.kind, reading.name) and (why := _unlike_a_region(reading, text, self.table)):
+                    raise ThreatError(
+                        "a coding sequence cannot be read in codons yet",
+                        expected="one interval of the plus strand, from ATG on, in the genetic code of the option",
+                        found=f"{reading.called}: {why}",
+                        where=f"record {sequences.ids[record]!r}",
+                    )
 
     # Decoding -----------------------------------------------------------------------------------------------------
 
@@ -231,3 +255,21 @@ class Codons:
             last = places[column] + 3
         edited = "".join([*pieces, text[last:]])
         return Written(edited, edits_as_text(text, edited), len(changed))
+
+
+def _unlike_a_region(reading: Reading, text: str, table: int) -> str:
+    """Why a reading is not the codons of its one interval; empty where it is."""
+    if reading.unclear:
+        return reading.unclear
+    if len(reading.parts) > 1:
+        return "it is joined of several intervals"
+    (part,) = reading.parts
+    other = (reading.table or 1) != table
+    told = {
+        "it lies on the complementary strand": part.strand < 0,
+        "its frame does not begin at its first letter": reading.phase != 0,
+        f"its genetic code is {reading.table or 1}, the option's {table}": other,
+        "a codon is an exception to the code": bool(reading.exceptions),
+        "it does not begin with ATG": text[part.start : part.start + 3] not in ("ATG", "AUG"),
+    }
+    return next((why for why, holds in told.items() if holds), "")
