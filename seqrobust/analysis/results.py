@@ -45,8 +45,9 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         attacks: names of the attacks, in the order they were tried.
 
     Scores: by how many logits the true answer leads (negative where the prediction is wrong); for regression the
-    predicted value. ``random_success`` is the share of random sequences of the same size that reach the goal, empty for
-    records that were not attacked; ``random_score``, for regression, their mean predicted value. Percentage budgets
+    predicted value. Where an edit is a codon, ``n_edits`` counts codons, ``codon_edits`` names them and ``edits`` the
+    letters that differ. ``random_success`` is the share of random sequences of the same size that reach the goal, empty
+    for records that were not attacked; ``random_score``, for regression, their mean predicted value. Percentage budgets
     stand as the count they allow on that record, with the percentage in ``budget_share``.
     """
     sequences = problem.sequences.take(records)
@@ -69,6 +70,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         "success": _nullable(run),
         "n_edits": np.array([one.size for one in written], np.int64),
         "edits": [one.edits for one in written],
+        **({"codon_edits": codons} if (codons := [one.codon_edits for one in written])[0] is not None else {}),
         "adversarial_sequence": [one.text for one in written],
         "attack": [attacks[number] if number >= 0 else None for number in run.attack.flatten().tolist()],
         "forwards": run.forwards.flatten().cpu().numpy(),

@@ -77,8 +77,11 @@ class Reading:
 
     @property
     def called(self) -> str:
-        """What a person calls it: its gene, else whatever name there is."""
-        return self.gene or self.locus_tag or self.protein_id or self.product or self.name
+        """What a person calls it: its gene, else whatever name there is, else where it lies (counted from 1)."""
+        given = self.gene or self.locus_tag or self.protein_id or self.product
+        if given or "[" in self.name or not self.whole:
+            return given or self.name
+        return f"{self.name} {min(part.start for part in self.parts) + 1}..{max(part.end for part in self.parts)}"
 
     def letters(self) -> NDArray[np.int64]:
         """(n,) positions on the record, in the order they are read, the phase's included."""

@@ -15,9 +15,9 @@ from seqrobust.attacks.coded import CodedPredictor
 from seqrobust.neighbours import Edits, PlainScores
 from seqrobust.sequences.encoding import tokens_from_texts
 from seqrobust.threats import Budget, SubstitutionThreat
-from seqrobust.threats.coding import Coding, Codons, Indels
+from seqrobust.threats.coding import Codons, Indels, Moves
 
-CODINGS: dict[str, Coding] = {
+CODINGS: dict[str, Moves] = {
     "codons": Codons(source=DNA),
     "left": Indels(source=DNA, anchor="left"),
     "right": Indels(source=DNA, anchor="right"),
@@ -25,7 +25,7 @@ CODINGS: dict[str, Coding] = {
 }
 
 
-def problem_for(coding: Coding, kind: str = "cnn", *budgets: int, n: int = 4, length: int = 10) -> Problem:
+def problem_for(coding: Moves, kind: str = "cnn", *budgets: int, n: int = 4, length: int = 10) -> Problem:
     sequences = records(coding.source, n, length, ragged=kind != "linear", seed=2)
     predictor, targets = predictor_for(kind, "classification", sequences)
     plain = Problem(

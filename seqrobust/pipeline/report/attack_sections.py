@@ -154,7 +154,7 @@ def how(report: ReportInput) -> list[tuple[str, str]]:
     unit = "editable letters" if "%" in sizes[-1] else "letters per sequence"
     if report.attack.get("moves", "substitutions") != "substitutions":
         # The threat's own words say what an edit is; they begin with a budget.
-        adversary = one_line(report.attack["threat"]) + "; unknown letters stay as they are."
+        adversary = one_line(report.attack["threat"], 400) + "; unknown letters stay as they are."
         unit = "editable positions" if "%" in sizes[-1] else "edits per sequence"
     return [
         ("Adversary", adversary),
