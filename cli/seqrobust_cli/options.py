@@ -14,6 +14,7 @@ Format = Annotated[str | None, typer.Option("--format", help="Format to force; e
 AlphabetName = Annotated[str | None, typer.Option("--alphabet", help="DNA, RNA or PROTEIN; else guessed.")]
 IdColumn = Annotated[str | None, typer.Option("--id-column", help="Else id or name.")]
 SequenceColumn = Annotated[str | None, typer.Option("--sequence-column", help="Else sequence or seq.")]
+NoTargets = Annotated[bool, typer.Option("--no-targets", help="Take no column for a target, whatever it is called.")]
 TargetColumn = Annotated[
     list[str] | None, typer.Option("--target-column", help="Repeat for several; else label, class or target.")
 ]

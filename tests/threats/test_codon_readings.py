@@ -156,13 +156,14 @@ def overlapping(seed: int, shift: int, strand: int) -> tuple[str, list[object]]:
     rng = np.random.default_rng(seed)
     if strand == 1:
         shift = 1 + shift % 2  # another frame of the same strand
-    while True:
+    for _ in range(10_000):
         length = 48
         first = cds([(2, 32, 1)], gene="A")
         second = cds([(11 + shift, 11 + shift + 30, strand)], gene="B")
         text = put(noise(rng, length), first, orf(rng, 10))
         if all("*" not in one[:-1] for one in proteins(text, [first, second])):
             return text, [first, second]
+    raise AssertionError("no such frames")
 
 
 @pytest.mark.parametrize("strand", [1, -1])

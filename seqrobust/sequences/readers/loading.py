@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqrobust.alphabet import PROTEIN, Alphabet
+from seqrobust.alphabet import PROTEIN, RNA, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.annotation import annotated
 from seqrobust.sequences.readers.coding_rows import annotated_readings
@@ -22,6 +22,8 @@ from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
 from seqrobust.sequences.readers.tabular import read_delimited, read_parquet
+from seqrobust.sequences.reading_text import COLUMN, parse_readings
+from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.wording import counted
@@ -36,6 +38,7 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
+_URACIL = str.maketrans("Tt", "Uu")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 
 
@@ -98,11 +101,11 @@ def _assembled(
     notices = list(table.notices)
     texts = _sequences(table, columns)
     alphabet, said = _alphabet(alphabet, table, texts)
-    texts, repaired = _repaired(texts, alphabet)
+    texts, repaired = _repaired(texts, alphabet, table)
     ids, renamed = _ids(table, columns)
     splits = _optional(table, "split", columns.split)
     groups, ungrouped = _groups(table, columns, ids)
-    regions, readings = _regions(table, columns, source), table.readings
+    regions, readings = _regions(table, columns, source), _readings(table, source)
     notices += [*said, *repaired, *renamed, *ungrouped]
     if annotation is not None:
         added, unplaced = annotated(annotation, ids, [len(text) for text in texts], table.places)
@@ -144,11 +147,15 @@ def _alphabet(given: Alphabet | None, table: Table, texts: list[str]) -> tuple[A
     return guessed, [f"alphabet {guessed.name}, guessed from the letters"]
 
 
-def _repaired(texts: list[str], alphabet: Alphabet) -> tuple[list[str], list[str]]:
+def _repaired(texts: list[str], alphabet: Alphabet, table: Table) -> tuple[list[str], list[str]]:
     notices = []
     if alphabet.name == PROTEIN.name and (stops := sum(text.endswith("*") for text in texts)):
         texts = [text.removesuffix("*") for text in texts]
         notices.append(f"a trailing * removed from {counted(stops, 'record')}")
+    if alphabet.name == RNA.name and table.qualifiers and any("T" in text.upper() for text in texts):
+        # Flat files write RNA, too, with T.
+        texts = [text.translate(_URACIL) for text in texts]
+        notices.append("T read as U")
     if has_lower_case(texts):
         lower = sum(not text.isupper() for text in texts)
         notices.append(f"lower-case letters in {counted(lower, 'record')} read as upper case")
@@ -191,6 +198,18 @@ def _regions(table: Table, columns: Columns, source: Source) -> list[list[Region
     return [[*own[row], *_parsed(parse, text, source, table, row)] for row, text in enumerate(given)]
 
 
+def _readings(table: Table, source: Source) -> Readings | None:
+    if table.readings is not None or COLUMN not in table.columns or table.qualifiers:
+        return table.readings
+    found = []
+    for row, text in enumerate(table.texts(COLUMN)):
+        try:
+            found.append(parse_readings(text))
+        except DataError as error:
+            raise error.at(f"{source.path}, {table.where(row)}") from None
+    return Readings.of([own for own, _ in found], [name for _, names in found for name in names])
+
+
 def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, table: Table, row: int) -> list[Region]:
     try:
         return parse(text)
@@ -199,6 +218,8 @@ def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, tab
 
 
 def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[str]]:
+    if columns.unlabelled:
+        return None, []
     usual = table.column("targets", None)
     names = [str(table.column("target", name)) for name in columns.targets] or ([usual] if usual else [])
     if not names:

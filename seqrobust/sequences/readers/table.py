@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from seqrobust.alphabet import Alphabet
-from seqrobust.errors import DataError
+from seqrobust.errors import ConfigError, DataError
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region
 
@@ -24,6 +24,7 @@ class Columns:
     Attributes:
         id, sequence, group, split, regions: column names.
         targets: target columns, in order.
+        unlabelled: no target is looked for.
     """
 
     id: str | None = None
@@ -32,6 +33,15 @@ class Columns:
     group: str | None = None
     split: str | None = None
     regions: str | None = None
+    unlabelled: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unlabelled and self.targets:
+            raise ConfigError(
+                "targets are both named and not wanted",
+                found=", ".join(self.targets),
+                fix="leave out --target-column or --no-targets",
+            )
 
 
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
