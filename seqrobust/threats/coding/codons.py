@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import torch
@@ -158,9 +159,17 @@ class CodonColumns:
         weights = torch.tensor([_CODONS**power for power in reversed(range(_BARCODE))], device=tokens.device)
         return (digits * weights).sum(1)
 
-    def _of(self, table: NDArray[np.generic], tokens: Tensor) -> Tensor:
+    @cached_property
+    def _on_device(self) -> dict[tuple[str, str], Tensor]:
+        return {}
+
+    def _of(self, name: Literal["places", "minus", "clean"], tokens: Tensor) -> Tensor:
         """The rows of a table that belong to (M, C) tokens, on their device."""
-        return torch.from_numpy(table[self._records(tokens).cpu().numpy()]).to(tokens.device)
+        key = name, str(tokens.device)
+        if key not in self._on_device:
+            table = self.sequences.tokens if name == "clean" else self.places if name == "places" else self.minus
+            self._on_device[key] = torch.tensor(table, device=tokens.device)
+        return self._on_device[key][self._records(tokens)]
 
     # Decoding -----------------------------------------------------------------------------------------------------
 
@@ -174,9 +183,9 @@ class CodonColumns:
         """(M, L) tokens of the sequences of (M, C) columns."""
         letters = self._three.to(tokens.device)[tokens.long()]
         turned = torch.from_numpy(self.source.complement_table.copy()).to(tokens.device)
-        letters = torch.where(self._of(self.minus, tokens), turned[letters.long()], letters)
-        clean = self._of(self.sequences.tokens, tokens)
-        place = self._of(self.places, tokens).long()
+        letters = torch.where(self._of("minus", tokens), turned[letters.long()], letters)
+        clean = self._of("clean", tokens)
+        place = self._of("places", tokens).long()
         # Letters that a column does not write go into a place behind the end.
         place = torch.where(place < 0, clean.shape[1], place)
         wide = torch.cat([clean, clean[:, :1]], dim=1)
@@ -185,7 +194,7 @@ class CodonColumns:
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """(M, K, L) mixtures of letters, for mixtures of codons."""
         letters = one_hot(self._three[:_CODONS], self.source).to(points)
-        place, minus = self._of(self.places, tokens).long(), self._of(self.minus, tokens)
+        place, minus = self._of("places", tokens).long(), self._of("minus", tokens)
         turned = torch.from_numpy(self.source.complement_table[: self.source.size].astype(np.int64))
         wide = torch.cat([encoded, encoded[:, :, :1]], dim=2)
         place = torch.where(place < 0, encoded.shape[2], place)
@@ -202,7 +211,7 @@ class CodonColumns:
 
             G[c] = G[c_1, p_1] + G[c_2, p_2] + G[c_3, p_3]
         """
-        place, minus = self._of(self.places, tokens).long(), self._of(self.minus, tokens)
+        place, minus = self._of("places", tokens).long(), self._of("minus", tokens)
         size = self.source.size
         turned = torch.from_numpy(self.source.complement_table[:size].astype(np.int64)).to(gradient.device)
         there = []
