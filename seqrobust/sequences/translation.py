@@ -52,7 +52,7 @@ def stated_protein(reading: Reading, text: str, table: int) -> str:
         if number < len(residues):
             residues[number] = _LETTER_OF.get(meaning.lower(), "X")
     found = "".join(residues)
-    return found.removesuffix("*")
+    return found.rstrip("*")
 
 
 def begins(reading: Reading) -> bool:
@@ -93,7 +93,8 @@ def reading_problem(reading: Reading, text: str, table: int) -> str:
 
 def _stop_on_the_way(reading: Reading, text: str, table: int) -> str:
     residues, meant = protein(reading, text, table), exceptional(reading)
-    for number, residue in enumerate(residues[:-1]):
+    # Several stops in a row end many a construct.
+    for number, residue in enumerate(residues.rstrip("*")):
         if residue == "*" and number not in meant:
             return f"codon {number + 1} of {len(residues)} is a stop in genetic code {table}"
     return ""

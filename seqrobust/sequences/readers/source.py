@@ -26,7 +26,7 @@ SUFFIXES = {
 
 
 def _first_line(start: bytes) -> bytes:
-    return start.split(b"\n", 1)[0].strip()
+    return start.split(b"\n", 1)[0].strip().upper()
 
 
 _OPENS_WITH: dict[str, Callable[[bytes], bool]] = {
