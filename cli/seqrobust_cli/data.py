@@ -26,7 +26,7 @@ app = typer.Typer(help="Look at sequence data and check it.", no_args_is_help=Tr
 _MOST_ROWS = 30
 
 File = Annotated[
-    Path, typer.Argument(help="FASTA, CSV, TSV, Parquet, GenBank, Swiss-Prot, UniProt XML or BED; also .gz.")
+    Path, typer.Argument(help="FASTA, CSV, TSV, Parquet, GenBank, EMBL, Swiss-Prot, UniProt XML or BED; also .gz.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 

@@ -18,6 +18,7 @@ from seqrobust.errors import ThreatError
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.encoding import texts_from_tokens
 from seqrobust.sequences.readers import read_sequences
+from seqrobust.sequences.readers.coding_rows import annotated_readings
 from seqrobust.sequences.writing import write_sequences
 from seqrobust.threats import Budget, SubstitutionThreat
 from seqrobust.threats.coding import CodedSet, CodedThreat, CodonColumns, Codons
@@ -154,6 +155,12 @@ def test_a_letter_that_is_skipped_stays(tmp_path: Path) -> None:
     assert not changed & set(range(5, 15))
 
 
+def test_stops_in_a_row_end_a_construct(tmp_path: Path) -> None:
+    gene = cds([(0, 15, 1)])
+    coded = coded_of(genbank(tmp_path, "ATGCTTCTTTAATGA", gene))
+    assert {proteins(one, [gene])[0] for one in draws(coded)} == {"MLL**"}
+
+
 # Ends and letters that are not known ----------------------------------------------------------------------------------
 
 
@@ -249,6 +256,12 @@ def test_features_without_a_frame_are_refused(tmp_path: Path) -> None:
             coded_of(sequences, name)
     with pytest.raises(ThreatError, match="says where coding sequences lie"):
         coded_of(sequences, None)
+    for name in ("ge*", "*"):
+        with pytest.raises(ThreatError, match="no coding sequence has that name"):
+            coded_of(sequences, name)
+    lines = ["r x gene 4 18 . - . ID=g", "r x CDS 4 18 . - 0 ID=c"]
+    with pytest.raises(ThreatError, match="no coding sequence has that name"):
+        coded_of(rows(tmp_path, text, lines), "gene")
     with pytest.raises(ThreatError, match="no coding sequence has that name"):
         coded_of(genbank(tmp_path, text, *features))
 
@@ -300,6 +313,15 @@ def test_rows_that_are_no_reading_are_refused(lines: list[str], why: str, tmp_pa
     with pytest.raises(ThreatError) as caught:
         coded_of(rows(tmp_path, "ATG" + "CTT" * 12, lines))
     assert why in str(caught.value)
+
+
+def test_rows_beyond_the_end_of_a_circle_go_on_at_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "x.gff3"
+    lines = ["r x CDS 8 14 . + 0 ID=a", "r x CDS 9 13 . - 0 ID=b"]
+    path.write_text("\n".join(line.replace(" ", "\t", 8) for line in lines) + "\n", encoding="utf-8")
+    readings = annotated_readings(path, ["r"], [10], None)
+    found = [tuple(map(tuple, one.parts)) for one in readings.of_record[0]]
+    assert found == [((7, 10, 1), (0, 4, 1)), ((0, 3, -1), (8, 10, -1))]
 
 
 def test_the_names_of_ncbi_answer_to_cds(tmp_path: Path) -> None:

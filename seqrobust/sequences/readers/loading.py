@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pandas as pd
 from seqrobust.alphabet import PROTEIN, RNA, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.annotation import annotated
-from seqrobust.sequences.readers.coding_rows import annotated_readings
+from seqrobust.sequences.readers.coding_rows import annotated_readings, annotation_kind
 from seqrobust.sequences.readers.fasta import read_fasta
 from seqrobust.sequences.readers.flatfile import read_flatfile
 from seqrobust.sequences.readers.intervals import read_bed
@@ -112,6 +112,8 @@ def _assembled(
         regions = added if regions is None else [[*own, *more] for own, more in zip(regions, added, strict=True)]
         notices += unplaced
         coding = annotated_readings(annotation, ids, [len(text) for text in texts], table.places)
+        if annotation_kind(annotation) != "bed":
+            coding = replace(coding, features=frozenset(region.name for row in added for region in row))
         readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns)
     sequences = SequenceSet.from_texts(

@@ -112,13 +112,20 @@ def _no_reading(sequences: SequenceSet, name: str) -> None:
     assert sequences.readings is not None
     all_readings = [one for row in sequences.readings.of_record for one in row]
     called = list(dict.fromkeys(f"{one.kind}[gene={one.gene}]" if one.gene else one.called for one in all_readings))
-    if _BY_NAME.fullmatch(name) or name in sequences.readings.features or name == "CDS":
+    if _BY_NAME.fullmatch(name) or name == "CDS" or set(_matching(sequences, name)) & sequences.readings.features:
         raise ThreatError(
             "no coding sequence has that name",
             expected=", ".join(called[:_LISTED]) + (" ..." if len(called) > _LISTED else "") or "a CDS in the file",
             found=repr(name),
             fix="codons are read in CDS features only, which have a strand and a frame; --only confines the edits",
         )
+
+
+def _matching(sequences: SequenceSet, name: str) -> list[str]:
+    try:
+        return sequences.regions.named(name)
+    except ThreatError:
+        return []
 
 
 def _intervals(sequences: SequenceSet, name: str) -> Iterator[list[Reading]]:
