@@ -177,6 +177,20 @@ def test_partial_genes_keep_the_letters_of_cut_codons(tmp_path: Path) -> None:
     assert "first of their protein" not in said(coded)
 
 
+def test_letters_of_cut_codons_stay_also_where_another_gene_reads_them(tmp_path: Path) -> None:
+    cut = SeqFeature(SimpleLocation(2, AfterPosition(13), 1), "CDS", qualifiers={"gene": ["cut"]})
+    whole = cds([(0, 24, 1)], gene="whole")
+    text = "ATGCTTCTTCTTCTTCTTCTTTAA"
+    changed = {
+        name: changed_places(text, draws(coded_of(genbank(tmp_path, text, *genes), "CDS[gene=whole]")))
+        for name, genes in {"alone": [whole], "both": [whole, cut]}.items()
+    }
+    assert 12 in changed["alone"]
+    assert 11 in changed["alone"]
+    assert not changed["both"] & {11, 12}
+    assert {14, 17, 20} <= changed["both"]
+
+
 def test_unknown_letters_keep_their_codon_and_their_code(tmp_path: Path) -> None:
     gene = cds([(0, 18, 1)])
     text = "ATGCTNCTTCTYCTTTAA"

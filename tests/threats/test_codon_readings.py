@@ -186,7 +186,8 @@ def test_every_protein_of_overlapping_genes_is_kept(seed: int, strand: int, tmp_
     # A change of B that takes letters of two codons of A is two edits.
     of_a = [set(places) for places, _ in codon_places(features[0])]
     missing = {one for one in brute - ones if _codons_hit(text, one, of_a) < 2}
-    assert len(missing) <= sum(frames.conflicts for frames in coding.frames)
+    # In the standard code nothing of two frames is synonymous by itself and not beside another, here.
+    assert (missing, [frames.conflicts for frames in coding.frames]) == (set(), [0])
 
 
 def _codons_hit(text: str, edited: str, codons: list[set[int]]) -> int:
