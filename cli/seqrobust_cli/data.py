@@ -26,7 +26,8 @@ app = typer.Typer(help="Look at sequence data and check it.", no_args_is_help=Tr
 _MOST_ROWS = 30
 
 File = Annotated[
-    Path, typer.Argument(help="FASTA, CSV, TSV, Parquet, GenBank, Swiss-Prot, UniProt XML, FASTQ or BED; also packed.")
+    Path,
+    typer.Argument(help="FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, Swiss-Prot, UniProt XML or BED; also packed."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 

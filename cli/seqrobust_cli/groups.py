@@ -75,6 +75,7 @@ class ColumnOptions:
     id_column: take.IdColumn = None
     sequence_column: take.SequenceColumn = None
     target_column: take.TargetColumn = None
+    no_targets: take.NoTargets = False
     group_column: take.GroupColumn = None
     split_column: take.SplitColumn = None
     regions_column: take.RegionsColumn = None
@@ -94,6 +95,7 @@ class ColumnOptions:
             group=self.group_column,
             split=self.split_column,
             regions=self.regions_column,
+            unlabelled=self.no_targets,
         )
 
     @property

@@ -14,8 +14,10 @@ Format = Annotated[str | None, typer.Option("--format", help="Format to force; e
 AlphabetName = Annotated[str | None, typer.Option("--alphabet", help="DNA, RNA or PROTEIN; else guessed.")]
 IdColumn = Annotated[str | None, typer.Option("--id-column", help="Else id or name.")]
 SequenceColumn = Annotated[str | None, typer.Option("--sequence-column", help="Else sequence or seq.")]
+NoTargets = Annotated[bool, typer.Option("--no-targets", help="Take no column for a target, whatever it is called.")]
 TargetColumn = Annotated[
-    list[str] | None, typer.Option("--target-column", help="Repeat for several; else label, class or target.")
+    list[str] | None,
+    typer.Option("--target-column", help="Repeat for several; else label, class or target (of a table)."),
 ]
 GroupColumn = Annotated[str | None, typer.Option("--group-column", help="Else group or cluster.")]
 SplitColumn = Annotated[str | None, typer.Option("--split-column", help="Else split.")]
@@ -95,7 +97,8 @@ Moves = Annotated[
     str,
     typer.Option(
         "--moves",
-        help="What one edit is: substitutions, codons[:REGION[:TABLE]] (synonymous codons, the protein stays), "
+        help="What one edit is: substitutions, codons:CDS[:TABLE] or codons:CDS[gene=NAME] (synonymous; "
+        "all proteins stay), "
         "indels[:left|right|free] (also insertions and deletions).",
         rich_help_panel=THREAT,
     ),

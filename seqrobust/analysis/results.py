@@ -52,6 +52,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
 
     Scores: by how many logits the true answer leads (negative where the prediction is wrong); for regression the
     predicted value. Answers that tie for the lead are all named, joined by ``=``, for such a prediction is not right.
+    Where an edit is a codon, ``n_edits`` counts codons, ``codon_edits`` names them and ``edits`` the letters changed.
     Where the goal is one of several labels, target, predictions and scores are of that label alone.
 
     ``random_success`` is the share of random sequences of the same size that reach the goal, empty for records that
@@ -81,6 +82,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         "success": _nullable(run),
         "n_edits": np.array([one.size for one in written], np.int64),
         "edits": [one.edits for one in written],
+        **({"codon_edits": codons} if (codons := [one.codon_edits for one in written])[0] is not None else {}),
         "adversarial_sequence": [one.text for one in written],
         "attack": [attacks[number] if number >= 0 else None for number in run.attack.flatten().tolist()],
         "forwards": run.forwards.flatten().cpu().numpy(),

@@ -21,7 +21,7 @@ from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.neighbours.service import SPANS
 from seqrobust.sequences import one_hot
-from seqrobust.threats.coding import CodedSet, CodedThreat, Coding
+from seqrobust.threats.coding import CodedSet, CodedThreat, Coding, Moves
 
 _AT_ONCE = 1 << 20
 """Letters of candidates that are written out at once."""
@@ -48,12 +48,14 @@ def scores_for(predictor: Predictor, *, memory: int | None = None) -> Scores:
     return NeighbourScores(predictor, memory=memory)
 
 
-def coded(problem: Problem, coding: Coding) -> Problem:
+def coded(problem: Problem, moves: Moves) -> Problem:
     """The same problem over columns. Raises ThreatError for records that cannot be written so."""
+    sequences = CodedSet.of(problem.sequences, moves)
+    coding = sequences.coding
     return replace(
         problem,
         predictor=CodedPredictor(problem.predictor, coding),
-        sequences=CodedSet.of(problem.sequences, coding),
+        sequences=sequences,
         threat=CodedThreat.of(problem.threat, coding),
         source=problem,
     )
@@ -121,7 +123,7 @@ class CodedScores:
     @property
     def notices(self) -> list[str]:
         """What should be said."""
-        return self._inner.notices
+        return [*self._predictor.coding.notices, *self._inner.notices]
 
     def renewed(self) -> CodedScores:
         """A service for other records."""
@@ -133,7 +135,7 @@ class CodedScores:
         seen = coding.decode(base)
         out = torch.zeros(len(edits.record), plain.outputs, device=plain.device)
         rows = torch.arange(len(edits.record), device=base.device)
-        for piece in torch.split(rows, max(_AT_ONCE // max(base.shape[1], 1), 1)):
+        for piece in torch.split(rows, max(_AT_ONCE // max(base.shape[1], seen.shape[1], 1), 1)):
             some = edits.take(piece)
             moved = coding.decode(apply_edits(base, some))
             near = self._near(seen, moved, some.record)

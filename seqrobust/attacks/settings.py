@@ -56,7 +56,8 @@ class AttackSettings:
     moves: Annotated[
         str,
         Option(
-            help="What one edit is: substitutions, codons[:REGION[:TABLE]] (synonymous codons, the protein stays), "
+            help="What one edit is: substitutions, codons:CDS[:TABLE] or codons:CDS[gene=NAME] (synonymous; "
+            "all proteins stay), "
             "indels[:left|right|free] (also insertions and deletions).",
             panel=THREAT,
         ),

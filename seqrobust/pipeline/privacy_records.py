@@ -12,6 +12,7 @@ from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_recipe import splits_as_trained
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
 from seqrobust.sequences.readers import read_sequences
+from seqrobust.sequences.readings import Readings
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +88,16 @@ def together(members: SequenceSet, nonmembers: SequenceSet) -> SequenceSet:
         [text for side in sides for text in side.texts],
         members.alphabet,
         regions=[side.regions.of(record) for side in sides for record in range(len(side))],
+        readings=_all_readings(sides),
     )
+
+
+def _all_readings(sides: tuple[SequenceSet, ...]) -> Readings | None:
+    known = [side.readings for side in sides if side.readings is not None]
+    if not known:
+        return None
+    rows = [row for side in sides for row in (side.readings.of_record if side.readings else ((),) * len(side))]
+    return Readings.of(rows, [name for readings in known for name in readings.features])
 
 
 def _check_apart(members: SequenceSet, nonmembers: SequenceSet) -> None:

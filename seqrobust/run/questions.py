@@ -25,6 +25,7 @@ from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.progress import Progress
+from seqrobust.run.answer import answer
 from seqrobust.run.question_settings import (
     AttributeConfig,
     PrivacyConfig,
@@ -32,7 +33,6 @@ from seqrobust.run.question_settings import (
     Question,
     StabilityConfig,
 )
-from seqrobust.run.answer import answer
 from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.data_config import Data
 from seqrobust.sequences.readers import Columns

@@ -17,17 +17,31 @@ class Columns:
     Attributes:
         id, sequence, group, split, regions: column names.
         targets: target columns, in order.
+        unlabelled: no target is looked for.
     """
 
     id: Annotated[str | None, Option(flag="--id-column", help="Else id or name.")] = None
     sequence: Annotated[str | None, Option(flag="--sequence-column", help="Else sequence or seq.")] = None
     targets: Annotated[
         tuple[str, ...],
-        Option(flag="--target-column", help="Repeat for several; else label, class or target.", repeat=True),
+        Option(
+            flag="--target-column", help="Repeat for several; else label, class or target (of a table).", repeat=True
+        ),
     ] = ()
     group: Annotated[str | None, Option(flag="--group-column", help="Else group or cluster.")] = None
     split: Annotated[str | None, Option(flag="--split-column", help="Else split.")] = None
     regions: Annotated[str | None, Option(flag="--regions-column", help="name:start-end;... Else regions.")] = None
+    unlabelled: Annotated[
+        bool, Option(flag="--no-targets", help="Take no column for a target, whatever it is called.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        if self.unlabelled and self.targets:
+            raise ConfigError(
+                "targets are both named and not wanted",
+                found=", ".join(self.targets),
+                fix="leave out --target-column or --no-targets",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

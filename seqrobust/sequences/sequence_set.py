@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.encoding import check_characters, letters_from_texts, texts_from_letters, tokens_from_letters
+from seqrobust.sequences.readings import Reading, Readings
 from seqrobust.sequences.regions import Region, Regions
 
 
@@ -30,6 +31,7 @@ class SequenceSet:
         groups: (N,) what must stay on one side of a split (locus, homology cluster), or None.
         splits: (N,) ``train``, ``valid``, ``test`` or another name, or None.
         regions: named intervals.
+        readings: coding sequences, or None where no file tells of any.
     """
 
     alphabet: Alphabet
@@ -40,6 +42,7 @@ class SequenceSet:
     groups: NDArray[np.str_] | None
     splits: NDArray[np.str_] | None
     regions: Regions
+    readings: Readings | None = None
 
     @classmethod
     def from_texts(
@@ -52,6 +55,7 @@ class SequenceSet:
         groups: Sequence[str] | None = None,
         splits: Sequence[str] | None = None,
         regions: Sequence[Sequence[Region]] | None = None,
+        readings: Readings | Sequence[Sequence[Reading]] | None = None,
     ) -> SequenceSet:
         """From plain texts; ids default to ``seq1`` ..., and an id that repeats gets ``#2``, ``#3`` ... behind it.
 
@@ -60,7 +64,16 @@ class SequenceSet:
         """
         check_characters(texts, ids)
         letters, lengths = letters_from_texts(texts)
-        given = {"ids": ids, "targets": targets, "groups": groups, "splits": splits, "regions": regions}
+        if readings is not None and not isinstance(readings, Readings):
+            readings = Readings.of(readings)
+        given: dict[str, Sized | None] = {
+            "ids": ids,
+            "targets": targets,
+            "groups": groups,
+            "splits": splits,
+            "regions": regions,
+        }
+        given["readings"] = readings
         for name, column in given.items():
             if column is not None and len(column) != len(texts):
                 raise DataError(f"{name} and sequences differ in number", found=f"{len(column)} and {len(texts)}")
@@ -74,6 +87,7 @@ class SequenceSet:
             groups=None if groups is None else np.asarray(groups, dtype=np.str_),
             splits=None if splits is None else np.asarray(splits, dtype=np.str_),
             regions=Regions.empty() if regions is None else Regions.from_lists(regions),
+            readings=readings,
         )
         made._check()
         return made
@@ -130,6 +144,7 @@ class SequenceSet:
             groups=None if self.groups is None else self.groups[chosen],
             splits=None if self.splits is None else self.splits[chosen],
             regions=self.regions.take(chosen),
+            readings=None if self.readings is None else self.readings.take(chosen),
         )
 
     def in_split(self, name: str) -> SequenceSet:
@@ -140,7 +155,7 @@ class SequenceSet:
         return self.take(self.splits == name)
 
     def cropped(self, length: int) -> SequenceSet:
-        """The first ``length`` letters of every record; regions are cut with them."""
+        """The first ``length`` letters of every record; regions are cut with them, letters of readings are missing."""
         if length >= self.width:
             return self
         return replace(

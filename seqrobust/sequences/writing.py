@@ -1,7 +1,7 @@
 """Records written to a file that the readers take back: TSV, CSV, Parquet or FASTA, the text ones also gzipped.
 
-A table has the columns ``id, split, <targets>, group, sequence, regions`` (those there are); a FASTA header carries the
-same as ``>id key=value`` (see :mod:`seqrobust.sequences.fasta_headers`). Files appear whole or not at all, and equal
+A table has the columns ``id, split, <targets>, group, sequence, regions, coding_sequences`` (those there are); a FASTA
+header carries the same as ``>id key=value`` (see :mod:`seqrobust.sequences.fasta_headers`). Files appear whole or not at all, and equal
 records give equal bytes.
 """
 
@@ -17,6 +17,7 @@ import pandas as pd
 from seqrobust.errors import DataError
 from seqrobust.files import replacing
 from seqrobust.sequences.fasta_headers import fasta_header, keys_of
+from seqrobust.sequences.reading_text import COLUMN, readings_as_text
 from seqrobust.sequences.regions import format_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 
@@ -56,7 +57,7 @@ def write_sequences(sequences: SequenceSet, path: Path | str) -> None:
 
 
 def as_table(sequences: SequenceSet) -> pd.DataFrame:
-    """One row per record: id, split, target columns, group, sequence, regions; without the columns that are not there.
+    """One row per record: id, split, target columns, group, sequence, regions, coding sequences, those there are.
 
     Raises DataError for a target column with one of those names.
     """
@@ -64,7 +65,7 @@ def as_table(sequences: SequenceSet) -> pd.DataFrame:
     if sequences.splits is not None:
         columns["split"] = sequences.splits.tolist()
     if sequences.targets is not None:
-        taken = {"id", "split", "group", "sequence", "regions"} & set(map(str, sequences.targets.columns))
+        taken = {"id", "split", "group", "sequence", "regions", COLUMN} & set(map(str, sequences.targets.columns))
         if taken:
             raise DataError("a target column has a reserved name", found=", ".join(sorted(taken)), fix="rename it")
         columns |= {str(name): sequences.targets[name].to_numpy() for name in sequences.targets.columns}
@@ -73,6 +74,8 @@ def as_table(sequences: SequenceSet) -> pd.DataFrame:
     columns["sequence"] = sequences.texts
     if len(sequences.regions):
         columns["regions"] = [format_regions(sequences.regions.of(record)) for record in range(len(sequences))]
+    if sequences.readings is not None:
+        columns[COLUMN] = [readings_as_text(sequences.readings, record) for record in range(len(sequences))]
     table: pd.DataFrame = pd.DataFrame(columns)
     return table
 

@@ -30,7 +30,7 @@ from seqrobust.threats.counting import draw, log_counts
 from seqrobust.threats.knapsack import best_edits
 from seqrobust.threats.projection import multiplier, project_onto_simplex, weighted_multiplier
 
-EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE, NOT_CODING = range(6)
+EDITABLE, UNKNOWN, PADDING, PROTECTED, OUTSIDE, NOT_CODING, FIXED_CODON, NO_SYNONYM = range(8)
 """Why a position may not be changed; :data:`EDITABLE` where it may."""
 
 _TABLE_CELLS = 1 << 23
@@ -46,6 +46,8 @@ _REASONS = {
     PROTECTED: "it is protected",
     OUTSIDE: "it lies outside the regions the adversary is confined to",
     NOT_CODING: "it is not part of a codon",
+    FIXED_CODON: "its codon has to stay (a start, an exception to the code, or an unclear one)",
+    NO_SYNONYM: "no other codon keeps the protein of every frame",
 }
 
 

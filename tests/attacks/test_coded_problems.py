@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,19 +15,26 @@ from seqrobust.attacks import ATTACKS, Problem, ShardRun, Untargeted, attacks_na
 from seqrobust.attacks.coded import CodedPredictor
 from seqrobust.neighbours import Edits, PlainScores
 from seqrobust.sequences.encoding import tokens_from_texts
+from seqrobust.sequences.readings import Part, Reading, Readings
 from seqrobust.threats import Budget, SubstitutionThreat
-from seqrobust.threats.coding import Coding, Codons, Indels
+from seqrobust.threats.coding import Codons, Indels, Moves
 
-CODINGS: dict[str, Coding] = {
+CODINGS: dict[str, Moves] = {
     "codons": Codons(source=DNA),
+    "genes": Codons(source=DNA, region="CDS"),
     "left": Indels(source=DNA, anchor="left"),
     "right": Indels(source=DNA, anchor="right"),
     "free": Indels(source=DNA, anchor="free"),
 }
 
 
-def problem_for(coding: Coding, kind: str = "cnn", *budgets: int, n: int = 4, length: int = 10) -> Problem:
+def problem_for(coding: Moves, kind: str = "cnn", *budgets: int, n: int = 4, length: int = 10) -> Problem:
     sequences = records(coding.source, n, length, ragged=kind != "linear", seed=2)
+    # A gene of two exons on the minus strand, and one on the plus strand that shares letters with it.
+    exons = (Part(length - 4, length, -1), Part(1, length - 5, -1))
+    genes = [Reading(parts=parts, whole=False) for parts in (exons, (Part(0, length // 3 * 3, 1),))]
+    if isinstance(coding, Codons) and coding.region:
+        sequences = replace(sequences, readings=Readings.of([genes[: 1 + row % 2] for row in range(n)]))
     predictor, targets = predictor_for(kind, "classification", sequences)
     plain = Problem(
         predictor=predictor,

@@ -16,17 +16,17 @@ from seqrobust.errors import ThreatError
 from seqrobust.sequences import Region, SequenceSet, one_hot
 from seqrobust.sequences.encoding import texts_from_tokens
 from seqrobust.threats import Budget, SubstitutionThreat
-from seqrobust.threats.coding import CodedSet, CodedThreat, Coding, Codons, Indels, parse_moves
+from seqrobust.threats.coding import CodedSet, CodedThreat, Coding, Codons, Indels, Moves, parse_moves
 from seqrobust.threats.constraints import parse_constraint
 from seqrobust.threats.substitution import BoundThreat
 
 
-def bound(texts: list[str], coding: Coding, k: int, **rules: object) -> tuple[CodedSet, BoundThreat]:
+def bound(texts: list[str], coding: Moves, k: int, **rules: object) -> tuple[CodedSet, BoundThreat]:
     regions = rules.pop("regions", None)
     plain = SequenceSet.from_texts(texts, coding.source, regions=regions)  # type: ignore[arg-type]
     coded = CodedSet.of(plain, coding)
     threat = SubstitutionThreat(budget=Budget(k), **rules)  # type: ignore[arg-type]
-    return coded, CodedThreat.of(threat, coding).bind(coded)
+    return coded, CodedThreat.of(threat, coded.coding).bind(coded)
 
 
 def members(threat: BoundThreat, record: int = 0) -> Tensor:
@@ -98,7 +98,7 @@ def test_names_of_edits_and_the_text_that_is_seen() -> None:
         columns = coded.tokens.copy()
         columns[0, 3], columns[0, 11], columns[0, 6] = 4, 4, 3
         (written,) = coded.written(columns)
-        assert written == (seen, "C2del;3_4insT;A6del", 3)
+        assert written == (seen, "C2del;3_4insT;A6del", 3, None)
         assert decoded(coding, torch.from_numpy(columns)) == [seen.replace("R", "N")]
 
 
@@ -141,17 +141,19 @@ def test_a_share_is_of_letters() -> None:
 
 
 @pytest.mark.parametrize(
-    "coding",
+    "moves",
     [Indels(source=DNA, anchor=anchor) for anchor in ("left", "right", "free")]
     + [Codons(source=DNA, region="cds"), Indels(source=PROTEIN)],
     ids=["left", "right", "free", "codons", "protein"],
 )
-def test_pulled_gradients_are_gains_of_a_linear_function(coding: Coding) -> None:
+def test_pulled_gradients_are_gains_of_a_linear_function(moves: Moves) -> None:
     rng = np.random.default_rng(1)
-    letters = coding.source.letters
+    source = moves.source  # type: ignore[attr-defined]
+    letters = source.letters
     texts = ["".join(rng.choice(list(letters), n)) for n in (11, 8)]
-    texts[0] = texts[0][:4] + coding.source.any_letter + texts[0][5:]
-    coded, _ = bound(texts, coding, 1, regions=[[Region("cds", 1, 10)], [Region("cds", 2, 8)]])
+    texts[0] = texts[0][:4] + source.any_letter + texts[0][5:]
+    coded, threat = bound(texts, moves, 1, regions=[[Region("cds", 1, 10)], [Region("cds", 2, 8)]])
+    coding = coded.coding
     weights = torch.randn(coding.source.size, 24, generator=torch.Generator().manual_seed(2))
 
     def value(columns: Tensor) -> Tensor:
@@ -166,27 +168,26 @@ def test_pulled_gradients_are_gains_of_a_linear_function(coding: Coding) -> None
         pad = 2 if getattr(coding, "anchor", "") == "free" else 0
         gradient = weights[:, : width + pad].expand(len(starts), -1, -1)
         pulled = coding.pull(gradient, starts)
-        table = coding.costs(np.where(np.eye(coding.source.size, dtype=bool), 0.0, 1.0))
         for record in range(2):
             now = value(starts[record : record + 1])
             for column in range(starts.shape[1]):
                 token = int(starts[record, column])
                 if token >= coding.alphabet.size:
                     continue
-                others = np.flatnonzero(np.isfinite(table[token])).tolist()
+                others = torch.nonzero(threat.permitted[record, :, column]).flatten().tolist()
                 moved = starts[record].repeat(len(others), 1)
                 moved[:, column] = torch.tensor(others, dtype=torch.uint8)
                 gains = pulled[record, others, column] - pulled[record, token, column]
                 torch.testing.assert_close(gains, value(moved) - now, atol=1e-4, rtol=1e-4)
-        starts = _edited(starts, coding, table, rng)
+        starts = _edited(starts, threat, rng)
 
 
-def _edited(tokens: Tensor, coding: Coding, table: np.ndarray, rng: np.random.Generator) -> Tensor:
+def _edited(tokens: Tensor, threat: BoundThreat, rng: np.random.Generator) -> Tensor:
     moved = tokens.clone()
     for record in range(len(tokens)):
         for column in rng.permutation(tokens.shape[1])[:3].tolist():
-            if (token := int(tokens[record, column])) < coding.alphabet.size:
-                moved[record, column] = int(rng.choice(np.flatnonzero(np.isfinite(table[token]))))
+            if others := torch.nonzero(threat.permitted[record, :, column]).flatten().tolist():
+                moved[record, column] = int(rng.choice(others))
     return moved
 
 
@@ -196,50 +197,53 @@ def _edited(tokens: Tensor, coding: Coding, table: np.ndarray, rng: np.random.Ge
 @pytest.mark.parametrize("alphabet", [DNA, RNA], ids=["DNA", "RNA"])
 @pytest.mark.parametrize("table", [1, 2, 11])
 def test_the_protein_stays_and_every_synonym_is_reached(alphabet: Alphabet, table: int) -> None:
-    coding = Codons(source=alphabet, table=table)
-    for codon in coding.triplets:
-        _, threat = bound([codon], coding, 1)
+    every = ["".join(letters) for letters in itertools.product(alphabet.letters, repeat=3)]
+    # Behind a first codon that no protein begins with, so that nothing but the code decides.
+    for codon in every:
+        coded, threat = bound([f"CCC{codon}"], Codons(source=alphabet, table=table), 1)
         product = str(Seq(codon).translate(table=table))
-        synonyms = {other for other in coding.triplets if str(Seq(other).translate(table=table)) == product}
-        assert set(decoded(coding, members(threat))) == synonyms
+        synonyms = {other for other in every if str(Seq(other).translate(table=table)) == product}
+        found = {text[3:] for text in decoded(coded.coding, members(threat)) if text.startswith("CCC")}
+        assert found == synonyms
 
 
 def test_whole_codons_in_frame_and_nothing_else() -> None:
-    coding = Codons(source=DNA, region="cds")
+    moves = Codons(source=DNA, region="cds")
     text = "GGATGCTTNTACGTTAAGG"
     regions = [[Region("cds", 2, 17), Region("site", 5, 6)]]
-    coded, threat = bound([text], coding, 2, regions=regions)
-    proteins, seen = set(), decoded(coding, members(threat))
+    coded, threat = bound([text], moves, 2, regions=regions)
+    proteins, seen = set(), decoded(coded.coding, members(threat))
     for edited in seen:
         assert (edited[:2], edited[17:], len(edited)) == ("GG", "GG", len(text))
         proteins.add(str(Seq(edited[2:17]).translate()))
     assert proteins == {str(Seq(text[2:17]).translate())}
-    # CTT (leucine) has five synonyms, TAC one? No: the frame reads ATG CTT NTA CGT TAA.
+    # The frame reads ATG CTT NTA CGT TAA: five synonyms, then none for what holds an N, five, two.
     assert len(seen) == 1 + (5 + 5 + 2) + (5 * 5 + 5 * 2 + 5 * 2)
-    _, kept = bound([text], coding, 2, regions=regions, protect=("site",))
-    assert {edited[5:8] for edited in decoded(coding, members(kept))} == {"CTT"}
-    explained = kept.explain(torch.tensor(coded.tokens) * 0, coding.alphabet)
-    assert explained[0] is not None
-    assert "it is not part of a codon" in explained[0]
+    kept_set, kept = bound([text], moves, 2, regions=regions, protect=("site",))
+    assert {edited[5:8] for edited in decoded(kept_set.coding, members(kept))} == {"CTT"}
+    for column, why in ((4, "has to stay"), (5, "it is protected"), (6, "has to stay")):
+        edited = torch.tensor(coded.tokens)
+        edited[0, column] = (edited[0, column] + 1) % 64
+        assert why in str(kept.explain(edited, coded.alphabet)[0])
 
 
 def test_codons_count_as_one_edit_and_are_written_by_their_letters() -> None:
-    coding = Codons(source=DNA)
-    coded, threat = bound(["ATGTCAA"], coding, 1)
-    row = members(threat)[[text == "ATGAGCA" for text in decoded(coding, members(threat))].index(True)]
+    coded, threat = bound(["ATGTCAA"], Codons(source=DNA), 1)
+    texts = decoded(coded.coding, members(threat))
+    row = members(threat)[[text == "ATGAGCA" for text in texts].index(True)]
     (written,) = coded.written(row[None].numpy())
-    assert written == ("ATGAGCA", "T4A;C5G;A6C", 1)
+    assert written == ("ATGAGCA", "T4A;C5G;A6C", 1, "S2TCA>AGC")
 
 
 def test_mixtures_of_codons_are_mixtures_of_letters() -> None:
-    coding = Codons(source=DNA, region="cds")
-    coded, _ = bound(["GATGCTTAC"], coding, 2, regions=[[Region("cds", 1, 7)]])
+    coded, _ = bound(["GATGCTTAC"], Codons(source=DNA, region="cds"), 2, regions=[[Region("cds", 1, 7)]])
+    coding = coded.coding
     tokens = torch.tensor(coded.tokens)
     points = one_hot(tokens, coding.alphabet)
     other = points.clone()
-    codon = coding.triplets.index("AGG")
-    other[0, :, 2] = 0
-    other[0, codon, 2] = 1
+    codon = coding.triplets.index("AGG")  # type: ignore[attr-defined]
+    other[0, :, -1] = 0
+    other[0, codon, -1] = 1
     ends = [
         one_hot(coding.decode(tokens), DNA),
         one_hot(torch.tensor([[2, 0, 3, 2, 0, 2, 2, 0, 1]], dtype=torch.uint8), DNA),
@@ -249,17 +253,24 @@ def test_mixtures_of_codons_are_mixtures_of_letters() -> None:
 
 
 def test_letter_rules_and_constraints_hold_for_the_sequence() -> None:
-    coding = Codons(source=DNA)
-    _, transitions = bound(["TCACGT"], coding, 2, letters="transitions")
-    seen = decoded(coding, members(transitions))
+    moves = Codons(source=DNA)
+    coded, transitions = bound(["TCACGT"], moves, 2, letters="transitions")
+    seen = decoded(coded.coding, members(transitions))
     assert {a + b for text in seen for a, b in zip("TCACGT", text, strict=True) if a != b} <= {"AG", "GA", "CT", "TC"}
     assert len(seen) > 3
-    _, tight = bound(["TCACGT"], coding, 2, constraints=(parse_constraint("gc:+-0", DNA),))
+    coded, tight = bound(["TCACGT"], moves, 2, constraints=(parse_constraint("gc:+-0", DNA),))
     every = members(tight)
     inside = [bool(tight.take(torch.zeros(1, dtype=torch.int64)).contains(row[None])) for row in every]
-    gc = [sum(letter in "GC" for letter in text) == 3 for text in decoded(coding, every)]
+    gc = [sum(letter in "GC" for letter in text) == 3 for text in decoded(coded.coding, every)]
     assert inside == gc
     assert 0 < sum(gc) < len(gc)
+
+
+def test_a_share_is_of_codons_that_can_change() -> None:
+    plain = SequenceSet.from_texts(["ATG" + "CTT" * 5 + "TGG" * 4], DNA)
+    coded = CodedSet.of(plain, Codons(source=DNA))
+    threat = CodedThreat.of(SubstitutionThreat(budget=Budget.parse("40%")), coded.coding)
+    assert threat.bind(coded).budget.tolist() == [2]
 
 
 # Text -----------------------------------------------------------------------------------------------------------------
@@ -269,7 +280,7 @@ def test_moves_are_read() -> None:
     assert parse_moves("substitutions", DNA) is None
     codons = [parse_moves(text, DNA) for text in ("codons", "codons:CDS", "codons:CDS[a:b]:11", "codons::2")]
     found = [(one.region, one.table) for one in codons if isinstance(one, Codons)]
-    assert found == [(None, 1), ("CDS", 1), ("CDS[a:b]", 11), (None, 2)]
+    assert found == [(None, None), ("CDS", None), ("CDS[a:b]", 11), (None, 2)]
     anchors = [parse_moves(text, PROTEIN) for text in ("indels", "indels:right", "indels:free")]
     assert [one.anchor for one in anchors if isinstance(one, Indels)] == ["left", "right", "free"]
 
@@ -292,19 +303,19 @@ def test_moves_that_cannot_be_read(text: str, alphabet: Alphabet, said: str) -> 
 
 def test_records_that_cannot_be_written_in_codons() -> None:
     plain = SequenceSet.from_texts(["ACGTACGT"], DNA, regions=[[Region("cds", 0, 6), Region("cds", 4, 8)]])
-    with pytest.raises(ThreatError, match="overlap"):
-        CodedSet.of(plain, Codons(source=DNA, region="cds"))
     with pytest.raises(ThreatError, match="no region has that name"):
         CodedSet.of(plain, Codons(source=DNA, region="CDS"))
     with pytest.raises(ThreatError, match="costs one"):
         Indels(source=DNA).costs(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    with pytest.raises(ThreatError, match="costs one"):
+        CodedSet.of(plain, Codons(source=DNA)).coding.costs(np.array([[0.0, 2.0], [2.0, 0.0]]))
 
 
 def test_short_records_are_no_trouble() -> None:
     for texts in (["A"], ["AC", "ACGT"], ["N"]):
         for coding in (Codons(source=DNA), Indels(source=DNA), Indels(source=DNA, anchor="free")):
-            coded, threat = bound(texts, coding, 5)
+            coded, threat = bound(texts, coding, 5)  # type: ignore[arg-type]
             everything = threat.sample(torch.rand(len(texts), coded.width + 1, dtype=torch.float64), full=True)
-            assert coding.decode(everything).shape[0] == len(texts)
-            assert decoded(coding, torch.tensor(coded.tokens)) == texts
+            assert coded.coding.decode(everything).shape[0] == len(texts)
+            assert decoded(coded.coding, torch.tensor(coded.tokens)) == texts
             assert bool(threat.contains(everything).all())

@@ -176,7 +176,7 @@ def how_section(report: ReportInput, attack: Mapping[str, Any]) -> Section:
     unit = "editable letters" if "%" in sizes[-1] else "letters per sequence"
     if attack.get("moves", "substitutions") != "substitutions":
         # The threat's own words say what an edit is; they begin with a budget.
-        adversary = one_line(attack["threat"]) + "; unknown letters stay as they are."
+        adversary = one_line(attack["threat"], 400) + "; unknown letters stay as they are."
         unit = "editable positions" if "%" in sizes[-1] else "edits per sequence"
     items = (
         ("Adversary", adversary),

@@ -1,4 +1,4 @@
-"""GenBank, GenPept, Swiss-Prot and UniProt XML: records with features, read by Biopython."""
+"""GenBank, EMBL, GenPept, Swiss-Prot and UniProt XML: records with features, read by Biopython."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from Bio.SeqRecord import SeqRecord
 
 from seqrobust.alphabet import PROTEIN
 from seqrobust.errors import DataError
+from seqrobust.sequences.readers.coding_features import reading_of
 from seqrobust.sequences.readers.features import is_unplaced, regions_of
 from seqrobust.sequences.readers.source import Source
 from seqrobust.sequences.readers.table import Table
+from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.wording import counted
 
-_PARSERS = {"genbank": "genbank", "swissprot": "swiss", "uniprot-xml": "uniprot-xml"}
+_PARSERS = {"genbank": "genbank", "embl": "embl", "swissprot": "swiss", "uniprot-xml": "uniprot-xml"}
 _SPOILED = re.compile("premature end|expected sequence length|truncated", re.IGNORECASE)
 _DESCRIBING = ("source", "Protein", "CDS", "gene")
 _TOO_LONG = ("translation", "transl_table", "codon_start")
@@ -45,8 +47,17 @@ def read_flatfile(source: Source) -> Table:
         where=lambda row: f"record {row + 1}",
         regions=[[region for feature in record.features for region in regions_of(feature)] for record in records],
         alphabet=PROTEIN if protein else None,
+        readings=None if protein else _readings(records),
+        qualifiers=True,
         notices=notices,
     )
+
+
+def _readings(records: list[SeqRecord]) -> Readings:
+    """The coding sequences of records, and the names of all their features."""
+    found = [[reading_of(feature, len(record.seq)) for feature in record.features] for record in records]
+    named = {region.name for record in records for feature in record.features for region in regions_of(feature)}
+    return Readings.of([[one for one in row if one is not None] for row in found], named)
 
 
 def _parse(source: Source) -> list[SeqRecord]:

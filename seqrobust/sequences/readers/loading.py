@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from seqrobust.alphabet import PROTEIN, Alphabet
+from seqrobust.alphabet import PROTEIN, RNA, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.readers.annotation import annotated
+from seqrobust.sequences.readers.coding_rows import annotated_readings, annotation_kind
 from seqrobust.sequences.readers.columnar import read_parquet
 from seqrobust.sequences.readers.fasta import read_fasta
 from seqrobust.sequences.readers.fastq import read_fastq
@@ -24,6 +25,8 @@ from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
 from seqrobust.sequences.readers.tabular import read_delimited
+from seqrobust.sequences.reading_text import COLUMN, parse_readings
+from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.wording import counted
@@ -35,10 +38,12 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "tsv": read_delimited,
     "parquet": read_parquet,
     "genbank": read_flatfile,
+    "embl": read_flatfile,
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
 _LIKE_A_SEQUENCE = re.compile(r"[ACGTUN]{8,}|[A-Z]{15,}")
+_URACIL = str.maketrans("Tt", "Uu")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 
 
@@ -66,7 +71,7 @@ def read_sequences(
     where: Where | None = None,
     max_length: int | None = None,
 ) -> Loaded:
-    """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, UniProt XML or BED file, also packed.
+    """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, GenPept, Swiss-Prot, UniProt XML or BED file.
 
     Args:
         path: the file; its suffix tells the format.
@@ -101,19 +106,23 @@ def _assembled(
     notices = [*source.notices, *table.notices]
     texts = _sequences(table, columns)
     alphabet, said = _alphabet(alphabet, table, texts)
-    texts, repaired = _repaired(texts, alphabet)
+    texts, repaired = _repaired(texts, alphabet, table)
     ids, renamed = _ids(table, columns)
     splits = _optional(table, "split", columns.split)
     groups, ungrouped = _groups(table, columns, ids)
-    regions = _regions(table, columns, source)
+    regions, readings = _regions(table, columns, source), _readings(table, source)
     notices += [*said, *repaired, *renamed, *ungrouped]
     if annotation is not None:
         added, unplaced = annotated(annotation, ids, [len(text) for text in texts], table.places)
         regions = added if regions is None else [[*own, *more] for own, more in zip(regions, added, strict=True)]
         notices += unplaced
+        coding = annotated_readings(annotation, ids, [len(text) for text in texts], table.places)
+        if annotation_kind(annotation) != "bed":
+            coding = replace(coding, features=frozenset(region.name for row in added for region in row))
+        readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns)
     sequences = SequenceSet.from_texts(
-        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions
+        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions, readings=readings
     )
     sequences, cut = _cropped(sequences, max_length)
     return Loaded(sequences=sequences, notices=(*notices, *chosen, *cut))
@@ -168,11 +177,15 @@ def _check_one_sugar(alphabet: Alphabet, texts: list[str], table: Table) -> None
     )
 
 
-def _repaired(texts: list[str], alphabet: Alphabet) -> tuple[list[str], list[str]]:
+def _repaired(texts: list[str], alphabet: Alphabet, table: Table) -> tuple[list[str], list[str]]:
     notices = []
     if alphabet.name == PROTEIN.name and (stops := sum(text.endswith("*") for text in texts)):
         texts = [text.removesuffix("*") for text in texts]
         notices.append(f"a trailing * removed from {counted(stops, 'record')}")
+    if alphabet.name == RNA.name and table.qualifiers and any("T" in text.upper() for text in texts):
+        # Flat files write RNA, too, with T.
+        texts = [text.translate(_URACIL) for text in texts]
+        notices.append("T read as U")
     if has_lower_case(texts):
         lower = sum(not text.isupper() for text in texts)
         notices.append(f"lower-case letters in {counted(lower, 'record')} read as upper case")
@@ -215,6 +228,18 @@ def _regions(table: Table, columns: Columns, source: Source) -> list[list[Region
     return [[*own[row], *_parsed(parse, text, source, table, row)] for row, text in enumerate(given)]
 
 
+def _readings(table: Table, source: Source) -> Readings | None:
+    if table.readings is not None or COLUMN not in table.columns or table.qualifiers:
+        return table.readings
+    found = []
+    for row, text in enumerate(table.texts(COLUMN)):
+        try:
+            found.append(parse_readings(text))
+        except DataError as error:
+            raise error.at(f"{source.path}, {table.where(row)}") from None
+    return Readings.of([own for own, _ in found], [name for _, names in found for name in names])
+
+
 def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, table: Table, row: int) -> list[Region]:
     try:
         return parse(text)
@@ -223,6 +248,8 @@ def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, tab
 
 
 def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[str]]:
+    if columns.unlabelled:
+        return None, []
     usual = table.column("targets", None)
     names = [str(table.column("target", name)) for name in columns.targets] or ([usual] if usual else [])
     if not names:

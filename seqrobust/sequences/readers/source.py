@@ -19,6 +19,7 @@ SUFFIXES = {
     "tsv": (".tsv", ".tab"),
     "parquet": (".parquet", ".pq"),
     "genbank": (".gb", ".gbk", ".genbank", ".gp", ".gpff", ".gbff", ".gbwithparts"),
+    "embl": (".embl", ".emb"),
     "swissprot": (".dat", ".swiss", ".sprot"),
     "uniprot-xml": (".xml",),
     "bed": (".bed", ".bed3", ".bed6", ".bed12", ".narrowpeak", ".broadpeak", ".gappedpeak", ".bedgraph", ".bdg"),
@@ -26,12 +27,19 @@ SUFFIXES = {
 """Format to the suffixes that name it, in any case, each also behind ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; ``.txt``
 is told by what stands in the file."""
 
+
+def _first_line(start: bytes) -> bytes:
+    return start.split(b"\n", 1)[0].strip().upper()
+
+
 _OPENS_WITH: dict[str, Callable[[bytes], bool]] = {
     # Lines that begin with ; are comments of the first FASTA programs.
     "fasta": lambda start: re.match(rb"(?:;[^\r\n]*\s+)*>", start) is not None,
     "fastq": lambda start: re.match(rb"@[^\r\n]*\s+(?:[A-Za-z.*-]+\s+)+(?:\+|$)", start) is not None,
     "genbank": lambda start: start.startswith(b"LOCUS") or b"\nLOCUS " in start,
-    "swissprot": lambda start: start.startswith(b"ID   "),
+    # Both open with an ID line; EMBL's ends in a number of base pairs, Swiss-Prot's in one of amino acids.
+    "embl": lambda start: start.startswith(b"ID   ") and _first_line(start).endswith((b"BP.", b"BP")),
+    "swissprot": lambda start: start.startswith(b"ID   ") and not _first_line(start).endswith((b"BP.", b"BP")),
     "uniprot-xml": lambda start: start.startswith(b"<"),
     "parquet": lambda start: start.startswith(b"PAR1"),
 }

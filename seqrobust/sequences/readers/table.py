@@ -11,6 +11,7 @@ import pandas as pd
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.data_source import Columns as Columns
+from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region
 
 Where = Mapping[str, str | int | float | bool | Sequence[str | int | float | bool]]
@@ -49,6 +50,9 @@ class Table:
         regions: regions the format itself gives, or None for a format that keeps them in a column.
         places: where each record was cut from, or None.
         alphabet: what the file says its letters are, or None.
+        readings: the coding sequences that the format gives, or None for a format that knows of none.
+        qualifiers: the columns are what an annotator wrote about a record, not a user's own table: only id and sequence
+            are looked for under their usual names.
         notices: what the reader changed or left out.
     """
 
@@ -57,6 +61,8 @@ class Table:
     regions: list[list[Region]] | None = None
     places: list[Place] | None = None
     alphabet: Alphabet | None = None
+    readings: Readings | None = None
+    qualifiers: bool = False
     notices: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -77,6 +83,8 @@ class Table:
                     fix=f"name the column that holds the {role}",
                 )
             return name
+        if self.qualifiers and role not in ("id", "sequence"):
+            return None
         by_lower = {column.lower(): column for column in reversed(present)}
         return next((by_lower[usual] for usual in USUAL_NAMES[role] if usual in by_lower), None)
 
@@ -109,6 +117,7 @@ class Table:
             columns=self.columns.iloc[kept].reset_index(drop=True),
             where=lambda row: self.where(int(kept[row])),
             regions=None if self.regions is None else [self.regions[row] for row in kept],
+            readings=None if self.readings is None else self.readings.take(kept),
             places=None if self.places is None else [self.places[row] for row in kept],
         )
 

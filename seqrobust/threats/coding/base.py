@@ -22,6 +22,7 @@ from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.constraints.base import BoundConstraint
 from seqrobust.threats.constraints.conjunction import AllOf
 from seqrobust.threats.stated import SubstitutionThreat
+from seqrobust.threats.substitution import BoundThreat
 
 
 class Written(NamedTuple):
@@ -31,15 +32,24 @@ class Written(NamedTuple):
         text: what the model saw.
         edits: names of the changes, joined by semicolons.
         size: columns that changed, the unit of the budget.
+        codon_edits: names of the codons that changed, such as ``K12AAA>AAG``; None where an edit is no codon's.
     """
 
     text: str
     edits: str
     size: int
+    codon_edits: str | None = None
 
 
 class Coding(Protocol):
     """How sequences are written as columns. Tokens of columns are those of ``alphabet``."""
+
+    def on(self, sequences: SequenceSet) -> Coding:
+        """The same coding, ready for those records. Raises ThreatError for records that cannot be written so."""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What should be said of the records it is ready for."""
 
     @property
     def source(self) -> Alphabet:
@@ -79,8 +89,16 @@ class Coding(Protocol):
             (M, C', C), such that the difference of two pieces in a column is the gain of switching between them.
         """
 
-    def blocked(self, sequences: SequenceSet, reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(N, C) why each column may not change, from the reasons (N, L) of the letters."""
+    def blocked(self, tokens: NDArray[np.uint8], reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(N, C) why each of (N, C) clean columns may not change, from the reasons (N, L) of the letters."""
+
+    def permitted(self, tokens: NDArray[np.uint8], letters: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+        """(N, C', C) pieces that may stand in (N, C) clean columns; None where the costs say all there is to say.
+
+        Args:
+            tokens: clean columns.
+            letters: (K, K) bool, row = letter of the sequence now, column = letter put there.
+        """
 
     def weighed(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
         """(N,) the number of positions that a budget in per cent is a share of, from (N, C) reasons."""
@@ -98,6 +116,13 @@ class Coding(Protocol):
         """``at most 3 ...`` in words."""
 
 
+class Moves(Protocol):
+    """What one edit is, before it is known of which records."""
+
+    def on(self, sequences: SequenceSet) -> Coding:
+        """As columns of those records. Raises ThreatError for records that cannot be written so."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CodedSet(SequenceSet):
     """Records written as columns; ``letters`` holds the columns' tokens.
@@ -111,8 +136,9 @@ class CodedSet(SequenceSet):
     plain: SequenceSet
 
     @classmethod
-    def of(cls, sequences: SequenceSet, coding: Coding) -> CodedSet:
+    def of(cls, sequences: SequenceSet, moves: Moves) -> CodedSet:
         """Those records, written so. Raises ThreatError where that cannot be."""
+        coding = moves.on(sequences)
         tokens = coding.columns(sequences)
         return cls(
             alphabet=coding.alphabet,
@@ -123,6 +149,7 @@ class CodedSet(SequenceSet):
             groups=sequences.groups,
             splits=sequences.splits,
             regions=sequences.regions,
+            readings=sequences.readings,
             coding=coding,
             plain=sequences,
         )
@@ -172,8 +199,17 @@ class CodedThreat(SubstitutionThreat):
 
     def blocked(self, sequences: SequenceSet) -> NDArray[np.uint8]:
         """(N, C) why each column may not change. Raises ThreatError for a region name that no record has."""
-        plain = _plain(sequences)
-        return self.coding.blocked(plain, super().blocked(plain))
+        assert isinstance(sequences, CodedSet)
+        return self.coding.blocked(sequences.tokens, super().blocked(sequences.plain))
+
+    def bind(self, sequences: SequenceSet, device: torch.device | str = "cpu") -> BoundThreat:
+        """The threat on those columns, as tensors on a device. Raises ThreatError as :meth:`blocked` does."""
+        bound = super().bind(sequences, device)
+        letters = np.isfinite(super().costs(self.coding.source))
+        permitted = self.coding.permitted(sequences.tokens, letters)
+        if permitted is None:
+            return bound
+        return replace(bound, permitted=bound.permitted & torch.from_numpy(permitted).to(device) | bound.clean)
 
     def costs(self, alphabet: Alphabet) -> NDArray[np.float64]:
         """(C', C') what switching the row's piece for the column's costs, infinity where it may not be."""

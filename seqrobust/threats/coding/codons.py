@@ -1,54 +1,101 @@
-"""Synonymous codons: the sequence changes, the protein does not.
+"""Synonymous codons: the sequence changes, no protein does.
 
-A coding region is written as columns of three letters, everything else as columns of one that may not change. A codon
-may become any codon for the same amino acid (a stop any other stop), at a cost of one however many of its letters
-differ.
+Every codon of the chosen coding sequences is a column of three letters, which may stand apart (introns, the origin of a
+circle) and on either strand; all other letters stay. A codon may become any codon of the same meaning, in every frame
+that reads one of its letters, at a cost of one however many of its letters differ.
+
+The first columns of a record say which record it is, as a barcode does: what a column's letters are depends on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import torch
-from Bio.Data import CodonTable
 from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.sequences.encoding import one_hot
+from seqrobust.sequences.genetic_code import known, known_tables, products
+from seqrobust.sequences.reading_codons import FREE
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.coding.base import Written
-from seqrobust.threats.substitution import EDITABLE, NOT_CODING, PADDING, edits_as_text
+from seqrobust.threats.coding.chosen import Chosen, chosen_readings
+from seqrobust.threats.coding.codon_words import about_readings, notices_of
+from seqrobust.threats.coding.frames import Frames, frames_of
+from seqrobust.threats.coding.proteins import ProteinCheck
+from seqrobust.threats.substitution import EDITABLE, FIXED_CODON, NO_SYNONYM, NOT_CODING, PADDING, edits_as_text
 
 _CODONS = 64
+_BARCODE = 4
+"""Columns that tell the record, as a number of that many digits to the base of 64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Codons:
-    """Synonymous switches of whole codons.
+    """Synonymous switches of whole codons, as they are asked for.
 
     Attributes:
         source: DNA or RNA.
-        region: name of the regions that are read in codons, from the first letter of each; None for whole records.
-        table: number of the genetic code, as NCBI counts them; 1 is the standard code.
+        region: what is read in codons: ``CDS``, ``CDS[gene=S]``, a region's name; None for whole records.
+        table: number of the genetic code, as NCBI counts them; None for what the records say, 1 where they do not.
 
     Raises ThreatError for protein and for an unknown code.
     """
 
     source: Alphabet
     region: str | None = None
-    table: int = 1
+    table: int | None = None
 
     def __post_init__(self) -> None:
         if self.source.name not in ("DNA", "RNA"):
             raise ThreatError("codons are of nucleotides", expected="DNA or RNA", found=self.source.name)
-        if self.table not in CodonTable.unambiguous_dna_by_id:
-            known = ", ".join(map(str, sorted(CodonTable.unambiguous_dna_by_id)))
-            raise ThreatError("unknown genetic code", expected=f"a number of NCBI's: {known}", found=str(self.table))
+        if self.table is not None and not known(self.table):
+            raise ThreatError(
+                "unknown genetic code", expected=f"a number of NCBI's: {known_tables()}", found=str(self.table)
+            )
+
+    def on(self, sequences: SequenceSet) -> CodonColumns:
+        """The columns of those records.
+
+        Raises ThreatError where no coding sequence of that name can be read, or the genetic codes disagree.
+        """
+        readings = chosen_readings(sequences, self.region, self.table)
+        frames = [frames_of(row, int(length)) for row, length in zip(readings, sequences.lengths, strict=True)]
+        return CodonColumns(asked=self, sequences=sequences, readings=readings, frames=frames)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CodonColumns:
+    """Codons of R records as columns; see :class:`~seqrobust.threats.coding.base.Coding`.
+
+    Attributes:
+        asked: what was asked for.
+        sequences: the records.
+        readings: the coding sequences of each record, those that are edited first.
+        frames: the columns of each record, without its barcode.
+    """
+
+    asked: Codons
+    sequences: SequenceSet
+    readings: Sequence[Sequence[Chosen]]
+    frames: Sequence[Frames]
+
+    def on(self, sequences: SequenceSet) -> CodonColumns:
+        """The same codons of other records."""
+        return self.asked.on(sequences)
+
+    @property
+    def source(self) -> Alphabet:
+        """Of the sequences."""
+        return self.asked.source
 
     @property
     def mixes(self) -> bool:
@@ -62,172 +109,223 @@ class Codons:
 
     @cached_property
     def alphabet(self) -> Alphabet:
-        """64 codons, then the letters by themselves, under arbitrary signs."""
+        """The 64 codons, under arbitrary signs."""
         signs = "".join(chr(0x100 + number) for number in range(_CODONS))
-        return Alphabet(name="codons", letters=signs + self.source.letters, ambiguity={}, complement={})
+        return Alphabet(name="codons", letters=signs, ambiguity={}, complement={})
+
+    # The columns --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def products(self) -> tuple[str, ...]:
-        """(64,) amino acid of each codon, ``*`` for a stop."""
-        tables = CodonTable.unambiguous_dna_by_id if self.source.name == "DNA" else CodonTable.unambiguous_rna_by_id
-        table = tables[self.table]
-        # In some codes a codon is a stop or an amino acid by context; it is kept apart from codons that are one only.
-        both = set(table.stop_codons) & set(table.forward_table)
-        amino = {codon: table.forward_table.get(codon, "*") + ("*" if codon in both else "") for codon in self.triplets}
-        return tuple(amino[codon] for codon in self.triplets)
+    def tokens(self) -> NDArray[np.uint8]:
+        """(R, C) clean columns: the barcode, the codons, padding."""
+        barcodes = np.arange(len(self.frames))[:, None] // _CODONS ** np.arange(_BARCODE)[::-1] % _CODONS
+        codons = _padded([one.clean for one in self.frames], self.alphabet.padding, ())
+        return np.concatenate([barcodes, codons], axis=1).astype(np.uint8)
+
+    @cached_property
+    def letters(self) -> NDArray[np.int32]:
+        """(R, C, 3) where the letters of each column stand, -1 where there is none."""
+        return _behind_barcode([one.letters for one in self.frames], -1, (3,)).astype(np.int32)
+
+    @cached_property
+    def places(self) -> NDArray[np.int32]:
+        """(R, C, 3) where each column writes, -1 where it does not."""
+        owned = [np.where(one.owned, one.letters, -1) for one in self.frames]
+        return _behind_barcode(owned, -1, (3,)).astype(np.int32)
+
+    @cached_property
+    def minus(self) -> NDArray[np.bool_]:
+        """(R, C, 3) whether a letter is of the other strand."""
+        return _behind_barcode([one.minus for one in self.frames], 0, (3,)).astype(bool)
+
+    @cached_property
+    def reasons(self) -> NDArray[np.uint8]:
+        """(R, C) why a column may not change, whatever the threat says."""
+        found = []
+        for one in self.frames:
+            reason = np.where(one.permitted.sum(1) > 1, EDITABLE, NO_SYNONYM)
+            found.append(np.where(one.fixed == FREE, reason, FIXED_CODON))
+        reasons = _behind_barcode(found, PADDING, ())
+        reasons[:, :_BARCODE] = NOT_CODING
+        return reasons.astype(np.uint8)
 
     def columns(self, sequences: SequenceSet) -> NDArray[np.uint8]:
-        """(N, C) tokens. Raises ThreatError for an unknown region, or where regions overlap out of frame."""
-        tokens = sequences.tokens
-        starts = self._starts(sequences)
-        codon = np.zeros(tokens.shape, np.int64)
-        wide = tokens.astype(np.int64)
-        codon[:, :-2] = wide[:, :-2] * 16 + wide[:, 1:-1] * 4 + wide[:, 2:]
-        code = np.where(tokens < self.source.size, tokens + _CODONS, self.alphabet.unknown).astype(np.uint8)
-        code = np.where(starts, codon, code).astype(np.uint8)
-        inside = np.zeros(tokens.shape, bool)
-        for offset in (1, 2):
-            inside[:, offset:] |= starts[:, : tokens.shape[1] - offset]
-        heads = ~inside & (tokens != self.source.padding)
-        width = int(heads.sum(1).max()) if len(tokens) else 0
-        columns = np.full((len(tokens), width), self.alphabet.padding, np.uint8)
-        record, position = np.nonzero(heads)
-        rank = (heads.cumsum(1) - 1)[record, position]
-        columns[record, rank] = code[record, position]
-        return columns
+        """(R, C) tokens of the records that this is about."""
+        return self.tokens
 
-    def _starts(self, sequences: SequenceSet) -> NDArray[np.bool_]:
-        """(N, L) bool: first letters of codons whose three letters are known."""
-        tokens = sequences.tokens
-        shape = tokens.shape
-        starts = np.zeros(shape, bool)
-        regions = sequences.regions
-        if self.region is None:
-            starts[:, 0::3] = True
-            ends = sequences.lengths[:, None]
-            starts &= np.arange(shape[1]) + 3 <= ends
-        else:
-            wanted = [regions.names.index(name) for name in regions.named(self.region)]
-            taken = np.zeros(shape, bool)
-            for number in np.flatnonzero(np.isin(regions.name, wanted)):
-                record, start, end = (int(part[number]) for part in (regions.record, regions.start, regions.end))
-                if taken[record, start:end].any():
-                    raise ThreatError(
-                        "regions that are read in codons overlap",
-                        found=f"{self.region}:{start}-{end}",
-                        where=f"record {sequences.ids[record]!r}",
-                    )
-                taken[record, start:end] = True
-                starts[record, start : end - 2 : 3] = True
-        known = tokens < self.source.size
-        whole = np.zeros(shape, bool)
-        whole[:, :-2] = known[:, :-2] & known[:, 1:-1] & known[:, 2:]
-        return starts & whole
+    def _records(self, tokens: Tensor) -> Tensor:
+        """(M,) numbers of the records, from (M, C) tokens."""
+        digits = tokens[:, :_BARCODE].long()
+        weights = torch.tensor([_CODONS**power for power in reversed(range(_BARCODE))], device=tokens.device)
+        return (digits * weights).sum(1)
+
+    @cached_property
+    def _on_device(self) -> dict[tuple[str, str], Tensor]:
+        return {}
+
+    def _of(self, name: Literal["places", "minus", "clean"], tokens: Tensor) -> Tensor:
+        """The rows of a table that belong to (M, C) tokens, on their device."""
+        key = name, str(tokens.device)
+        if key not in self._on_device:
+            table = self.sequences.tokens if name == "clean" else self.places if name == "places" else self.minus
+            self._on_device[key] = torch.tensor(table, device=tokens.device)
+        return self._on_device[key][self._records(tokens)]
 
     # Decoding -----------------------------------------------------------------------------------------------------
 
-    def _letters(self, tokens: Tensor) -> Tensor:
-        """(M, C, 3) tokens of the sequence that each column holds; padding where it holds fewer than three."""
-        size, pad = self.source.size, self.source.padding
-        table = torch.full((self.alphabet.size + 2, 3), pad, dtype=torch.uint8)
-        codes = torch.arange(_CODONS)
-        table[:_CODONS] = torch.stack([codes // 16, codes // 4 % 4, codes % 4], dim=1).to(torch.uint8)
-        table[_CODONS : _CODONS + size, 0] = torch.arange(size, dtype=torch.uint8)
-        table[self.alphabet.unknown, 0] = self.source.unknown
-        return table.to(tokens.device)[tokens.long()]
-
-    def _places(self, tokens: Tensor) -> Tensor:
-        """(M, C) where each column begins."""
-        widths = torch.where(tokens < _CODONS, 3, 1) * (tokens != self.alphabet.padding)
-        return widths.cumsum(1) - widths
+    @cached_property
+    def _three(self) -> Tensor:
+        """(66, 3) uint8 letters of each token in the order they are read; those of padding mean nothing."""
+        codes = torch.arange(_CODONS + 2)
+        return torch.stack([codes // 16 % 4, codes // 4 % 4, codes % 4], dim=1).to(torch.uint8)
 
     def decode(self, tokens: Tensor) -> Tensor:
         """(M, L) tokens of the sequences of (M, C) columns."""
-        letters, place = self._letters(tokens), self._places(tokens)
-        row, column, offset = torch.nonzero(letters != self.source.padding, as_tuple=True)
-        position = place[row, column] + offset
-        width = int(position.max().item()) + 1 if len(position) else 0
-        plain = torch.full((len(tokens), width), self.source.padding, dtype=torch.uint8, device=tokens.device)
-        plain[row, position] = letters[row, column, offset]
-        return plain
+        letters = self._three.to(tokens.device)[tokens.long()]
+        turned = torch.from_numpy(self.source.complement_table.copy()).to(tokens.device)
+        letters = torch.where(self._of("minus", tokens), turned[letters.long()], letters)
+        clean = self._of("clean", tokens)
+        place = self._of("places", tokens).long()
+        # Letters that a column does not write go into a place behind the end.
+        place = torch.where(place < 0, clean.shape[1], place)
+        wide = torch.cat([clean, clean[:, :1]], dim=1)
+        return wide.scatter_(1, place.flatten(1), letters.flatten(1))[:, :-1].contiguous()
 
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
-        """(M, K, L) mixtures of letters, for mixtures of codons; a column's length is that of any of its pieces."""
-        place = self._places(tokens)
-        row, column = torch.nonzero(tokens < _CODONS, as_tuple=True)
-        weights = points[row, :_CODONS, column]
-        letters = one_hot(self._letters(torch.arange(_CODONS, device=points.device)[None])[0], self.source)
-        mixed = encoded.clone()
+        """(M, K, L) mixtures of letters, for mixtures of codons."""
+        letters = one_hot(self._three[:_CODONS], self.source).to(points)
+        place, minus = self._of("places", tokens).long(), self._of("minus", tokens)
+        turned = torch.from_numpy(self.source.complement_table[: self.source.size].astype(np.int64))
+        wide = torch.cat([encoded, encoded[:, :, :1]], dim=2)
+        place = torch.where(place < 0, encoded.shape[2], place)
         for offset in range(3):
-            mixed[row, :, place[row, column] + offset] = weights @ letters[:, :, offset].to(weights)
-        return mixed
+            weights = torch.einsum("mcl,ck->mkl", points, letters[:, :, offset])
+            weights = torch.where(minus[:, None, :, offset], weights[:, turned.to(points.device)], weights)
+            wide.scatter_(2, place[:, None, :, offset].expand(-1, self.source.size, -1), weights.to(wide))
+        return wide[:, :, :-1].contiguous()
 
     def pull(self, gradient: Tensor, tokens: Tensor) -> Tensor:
-        """(M, 68, C): of a codon, the sum of its three letters' gradients where it stands."""
-        place = self._places(tokens)
-        size, width = self.source.size, gradient.shape[2]
-        is_codon = tokens < _CODONS
-        there = [
-            gradient.gather(2, (place + offset).clamp(max=width - 1)[:, None].expand(-1, size, -1))
-            for offset in range(3)
-        ]
+        """(M, 64, C): of a codon, the sum of its letters' gradients where they stand, complemented on the other strand.
+
+        With p_j the places of a column's three letters and c_j what codon c puts there,
+
+            G[c] = G[c_1, p_1] + G[c_2, p_2] + G[c_3, p_3]
+        """
+        place, minus = self._of("places", tokens).long(), self._of("minus", tokens)
+        size = self.source.size
+        turned = torch.from_numpy(self.source.complement_table[:size].astype(np.int64)).to(gradient.device)
+        there = []
+        for offset in range(3):
+            at = place[:, None, :, offset]
+            found = gradient.gather(2, at.clamp(min=0).expand(-1, size, -1)) * (at >= 0)
+            there.append(torch.where(minus[:, None, :, offset], found[:, turned], found))
         first, second, third = there
         sums = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None, :]
-        codons = sums.flatten(1, 3) * is_codon[:, None]
-        single = first * (~is_codon & (tokens != self.alphabet.padding))[:, None]
-        return torch.cat([codons, single], dim=1)
+        return sums.flatten(1, 3)
 
     # The threat ---------------------------------------------------------------------------------------------------
 
-    def blocked(self, sequences: SequenceSet, reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(N, C) why each column may not change: a codon may where all its letters may, a letter by itself never."""
-        tokens = self.columns(sequences)
-        place = self._places(torch.from_numpy(tokens)).numpy()
-        rows, last = np.arange(len(tokens))[:, None], max(reasons.shape[1] - 1, 0)
-        codon = tokens < _CODONS
-        of_codon = np.max([reasons[rows, (place + offset).clip(max=last)] for offset in range(3)], axis=0)
-        single = reasons[rows, place.clip(max=last)]
-        single = np.where(single == EDITABLE, NOT_CODING, single)
-        blocked: NDArray[np.uint8] = np.where(codon, of_codon, single).astype(np.uint8)
-        blocked[tokens == self.alphabet.padding] = PADDING
+    def blocked(self, tokens: NDArray[np.uint8], reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(N, C) why each column may not change: a codon may where all its letters may and it has a synonym."""
+        records = self._records(torch.from_numpy(tokens)).numpy()
+        letters = self.letters[records]
+        at_letters = reasons[np.arange(len(tokens))[:, None, None], letters.clip(min=0)]
+        of_codon = np.where(letters < 0, EDITABLE, at_letters).max(2)
+        own = self.reasons[records]
+        blocked: NDArray[np.uint8] = np.where(own == EDITABLE, of_codon, own).astype(np.uint8)
         return blocked
+
+    def permitted(self, tokens: NDArray[np.uint8], letters: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(N, 64, C) codons that may stand in each column, where letters of the record may be switched so.
+
+        Args:
+            tokens: (N, C) clean columns.
+            letters: (K, K) bool, row = the letter that stands on the record, column = the letter put there.
+        """
+        records = self._records(torch.from_numpy(tokens)).numpy()
+        three = self._three.numpy()
+        turned = self.source.complement_table[: self.source.size].astype(np.int64)
+        # On the other strand a switch is one of the complements.
+        rule = np.stack([letters, letters[turned][:, turned]])
+        allowed = np.ones((*tokens.shape, _CODONS), bool)
+        for offset in range(3):
+            now = three[tokens, offset]
+            allowed &= rule[self.minus[records, :, offset].astype(np.int64), now][:, :, three[:_CODONS, offset]]
+        frames = np.zeros_like(allowed)
+        for row, record in enumerate(records.tolist()):
+            one = self.frames[record].permitted
+            frames[row, _BARCODE : _BARCODE + len(one)] = one
+        permitted: NDArray[np.bool_] = (allowed & frames).transpose(0, 2, 1)
+        return permitted
 
     def weighed(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
         """(N,) codons that may change."""
         return np.asarray((blocked == EDITABLE).sum(1), np.int64)
 
     def costs(self, letters: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One between synonyms, infinity elsewhere; every letter that differs must be a permitted switch.
+        """One for every switch; which ones there are is said by :meth:`permitted`.
 
         Raises ThreatError for unequal letter costs.
         """
         if ((letters > 0) & np.isfinite(letters) & (letters != 1)).any():
             raise ThreatError("every switch of codons costs one", fix="use a rule without costs")
-        products = np.array(self.products)
-        same = products[:, None] == products[None, :]
-        codes = np.arange(_CODONS)
-        for shift in (16, 4, 1):
-            letter = codes // shift % 4
-            same &= np.isfinite(letters[letter[:, None], letter[None, :]])
-        table = np.full((self.alphabet.size, self.alphabet.size), np.inf)
-        table[:_CODONS, :_CODONS] = np.where(same, 1.0, np.inf)
+        table = np.ones((_CODONS, _CODONS))
         np.fill_diagonal(table, 0)
         return table
+
+    # Words --------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def notices(self) -> tuple[str, ...]:
+        """What is left as it is, and why."""
+        return notices_of(self.readings, self.frames, self.sequences.ids)
 
     def describe(self, budget: str) -> str:
         """In words."""
         amount = f"{budget} of the codons" if "%" in budget else f"{budget} codon" + ("" if budget == "1" else "s")
-        where = f" of {self.region}" if self.region else ""
-        code = "" if self.table == 1 else f" (genetic code {self.table})"
-        return f"at most {amount}{where} changed to synonymous ones{code}"
+        where = f" of {self.asked.region}" if self.asked.region else ""
+        return f"at most {amount}{where} changed to synonymous ones ({about_readings(self.readings)})"
+
+    @cached_property
+    def _check(self) -> ProteinCheck:
+        return ProteinCheck(self.sequences, self.readings)
 
     def written(self, text: str, clean: NDArray[np.uint8], tokens: NDArray[np.uint8]) -> Written:
-        """Letters that differ, as ``A5G``; the count is of codons."""
-        changed = np.flatnonzero(clean != tokens)
-        places = self._places(torch.from_numpy(clean[None]))[0].tolist()
-        pieces, last = [], 0
-        for column in changed.tolist():
-            pieces += [text[last : places[column]], self.triplets[int(tokens[column])]]
-            last = places[column] + 3
-        edited = "".join([*pieces, text[last:]])
-        return Written(edited, edits_as_text(text, edited), len(changed))
+        """Letters that differ, as ``A5G``, codons that do, as ``K12AAA>AAG``; the count is of codons.
+
+        Raises InternalError should a protein have changed: Biopython translates what is written.
+        """
+        record = int(self._records(torch.from_numpy(clean[None]))[0])
+        before = self.sequences.tokens[record]
+        after = self.decode(torch.from_numpy(tokens[None]))[0].numpy()
+        pieces = list(text)
+        for place in np.flatnonzero(before != after).tolist():
+            pieces[place] = self.source.letters[int(after[place])]
+        edited = "".join(pieces)
+        self._check(record, edited)
+        changed = np.flatnonzero(clean != tokens).tolist()
+        names = [self._named(record, column - _BARCODE, int(clean[column]), int(tokens[column])) for column in changed]
+        return Written(edited, edits_as_text(text, edited), len(changed), ";".join(names))
+
+    def _named(self, record: int, column: int, old: int, new: int) -> str:
+        """``K12AAA>AAG``, with the gene in front where the record has several coding sequences."""
+        frames = self.frames[record]
+        one = self.readings[record][int(frames.reading[column])].codons
+        amino = products(one.table)[old].removesuffix("*") or "*"
+        name = f"{amino}{int(frames.number[column])}{self.triplets[old]}>{self.triplets[new]}"
+        several = sum(reading.edited for reading in self.readings[record]) > 1
+        return f"{one.reading.called.replace(';', ',')}:{name}" if several else name
+
+
+def _padded(rows: Sequence[NDArray[np.generic]], fill: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """(R, C, ...) of rows of unequal length."""
+    width = max((len(row) for row in rows), default=0)
+    padded = np.full((len(rows), width, *shape), fill, np.int64)
+    for number, row in enumerate(rows):
+        padded[number, : len(row)] = row
+    return padded
+
+
+def _behind_barcode(rows: Sequence[NDArray[np.generic]], fill: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    barcode = np.full((len(rows), _BARCODE, *shape), fill, np.int64)
+    return np.concatenate([barcode, _padded(rows, fill, shape)], axis=1)

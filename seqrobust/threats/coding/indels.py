@@ -52,6 +52,15 @@ class Indels:
     source: Alphabet
     anchor: Anchor = "left"
 
+    def on(self, sequences: SequenceSet) -> Indels:
+        """Itself: a column's letter says all there is to know."""
+        return self
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Nothing needs saying."""
+        return ()
+
     @property
     def mixes(self) -> bool:
         """False: there is nothing between a letter and none."""
@@ -152,7 +161,10 @@ class Indels:
 
     # The threat ---------------------------------------------------------------------------------------------------
 
-    def blocked(self, sequences: SequenceSet, reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def permitted(self, tokens: NDArray[np.uint8], letters: NDArray[np.bool_]) -> None:
+        """Any letter, or none, may stand in any column, as the costs say."""
+
+    def blocked(self, tokens: NDArray[np.uint8], reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(N, C) why each column may not change: a letter's own reason, a gap's where both neighbours have one.
 
         So nothing is inserted inside a protected region, but right before and behind it. An unknown letter is no
@@ -166,7 +178,7 @@ class Indels:
         right = np.concatenate([closed, closed[:, -1:]], axis=1)
         right = np.where(right == PADDING, left, right)
         columns[:, 0::2] = np.where((left != EDITABLE) & (right != EDITABLE), left, EDITABLE)
-        columns[np.arange(columns.shape[1]) > 2 * sequences.lengths[:, None]] = PADDING
+        columns[tokens == self.alphabet.padding] = PADDING
         return columns
 
     def weighed(self, blocked: NDArray[np.uint8]) -> NDArray[np.int64]:
