@@ -1,8 +1,8 @@
 """Records written to a file that the readers take back: TSV, CSV, Parquet or FASTA, the text ones also gzipped.
 
 A table has the columns ``id, split, <targets>, group, sequence, regions, coding_sequences`` (those there are); a FASTA
-header carries the same as ``>id key=value`` (see :mod:`seqrobust.sequences.fasta_headers`). Files appear whole or not at all, and equal
-records give equal bytes.
+header carries the same as ``>id key=value`` (see :mod:`seqrobust.sequences.fasta_headers`). Files appear whole
+or not at all, and equal records give equal bytes.
 """
 
 from __future__ import annotations

@@ -81,7 +81,9 @@ def test_a_csv_is_read_as_the_csv_module_reads_it_or_refused(
         ids = read_sequences(path).sequences.ids
     except DataError:
         return
-    assert list(ids) == expected
+    rows = [row for row in list(csv.reader(io.StringIO(text)))[1:] if row]
+    # A record without an id is called after its place.
+    assert list(ids) == [row[0].strip() or f"seq{number}" for number, row in enumerate(rows, start=1)]
 
 
 @pytest.mark.parametrize(
