@@ -59,7 +59,8 @@ def read(config: str, overrides: list[str] | None) -> RunConfig:
 
 def plan(config: RunConfig, folder: Path) -> None:
     """Read the data, and say what the run would do."""
-    from seqrobust.run.pipeline import check_attack, prepared_data
+    from seqrobust.run.attacking import check_attack
+    from seqrobust.run.pipeline import prepared_data
     from seqrobust.run.train import training_settings
     from seqrobust_cli.console import ConsoleProgress, out
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
+from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
 from seqrobust.report.sections import Page
@@ -37,8 +38,9 @@ class Asked(Protocol[SubjectT_co]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer(Generic[FindingsT]):
-    """What was found, where it stands, and how it is shown."""
+    """What was found, of which model, where it stands, and how it is shown."""
 
+    predictor: Predictor | None
     findings: FindingsT
     metrics: dict[str, Any]
     page: Page
@@ -84,7 +86,7 @@ def answer(
     page = room.page(findings)
     if run.report:
         write_page(page, folder.path / room.page_file, folder.manifest)
-    return Answer(findings=findings, metrics=metrics, page=page, folder=folder.path)
+    return Answer(predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path)
 
 
 def _stated(ready: ReadyT, work: Work) -> dict[str, Any]:

@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from seqrobust.analysis.attack import AttackFindings
 from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.files import replacing
-from seqrobust.memory import parse_memory
-from seqrobust.models import Predictor
 from seqrobust.models.predictor import resolve_device
-from seqrobust.models.source import SAMPLES
-from seqrobust.pipeline.attack_stage import (
-    AttackOutcome,
-    AttackSettings,
-    attack_problem,
-    rule_files,
-    run_attack,
-    settings_fingerprint,
-)
 from seqrobust.progress import Progress
-from seqrobust.run.config import AttackConfig, RunConfig
-from seqrobust.run.folder import PARTS, RunFolder
+from seqrobust.run.attacking import attack_checkpoint, check_attack
+from seqrobust.run.config import RunConfig
+from seqrobust.run.folder import RunFolder
 from seqrobust.run.question_sections import question_sections
 from seqrobust.run.questions import Asked, answered, check_questions
 from seqrobust.run.train import CHECKPOINTS, TrainOutcome, train_stage, untrained
 from seqrobust.sequences.data_config import Data, load_data
 
-_NOT_OF_THE_ATTACK = ("split", "batch_size", "memory", "samples", "one_by_one", "average_strands")
-"""What an attack's config says of records and model."""
-_LEFTOVERS = {"run": (), "train": CHECKPOINTS, "attack": PARTS}
+_LEFTOVERS = {"run": (), "train": CHECKPOINTS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +35,7 @@ class RunCommand:
     command: str = ""
 
 
-def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tuple[TrainOutcome, AttackOutcome | None]:
+def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tuple[TrainOutcome, AttackFindings | None]:
     """Run every stage the config names.
 
     Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, a folder for each
@@ -64,19 +50,22 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     check_questions(config.questions, data)
     folder = _folder(config, call, call.out, stage="run")
     train_folder = _folder(config, call, call.out / "train", stage="train", nested=True)
-    # Claimed now, so that another run's parts are refused, or cleared away, before an hour of training.
-    attack_folder = _folder(config, call, call.out / "attack", stage="attack", nested=True) if config.attack else None
+    if call.overwrite:
+        # What stands there was found of another model: an answer that is stopped and resumed must not take it up.
+        for name in ("attack", *config.questions):
+            (call.out / name / "manifest.json").unlink(missing_ok=True)
     trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
     train_folder.finish()
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
-    if config.attack is not None and attack_folder is not None:
-        began = time.monotonic()
-        attacked = attack_trained(config, config.attack, data, trained, attack_folder, progress)
-        strands = "averaged" if config.attack.average_strands else "as given"
-        attack_folder.finish(seconds=round(time.monotonic() - began, 3), policies={"strands": strands})
+    if config.attack is not None:
+        checkpoint = folder.path / "model.ckpt"
+        found = attack_checkpoint(
+            config, config.attack, data, checkpoint, call.out / "attack", progress, command=call.command
+        )
+        attacked = found.findings
         for name in ("results.parquet", "adversarial.fa"):
-            _link(attack_folder.path / name, folder.path / name)
+            _link(found.folder / name, folder.path / name)
     asked = Asked(
         out=call.out,
         model=folder.path / "model.ckpt",
@@ -119,70 +108,6 @@ def prepared_data(config: RunConfig, progress: Progress) -> Data:
     return data
 
 
-def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
-    """Raise now what the attack would raise after an hour of training, by preparing it for an untrained model."""
-    sequences, targets = data.in_split(attack.split)
-    predictor = Predictor(
-        untrained(config, data),
-        alphabet=sequences.alphabet,
-        task=config.task,
-        labels=data.targets.labels,
-        device="cpu",
-        scale="logits",
-        average_strands=attack.average_strands,
-    )
-    attack_problem(predictor, sequences, targets, attack_settings(attack), seed=config.seed)
-
-
-def attack_settings(attack: AttackConfig) -> AttackSettings:
-    """What of an attack's config is about the attack itself."""
-    values = asdict(attack)
-    for name in _NOT_OF_THE_ATTACK:
-        values.pop(name)
-    return AttackSettings(**values)
-
-
-def attack_trained(
-    config: RunConfig,
-    attack: AttackConfig,
-    data: Data,
-    trained: TrainOutcome,
-    folder: RunFolder,
-    progress: Progress,
-) -> AttackOutcome:
-    """Attack a trained model on the split that ``attack`` names, and leave the files of ``seqrobust attack``."""
-    sequences, targets = data.in_split(attack.split)
-    card = trained.card
-    predictor = Predictor(
-        trained.model,
-        alphabet=card.alphabet,
-        task=card.task,
-        labels=card.labels,
-        unknown=card.unknown,
-        input_length=card.input_length,
-        device=config.device,
-        batch_size=attack.batch_size,
-        scale="logits",
-        samples=attack.samples or SAMPLES,
-        seed=config.seed,
-        one_by_one=attack.one_by_one,
-        average_strands=attack.average_strands,
-    )
-    predictor.check(torch.tensor(sequences.tokens[:8]))
-    _say_reading(attack, predictor, progress)
-    settings = attack_settings(attack)
-    problem = attack_problem(predictor, sequences, targets, settings, seed=config.seed)
-    memory = None if attack.memory is None else parse_memory(attack.memory, "attack.memory")
-    return run_attack(problem, settings, folder, progress=progress, memory=memory)
-
-
-def _say_reading(attack: AttackConfig, predictor: Predictor, progress: Progress) -> None:
-    if attack.average_strands:
-        progress.say("attacked is the mean of both strands; the scores of training are of one")
-    if attack.samples is not None and not predictor.stochastic:
-        progress.say("attack.samples changes nothing: the model is not random")
-
-
 def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:
     """A stage's folder."""
     inside = (path / "manifest.json").exists()
@@ -209,8 +134,7 @@ def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
         decides.pop(name)
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.
-        reading = {f"attack.{name}": attack[name] for name in ("split", "samples", "one_by_one", "average_strands")}
-        decides |= settings_fingerprint(attack_settings(config.attack)) | reading
+        decides |= {f"attack.{name}": value for name, value in attack.items() if name not in ("batch_size", "memory")}
     return decides
 
 
@@ -219,9 +143,9 @@ def inputs_of(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
         *config.data.files,
-        *(rule_files(against.allow) if against is not None else []),
+        *([Path(against.allow)] if against is not None and Path(against.allow).is_file() else []),
         *([Path(against.teacher)] if against is not None and against.teacher else []),
-        *(rule_files(config.attack.allow, config.attack.constraints) if config.attack is not None else []),
+        *(config.attack.files if config.attack is not None else []),
     ]
 
 
@@ -238,7 +162,7 @@ def report_input(
     config: RunConfig,
     summary: dict[str, Any],
     trained: TrainOutcome,
-    attacked: AttackOutcome | None,
+    attacked: AttackFindings | None,
     folder: RunFolder,
 ) -> ReportInput:
     """What the report is made of."""

@@ -20,7 +20,6 @@ from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
-from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
@@ -33,10 +32,9 @@ from seqrobust.run.question_settings import (
     Question,
     StabilityConfig,
 )
+from seqrobust.run.records import written_split
 from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.data_config import Data
-from seqrobust.sequences.readers import Columns
-from seqrobust.sequences.writing import write_sequences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +61,7 @@ def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progre
     """Ask every question, each in a folder of its name. Gives ``metrics.json`` of each by that name."""
     found = {}
     for name, question in questions.items():
-        source = _written(data, question.split, asked.out)
+        source = written_split(data, question.split, asked.out)
         place = asked.out / name
         common: dict[str, Any] = {
             "model": ModelSource(model=str(asked.model)),
@@ -75,22 +73,12 @@ def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progre
         }
         if isinstance(question, PrivacyConfig):
             own = {field.name: getattr(question, field.name) for field in fields(PrivacySettings)}
-            members = _written(data, "train", asked.out)
+            members = written_split(data, "train", asked.out)
             audit = PrivacyCommand(**common, **own, members=members, nonmembers=source, seed=asked.seed)
             found[name] = privacy_command(audit, progress)
         else:
             found[name] = _answer(question, {**common, "data": source}, asked.seed, progress)
     return found
-
-
-def _written(data: Data, split: str, out: Path) -> DataSource:
-    """The records of a split in a file of their own, and how it is read."""
-    sequences, _ = data.in_split(split)
-    path = out / f"records-{split}.tsv.gz"
-    write_sequences(sequences, path)
-    assert sequences.targets is not None
-    targets = tuple(map(str, sequences.targets.columns))
-    return DataSource(path=path, columns=Columns(targets=targets))
 
 
 def _answer(

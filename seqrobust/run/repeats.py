@@ -19,10 +19,11 @@ from seqrobust.analysis.outcomes import ReportInput, write_report
 from seqrobust.errors import ConfigError
 from seqrobust.files import replacing
 from seqrobust.progress import Progress, Silent
+from seqrobust.run.attacking import check_attack
 from seqrobust.run.config import RunConfig
 from seqrobust.run.folder import RunFolder, decisive_marks, described
 from seqrobust.run.over_seeds import CONFIDENCE, Figure, figures
-from seqrobust.run.pipeline import RunCommand, check_attack, decisive, inputs_of, prepared_data, run_pipeline
+from seqrobust.run.pipeline import RunCommand, decisive, inputs_of, prepared_data, run_pipeline
 from seqrobust.run.questions import check_questions
 from seqrobust.run.seeds_sections import seeds_sections
 from seqrobust.run.train import training_settings

@@ -161,15 +161,15 @@ def test_resuming_reads_finished_seeds_and_runs_the_others(
 
 def test_a_killed_run_goes_on_at_the_seed_it_had_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = {"training": {"epochs": 1}, "attack": {"budget": 1, "random_draws": 1, "max_records": 5}}
-    real: Callable[..., Any] = run_module.attack_trained
+    real: Callable[..., Any] = run_module.attack_checkpoint
 
-    def second_dies(config: RunConfig, *rest: Any) -> Any:
+    def second_dies(config: RunConfig, *rest: Any, **more: Any) -> Any:
         if config.seed == 1:
             raise KeyboardInterrupt
-        return real(config, *rest)
+        return real(config, *rest, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "attack_trained", second_dies)
+        patch.setattr(run_module, "attack_checkpoint", second_dies)
         with pytest.raises(KeyboardInterrupt):
             run_repeats(config(**small), RunCommand(out=tmp_path), Silent())
     assert json.loads((tmp_path / "manifest.json").read_text())["status"] == "running"

@@ -25,9 +25,10 @@ from seqrobust.analysis.subject import Once
 from seqrobust.errors import ConfigError, InputError, SeqRobustError
 from seqrobust.files import replacing, write_text
 from seqrobust.progress import Progress
+from seqrobust.run.attacking import attack_checkpoint
 from seqrobust.run.config import AttackConfig, RunConfig
-from seqrobust.run.folder import PARTS, RunFolder, plain
-from seqrobust.run.pipeline import attack_trained, decisive, inputs_of, prepared_data
+from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.pipeline import decisive, inputs_of, prepared_data
 from seqrobust.run.repeats import OneOf, check_one_process
 from seqrobust.run.sweep.results import (
     TEST_UNTOUCHED,
@@ -287,15 +288,16 @@ def run_trial(
     Raises InputError for values that the config does not take, and SeqRobustError for a score that is not finite.
     """
     config = _config_with(call, values)
-    folder = _trial_folder(call, config, place, leftovers=CHECKPOINTS)
+    folder = _trial_folder(call, config, place)
+    (place / "attack" / "manifest.json").unlink(missing_ok=True)
     trained = train_stage(config, data, folder, resume=False, progress=progress)
     scores = {"clean": trained.metrics["valid"][plan.score]}
     if plan.robust is not None:
-        inner = _trial_folder(call, config, place / "attack", leftovers=PARTS)
-        attacked = attack_trained(config, plan.robust, data, trained, inner, progress)
-        inner.finish()
+        found = attack_checkpoint(
+            config, plan.robust, data, place / "model.ckpt", place / "attack", progress, command=call.command
+        )
         name = "r2" if plan.score == "r2" else "robust_accuracy"
-        scores["robust"] = attacked.metrics["budgets"][-1][name]
+        scores["robust"] = found.metrics["budgets"][-1][name]
     for name, value in scores.items():
         if value is None or not math.isfinite(value):
             raise SeqRobustError(f"the {name} validation score is not a number")
@@ -303,7 +305,7 @@ def run_trial(
     return scores
 
 
-def _trial_folder(call: SweepCommand, config: RunConfig, place: Path, *, leftovers: tuple[str, ...]) -> RunFolder:
+def _trial_folder(call: SweepCommand, config: RunConfig, place: Path) -> RunFolder:
     return RunFolder(
         place,
         command=call.command,
@@ -311,7 +313,7 @@ def _trial_folder(call: SweepCommand, config: RunConfig, place: Path, *, leftove
         inputs=inputs_of(config),
         fingerprint=decisive(config, stage="train"),
         overwrite=True,
-        leftovers=leftovers,
+        leftovers=CHECKPOINTS,
     )
 
 
