@@ -28,7 +28,8 @@ def command(
 
     Args:
         help: the docstring.
-        panel: where options without a panel of their own are listed; empty for the general one.
+        panel: where options of the ``settings`` are listed that have no panel of their own; empty for the general one,
+            which is also that of all other kinds.
         kinds: dataclasses by the keyword under which ``called`` wants them made.
         called: is called with one object of each kind.
         hidden: flags that the command does not have.
@@ -37,7 +38,9 @@ def command(
     def flat(**values: Any) -> None:
         called(**{name: built(kind, values) for name, kind in kinds.items()})
 
-    parameters = [one for kind in kinds.values() for one in parameters_of(kind, panel) if one.name not in hidden]
+    panels = {name: panel if name == "settings" else "" for name in kinds}
+    every = [one for name, kind in kinds.items() for one in parameters_of(kind, panels[name])]
+    parameters = [one for one in every if one.name not in hidden]
     # Typer wants required options first in nothing, but Python's signature does not mind among keywords.
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     flat.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -55,6 +58,7 @@ def parameters_of(kind: Any, panel: str) -> Iterator[inspect.Parameter]:
         typed, default = _typed(field, plain, option)
         shown = typer.Option(
             option.named(field.name),
+            *option.aliases,
             help=option.help,
             metavar=option.metavar,
             min=option.least,

@@ -11,7 +11,6 @@ from seqrobust import __version__
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
-from seqrobust_cli.attribute import attribute
 from seqrobust_cli.compare import compare
 from seqrobust_cli.compress import compress
 from seqrobust_cli.data import app as data_app
@@ -44,7 +43,6 @@ for _name, _command in commands().items():
 app.command()(evaluate)
 app.command()(compare)
 app.command()(ism)
-app.command()(attribute)
 app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)

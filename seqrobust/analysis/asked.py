@@ -65,3 +65,14 @@ class ModelOnData:
             return replace(open_subject(source, self.data, once, action=action), name=name)
 
         return replace(open_subject(self.model, self.data, once, action=action), another=another)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOnSequences(ModelOnData):
+    """A model and a file of records whose targets are not asked for: what they hold is not compared with outputs."""
+
+    def open(self, opening: Opening, *, action: str) -> Subject:
+        """The model, tried on the records; see :meth:`ModelOnData.open`."""
+        from seqrobust.analysis.subject import open_unlabelled
+
+        return open_unlabelled(self.model, self.data, opening, action=action)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict
 
-from seqrobust.analysis.attribution import USUAL, Baseline, methods_named
+from seqrobust.analysis.attribute.settings import AttributeSettings
 from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.pipeline.attack_stage import AttackSettings
@@ -19,21 +19,12 @@ _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttributeConfig:
-    """Which letters predictions rest on; see :class:`~seqrobust.pipeline.attribute_command.AttributeCommand`."""
+class AttributeConfig(AttributeSettings):
+    """Which letters predictions rest on."""
 
     __pydantic_config__ = _STRICT
 
     split: str = "test"
-    max_records: int | None = None
-    methods: tuple[str, ...] = USUAL
-    regions: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    output: str | None = None
-    baseline: Baseline = "uniform"
-
-    def __post_init__(self) -> None:
-        methods_named(self.methods)
 
     @property
     def regions_named(self) -> tuple[str, ...]:

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from seqrobust.analysis.asked import ModelOnSequences
+from seqrobust.analysis.attribute import ATTRIBUTE, AttributeSettings
 from seqrobust.analysis.attribution import AttributionSettings
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
 from seqrobust.pipeline.data_stage import Data
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
@@ -32,6 +33,8 @@ from seqrobust.pipeline.question_settings import (
 )
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.progress import Progress
+from seqrobust.run.answer import answer
+from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
 
@@ -94,16 +97,13 @@ def _answer(
     question: AttributeConfig | ProbeConfig | StabilityConfig, common: dict[str, Any], seed: int, progress: Progress
 ) -> dict[str, Any]:
     if isinstance(question, AttributeConfig):
-        settings = AttributionSettings(output=question.output, baseline=question.baseline, seed=seed)
-        call = AttributeCommand(
-            **common,
-            settings=settings,
-            methods=question.methods,
-            regions=question.regions,
-            protect=question.protect,
-            max_records=question.max_records,
+        own = {field.name: getattr(question, field.name) for field in fields(AttributeSettings)}
+        run = RunSettings(
+            seed=seed,
+            **{name: common[name] for name in ("out", "device", "command", "resume", "overwrite")},
         )
-        return attribute_command(call, progress)
+        asked = ModelOnSequences(model=common["model"], data=common["data"])
+        return answer(ATTRIBUTE, asked, AttributeSettings(**own), run, progress).metrics
     threat = AttackSettings(**{name: getattr(question, name) for name in asdict(AttackSettings())})
     if isinstance(question, ProbeConfig):
         probe = ProbeCommand(

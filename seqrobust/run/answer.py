@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
@@ -25,7 +25,7 @@ SubjectT_co = TypeVar("SubjectT_co", covariant=True)
 class Asked(Protocol[SubjectT_co]):
     """Model and data as a user names them: a dataclass whose fields say all, and which opens them."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[Any]
 
     @property
     def name(self) -> str:
@@ -78,8 +78,9 @@ def answer(
     )
     work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
     findings = room.study(ready, work)
-    findings.write(folder.path)
+    # Tables may take the place of the parts that metrics were computed from, so metrics come first.
     metrics = folder.write_json("metrics.json", findings.plain())
+    findings.write(folder.path)
     folder.finish(**_stated(ready, work))
     page = room.page(findings)
     if run.report:

@@ -1,7 +1,8 @@
 """What decides the results of a run and which files it reads, derived from what was asked and from the settings.
 
 Nobody lists them by hand: every field of the dataclasses counts, so that a setting or a file that is added later
-cannot be forgotten by a run that goes on.
+cannot be forgotten by a run that goes on. A class may name fields in ``presentation`` that decide only how results are
+kept and shown; a run that goes on may be given other ones.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def derived(parts: Mapping[str, Any]) -> Derived:
 
 def _walk(value: Any, role: str, found: Derived) -> None:
     if is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
+        shown = getattr(value, "presentation", ())
+        for one in (one for one in fields(value) if one.name not in shown):
             _walk(getattr(value, one.name), f"{role}.{one.name}" if role else one.name, found)
         known = set(found.files.values())
         for file in getattr(value, "files", ()):

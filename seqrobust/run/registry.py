@@ -48,6 +48,14 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
         ),
+        Row(
+            name="attribute",
+            question="Attribute predictions to letters by several methods, and compare them with annotated regions.",
+            panel="Methods",
+            room=f"{_ANALYSIS}.attribute:ATTRIBUTE",
+            settings=f"{_ANALYSIS}.attribute:AttributeSettings",
+            asked=f"{_ANALYSIS}.asked:ModelOnSequences",
+        ),
     )
 }
 """In the order of the help."""

@@ -1,29 +1,38 @@
-"""The folder of a call of ``seqrobust attribute``: its files, how they agree, and how a stopped run goes on."""
+"""Attributions of a file of records: what is left in the folder, how it agrees, how a stopped run goes on."""
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from rich.console import Console
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from seqrobust.alphabet import DNA, PROTEIN
-from seqrobust.analysis.attribution import METHODS, AttributionSettings
+from seqrobust.analysis.asked import ModelOnSequences
+from seqrobust.analysis.attribute import ATTRIBUTE, AttributeSettings
+from seqrobust.analysis.attribute import parts as parts_module
+from seqrobust.analysis.attribute import study as study_module
+from seqrobust.analysis.attribute.layout import COLUMNS, Drawn, make_panel, window
+from seqrobust.analysis.attribute.parts import Parts
+from seqrobust.analysis.attribute.picture import attribution_figure
+from seqrobust.analysis.attribution import METHODS
 from seqrobust.errors import ConfigError, InputError
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline import attribute_command as command_module
-from seqrobust.pipeline import attribute_files
-from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
-from seqrobust.pipeline.attribute_files import Parts
-from seqrobust.pipeline.attribute_layout import COLUMNS, Drawn, make_panel, window
-from seqrobust.pipeline.attribute_picture import attribution_figure
-from seqrobust.pipeline.inputs import DataSource
 from seqrobust.progress import Silent
+from seqrobust.report.html import render
+from seqrobust.report.terminal import show
+from seqrobust.run.answer import Answer, answer
+from seqrobust.run.settings import RunSettings
 from seqrobust.sequences import Region
+from seqrobust.sequences.data_source import DataSource
 
 MODEL = """
 import torch
@@ -99,8 +108,16 @@ class Heard(Silent):
         self.said.append(text)
 
 
-def call(folder: Path, *, model: str = "dna", text: str | None = None, **more: Any) -> AttributeCommand:
-    """A call on a file in that folder, written into ``out`` there."""
+def asked_in(
+    folder: Path,
+    *,
+    model: str = "dna",
+    text: str | None = None,
+    weights: Path | None = None,
+    annotation: Path | None = None,
+    preprocess: str | None = None,
+) -> ModelOnSequences:
+    """A model and a file in that folder."""
     (folder / "model.py").write_text(MODEL)
     alphabet = "PROTEIN" if model == "protein" else "DNA"
     task, labels = ("binary", "no,yes") if model == "protein" else ("classification", "EI,IE,N")
@@ -116,10 +133,35 @@ def call(folder: Path, *, model: str = "dna", text: str | None = None, **more: A
         alphabet=alphabet,
         task=task,  # type: ignore[arg-type]
         labels=tuple(labels.split(",")),
+        weights=weights,
+        preprocess=preprocess,
     )
-    usual: dict[str, Any] = {"data": DataSource(path=folder / "data.tsv"), "out": folder / "out", "device": "cpu"}
-    quick = AttributionSettings(steps=20, draws=3)
-    return AttributeCommand(model=source, **{"settings": quick, "regions": ("core",), **usual, **more})
+    return ModelOnSequences(model=source, data=DataSource(path=folder / "data.tsv", annotation=annotation))
+
+
+def found_in(
+    folder: Path,
+    heard: Silent | None = None,
+    *,
+    out: str = "out",
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    files: dict[str, Any] | None = None,
+    model: str = "dna",
+    text: str | None = None,
+    **more: Any,
+) -> Answer[Any]:
+    """What is found of a file in that folder, written into ``out`` there."""
+    asked = asked_in(folder, model=model, text=text, **(files or {}))
+    settings = AttributeSettings(**{"steps": 20, "draws": 3, "regions": ("core",), **more})
+    run = RunSettings(out=folder / out, device="cpu", seed=seed, resume=resume, overwrite=overwrite)
+    return answer(ATTRIBUTE, asked, settings, run, heard or Silent())
+
+
+def metrics_in(folder: Path, heard: Silent | None = None, **more: Any) -> dict[str, Any]:
+    """What ``metrics.json`` holds."""
+    return found_in(folder, heard, **more).metrics
 
 
 def opened(folder: Path) -> dict[str, np.ndarray]:
@@ -130,7 +172,7 @@ def opened(folder: Path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("model", ["dna", "gru", "protein", "value"])
 def test_the_files_agree(model: str, tmp_path: Path) -> None:
     heard = Heard()
-    metrics = attribute_command(call(tmp_path, model=model, methods=("all",), save="both"), heard)
+    metrics = metrics_in(tmp_path, heard, model=model, methods=("all",), save="both")
     found, folder = opened(tmp_path), tmp_path / "out"
     texts = [text.upper() for text in TEXTS["PROTEIN" if model == "protein" else "DNA"]]
     letters = found["alphabet"].tolist()
@@ -184,8 +226,8 @@ def _the_metrics_follow(
 
 
 def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attribute_files, "_RECORDS", 2)
-    whole = attribute_command(call(tmp_path, out=tmp_path / "whole", save="both"), Silent())
+    monkeypatch.setattr(parts_module, "_RECORDS", 2)
+    whole = metrics_in(tmp_path, out="whole", save="both")
     real, written = Parts.write, list[str]()
 
     def stops(parts: Parts, method: str, *more: Any) -> None:
@@ -197,12 +239,12 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(Parts, "write", stops)
         with pytest.raises(KeyboardInterrupt):
-            attribute_command(call(tmp_path, save="both"), Silent())
+            metrics_in(tmp_path, save="both")
     assert not (tmp_path / "out" / "attributions.npz").exists()
     written.clear()
     counted = lambda parts, method, *more: (written.append(method), real(parts, method, *more))[1]  # noqa: E731
     monkeypatch.setattr(Parts, "write", counted)
-    again = attribute_command(call(tmp_path, save="both", resume=True), Silent())
+    again = metrics_in(tmp_path, save="both", resume=True)
     assert len(written) == 3 * 5 - 4
     assert _timeless(again) == _timeless(whole)
     for name in ("attributions.parquet", "results.parquet"):
@@ -211,43 +253,60 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: 
     assert (tmp_path / "whole" / "attribute.png").read_bytes() == (tmp_path / "out" / "attribute.png").read_bytes()
 
 
+@pytest.mark.parametrize("step", ["pack", "remove"])
+def test_a_run_stopped_while_it_writes_goes_on(step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"methods": ("ism",), "draw": False}
+    whole = metrics_in(tmp_path, out="whole", **settings)
+
+    def stops(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Parts, step, stops)
+        with pytest.raises(KeyboardInterrupt):
+            found_in(tmp_path, **settings)
+    assert _timeless(metrics_in(tmp_path, resume=True, **settings)) == _timeless(whole)
+    assert not list((tmp_path / "out" / "parts").iterdir())
+    with np.load(tmp_path / "whole" / "attributions.npz") as archive:
+        np.testing.assert_array_equal(opened(tmp_path)["ism"], archive["ism"])
+
+
 def _timeless(metrics: dict[str, Any]) -> dict[str, Any]:
     methods = {name: {**found, "seconds": 0} for name, found in metrics["methods"].items()}
     return {**metrics, "methods": methods}
 
 
 def test_a_finished_run_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = attribute_command(call(tmp_path), Silent())
+    metrics = metrics_in(tmp_path)
     picture = (tmp_path / "out" / "attribute.png").read_bytes()
-    monkeypatch.setattr(command_module, "attribute", None)
-    again = call(tmp_path, resume=True, save="both", picture=("r1",))
-    assert attribute_command(again, Silent()) == metrics
+    monkeypatch.setattr(study_module, "attribute", None)
+    assert metrics_in(tmp_path, resume=True, save="both", picture=("r1",)) == metrics
     assert (tmp_path / "out" / "attribute.png").read_bytes() != picture
     assert len(pd.read_parquet(tmp_path / "out" / "attributions.parquet"))
 
 
 def test_parquet_alone_keeps_the_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics = attribute_command(call(tmp_path, save="parquet", draw=False), Silent())
+    metrics = metrics_in(tmp_path, save="parquet", draw=False)
     assert not (tmp_path / "out" / "attributions.npz").exists()
     assert not (tmp_path / "out" / "attribute.png").exists()
-    monkeypatch.setattr(command_module, "attribute", None)
-    assert attribute_command(call(tmp_path, resume=True), Silent()) == metrics
+    monkeypatch.setattr(study_module, "attribute", None)
+    assert metrics_in(tmp_path, resume=True) == metrics
     assert (tmp_path / "out" / "attributions.npz").exists()
 
 
 def test_starting_anew_forgets_the_earlier_run(tmp_path: Path) -> None:
-    attribute_command(call(tmp_path, save="both", methods=("ism",)), Silent())
+    metrics_in(tmp_path, save="both", methods=("ism",))
     with pytest.raises(ConfigError, match="holds a run already"):
-        attribute_command(call(tmp_path), Silent())
+        metrics_in(tmp_path)
     with pytest.raises(ConfigError, match="other settings"):
-        attribute_command(call(tmp_path, resume=True, methods=("saliency",)), Silent())
-    attribute_command(call(tmp_path, overwrite=True, methods=("saliency",)), Silent())
+        metrics_in(tmp_path, resume=True, methods=("saliency",))
+    metrics_in(tmp_path, overwrite=True, methods=("saliency",))
     assert not (tmp_path / "out" / "attributions.parquet").exists()
     assert "ism" not in opened(tmp_path)
 
 
 def test_a_sample_of_records(tmp_path: Path) -> None:
-    metrics = attribute_command(call(tmp_path, max_records=3, methods=("saliency",), draw=False), Silent())
+    metrics = metrics_in(tmp_path, max_records=3, methods=("saliency",), draw=False)
     assert metrics["n"] == 3
     assert len(opened(tmp_path)["ids"]) == 3
     assert metrics["agreement"] == {"saliency": {}}
@@ -267,7 +326,7 @@ def test_a_sample_of_records(tmp_path: Path) -> None:
 )
 def test_what_is_said(more: dict[str, Any], words: str | None, tmp_path: Path) -> None:
     heard = Heard()
-    metrics = attribute_command(call(tmp_path, **more), heard)
+    metrics = metrics_in(tmp_path, heard, **more)
     noted = json.loads((tmp_path / "out" / "manifest.json").read_text())["notices"]
     assert words is None or any(words in text for text in [*heard.said, *noted])
     if words in ("no regions",):
@@ -278,7 +337,7 @@ def test_what_is_said(more: dict[str, Any], words: str | None, tmp_path: Path) -
     ("more", "words"),
     [
         ({"picture": ("nobody",)}, "no record has that id"),
-        ({"settings": AttributionSettings(output="EE")}, "no output has that name"),
+        ({"output": "EE"}, "no output has that name"),
         ({"regions": ("nowhere",)}, "no region has that name"),
         ({"regions": ("core",), "protect": ("core",)}, "both functional and left out"),
         ({"model": "gru", "methods": ("deeplift",)}, "no method that was asked for applies"),
@@ -288,14 +347,25 @@ def test_what_is_said(more: dict[str, Any], words: str | None, tmp_path: Path) -
 )
 def test_refused_before_anything_is_written(more: dict[str, Any], words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
-        attribute_command(call(tmp_path, **more), Silent())
+        metrics_in(tmp_path, **more)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("wrong", [{"methods": ("shap",)}, {"methods": ()}, {"save": "csv"}, {"max_records": 0}])
-def test_calls_that_cannot_be(wrong: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"methods": ("shap",)},
+        {"methods": ()},
+        {"save": "csv"},
+        {"max_records": 0},
+        {"baseline": "mean"},
+        {"noise": float("nan")},
+        {"draw": False, "picture": ("r1",)},
+    ],
+)
+def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        call(tmp_path, **wrong)
+        AttributeSettings(**wrong)
 
 
 @pytest.mark.parametrize("length", [1, 2, COLUMNS, COLUMNS + 1, 900])
@@ -303,7 +373,7 @@ def test_pictures_of_any_length(length: int, tmp_path: Path) -> None:
     text = "".join(np.random.default_rng(0).choice(list("ACGTN"), length))
     regions = ";".join(f"a rather long name of a region {i}:{i}-{i + 1}" for i in range(min(length, 9)))
     data = f"id\tsequence\tregions\n$a$\x01{length}\t{text}\t{regions}\n"
-    attribute_command(call(tmp_path, text=data, regions=(), methods=("saliency",)), Silent())
+    metrics_in(tmp_path, text=data, regions=(), methods=("saliency",))
     assert (tmp_path / "out" / "attribute.png").stat().st_size > 1000
 
 
@@ -338,3 +408,127 @@ def test_rows_stand_at_their_columns() -> None:
     letters = {artist.get_gid() for axes in figure.axes for artist in axes.collections}
     assert letters == {"A", "C", "T"}
     assert PROTEIN.size == 20
+
+
+def test_another_seed_draws_other_records_and_other_noise(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"methods": ("smoothgrad",), "draw": False, "overwrite": True}
+    ids, values = [], []
+    for seed in (0, 1):
+        found_in(tmp_path, seed=seed, max_records=3, **settings)
+        ids.append(opened(tmp_path)["ids"].tolist())
+        found_in(tmp_path, seed=seed, **settings)
+        values.append(opened(tmp_path)["smoothgrad"][0])
+    assert ids[0] != ids[1]
+    assert not np.array_equal(*values)
+
+
+def _weights(folder: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    space: dict[str, Any] = {}
+    exec(MODEL, space)
+    model = space["dna"]()
+    torch.save({name: value + 0.1 * seed for name, value in model.state_dict().items()}, folder / "weights.pt")
+
+
+@pytest.mark.parametrize("which", ["model.py", "data.tsv", "weights.pt", "step.py", "features.bed"])
+def test_a_run_is_not_resumed_on_changed_files(which: str, tmp_path: Path) -> None:
+    _weights(tmp_path, 0)
+    (tmp_path / "step.py").write_text("def step(x):\n    return x\n")
+    (tmp_path / "features.bed").write_text("r0\t2\t5\tsite\n")
+    files = {
+        "weights": tmp_path / "weights.pt",
+        "preprocess": f"{tmp_path / 'step.py'}:step",
+        "annotation": tmp_path / "features.bed",
+    }
+    settings: dict[str, Any] = {"methods": ("saliency",), "draw": False, "files": files, "regions": ("site",)}
+    text = "id\tsequence\nr0\tACGTACGTAA\n"
+    found_in(tmp_path, text=text, **settings)
+    assert found_in(tmp_path, text=text, resume=True, **settings).metrics
+    if which == "weights.pt":
+        _weights(tmp_path, 1)
+    elif which == "data.tsv":
+        text = text.replace("GTAA", "GTTT")
+    elif which != "model.py":
+        (tmp_path / which).write_text(
+            (tmp_path / which).read_text() + ("# \n" if which == "step.py" else "r0\t0\t1\ts\n")
+        )
+    with pytest.MonkeyPatch.context() as patch:
+        if which == "model.py":
+            patch.setattr(sys.modules[__name__], "MODEL", MODEL + "\n# changed\n")
+        with pytest.raises(ConfigError, match="cannot be resumed") as error:
+            found_in(tmp_path, text=text, resume=True, **settings)
+    assert f"contents of {ROLES[which]} = " in str(error.value)
+
+
+ROLES = {
+    "model.py": "model, model.py",
+    "data.tsv": "data.path",
+    "weights.pt": "model.weights",
+    "step.py": "model, step.py",
+    "features.bed": "data.annotation",
+}
+
+
+def shown(found: Answer[Any]) -> str:
+    """What a terminal shows."""
+    console = Console(file=io.StringIO(), width=200)
+    show(found.page, console)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_the_page(tmp_path: Path) -> None:
+    found = found_in(tmp_path, methods=("ism", "saliency", "integrated_gradients"))
+    text, page = shown(found), (found.folder / "report.html").read_text()
+    assert page == render(found.page, json.loads((found.folder / "manifest.json").read_text()))
+    auroc = f"{found.metrics['methods']['ism']['region_auroc']:.3f}"
+    agreement = f"{found.metrics['agreement']['ism']['saliency']['spearman']:.2f}"
+    for part in (auroc, agreement, "by chance", "0.500", "functional: core", "too few records"):
+        assert part in text
+        assert part in page
+    # A picture for each of the first four records, on the page alone.
+    assert page.count("<svg") == 4
+    assert "Letters" not in text
+    assert "Only 4 records could be compared with annotation" in text
+
+
+def test_nothing_annotated_is_nothing_judged(tmp_path: Path) -> None:
+    found = found_in(tmp_path, text="id\tsequence\nr1\tACGTACGT\n", regions=(), methods=("ism",), draw=False)
+    text = shown(found)
+    assert "shown, and not judged" in text
+    assert "AUROC" not in text
+    assert "<svg" not in (found.folder / "report.html").read_text()
+
+
+TWENTY = [("".join(np.random.default_rng(seed).choice(list("ACGT"), 30)), seed) for seed in range(20)]
+READS = """
+import torch
+from torch import nn
+
+
+class Reads(nn.Module):
+    '''Reads positions 10 to 14, and nothing else.'''
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([-1.0, 0.3, 0.7, 1.5]))
+
+    def forward(self, x):
+        total = (x * self.weight[None, :, None])[:, :, 10:15].sum((1, 2))
+        return torch.stack([-total, total], 1)
+"""
+
+
+@pytest.mark.parametrize(("region", "verdict"), [((10, 15), "above chance"), ((0, 10), "below chance")])
+def test_what_a_model_reads_is_told_from_chance(region: tuple[int, int], verdict: str, tmp_path: Path) -> None:
+    (tmp_path / "reads.py").write_text(READS)
+    rows = [f"r{number}\t{text}\tsite:{region[0]}-{region[1]}" for text, number in TWENTY]
+    (tmp_path / "data.tsv").write_text("id\tsequence\tregions\n" + "\n".join(rows) + "\n")
+    model = ModelSource(
+        model=f"{tmp_path / 'reads.py'}:Reads", alphabet="DNA", task="classification", labels=("a", "b")
+    )
+    asked = ModelOnSequences(model=model, data=DataSource(path=tmp_path / "data.tsv"))
+    run = RunSettings(out=tmp_path / "out", device="cpu")
+    found = answer(ATTRIBUTE, asked, AttributeSettings(methods=("ism", "saliency"), draw=False), run, Silent())
+    assert found.findings.verdicts["ism"] == verdict
+    assert ("most of all" in shown(found)) == (verdict == "above chance")
+    assert ("Below chance" in shown(found)) == (verdict == "below chance")
