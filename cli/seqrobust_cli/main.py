@@ -22,7 +22,6 @@ from seqrobust_cli.privacy import privacy
 from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
-from seqrobust_cli.stability import stability
 from seqrobust_cli.subgroups import subgroups
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
@@ -44,7 +43,6 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(ism)
 app.command()(probe)
-app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)
 app.command()(privacy)

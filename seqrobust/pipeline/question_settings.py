@@ -10,8 +10,7 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from seqrobust.analysis.attribute.settings import AttributeSettings
-from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
-from seqrobust.analysis.stability import StabilitySettings
+from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.privacy_settings import PrivacySettings
 
@@ -51,20 +50,14 @@ class ProbeConfig(AttackSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StabilityConfig(AttackSettings):
-    """Whether explanations hold; see :class:`~seqrobust.pipeline.stability_command.StabilityCommand`."""
+class StabilityConfig(StabilitySettings):
+    """Whether explanations hold."""
 
     __pydantic_config__ = _STRICT
 
     budget: str | int = "1,3,5"
     max_records: int | None = 100
     split: str = "test"
-    methods: tuple[str, ...] = USUAL_STABILITY
-    functional: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        StabilitySettings(methods=self.methods)
 
     @property
     def regions_named(self) -> tuple[str, ...]:

@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from seqrobust.analysis.asked import ModelOnSequences
+from seqrobust.analysis.asked import ModelOnData, ModelOnSequences
 from seqrobust.analysis.attribute import ATTRIBUTE, AttributeSettings
-from seqrobust.analysis.attribution import AttributionSettings
-from seqrobust.analysis.stability import StabilitySettings
+from seqrobust.analysis.stability import STABILITY, StabilitySettings
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.data_stage import Data
@@ -31,12 +30,13 @@ from seqrobust.pipeline.question_settings import (
     Question,
     StabilityConfig,
 )
-from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.progress import Progress
 from seqrobust.run.answer import answer
 from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
+
+Settings = TypeVar("Settings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,26 +96,25 @@ def _written(data: Data, split: str, out: Path) -> DataSource:
 def _answer(
     question: AttributeConfig | ProbeConfig | StabilityConfig, common: dict[str, Any], seed: int, progress: Progress
 ) -> dict[str, Any]:
+    run = RunSettings(seed=seed, **{name: common[name] for name in ("out", "device", "command", "resume", "overwrite")})
     if isinstance(question, AttributeConfig):
-        own = {field.name: getattr(question, field.name) for field in fields(AttributeSettings)}
-        run = RunSettings(
-            seed=seed,
-            **{name: common[name] for name in ("out", "device", "command", "resume", "overwrite")},
-        )
         asked = ModelOnSequences(model=common["model"], data=common["data"])
-        return answer(ATTRIBUTE, asked, AttributeSettings(**own), run, progress).metrics
+        return answer(ATTRIBUTE, asked, _settings(AttributeSettings, question), run, progress).metrics
+    if isinstance(question, StabilityConfig):
+        both = ModelOnData(model=common["model"], data=common["data"])
+        return answer(STABILITY, both, _settings(StabilitySettings, question), run, progress).metrics
     threat = AttackSettings(**{name: getattr(question, name) for name in asdict(AttackSettings())})
-    if isinstance(question, ProbeConfig):
-        probe = ProbeCommand(
-            **common,
-            settings=threat,
-            functional=question.functional,
-            motifs=question.motifs,
-            write=question.write,
-            seed=seed,
-        )
-        return probe_command(probe, progress).metrics
-    studied = StabilitySettings(
-        methods=question.methods, functional=question.functional, attribution=AttributionSettings(seed=seed)
+    probe = ProbeCommand(
+        **common,
+        settings=threat,
+        functional=question.functional,
+        motifs=question.motifs,
+        write=question.write,
+        seed=seed,
     )
-    return stability_command(StabilityCommand(**common, threat=threat, settings=studied, seed=seed), progress)
+    return probe_command(probe, progress).metrics
+
+
+def _settings(kind: type[Settings], section: Any) -> Settings:
+    """The settings of an analysis from a section of a config, which holds more."""
+    return kind(**{field.name: getattr(section, field.name) for field in fields(kind)})  # type: ignore[arg-type]

@@ -56,6 +56,14 @@ ANALYSES: dict[str, Row] = {
             settings=f"{_ANALYSIS}.attribute:AttributeSettings",
             asked=f"{_ANALYSIS}.asked:ModelOnSequences",
         ),
+        Row(
+            name="stability",
+            question="Attack explanations: edits that move them and keep the prediction, edits that flip it and leave "
+            "them.",
+            panel="Explanations",
+            room=f"{_ANALYSIS}.stability:STABILITY",
+            settings=f"{_ANALYSIS}.stability:StabilitySettings",
+        ),
     )
 }
 """In the order of the help."""

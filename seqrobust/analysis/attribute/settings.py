@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, ClassVar, Literal, get_args
 
 from seqrobust.analysis.attribution.settings import USUAL, AttributionSettings, MethodSettings
@@ -76,5 +76,4 @@ class AttributeSettings(MethodSettings):
 
     def attribution(self, seed: int) -> AttributionSettings:
         """How methods attribute, with the seed of their random draws."""
-        names = ("output", "baseline", "shuffles", "steps", "draws", "noise", "window")
-        return AttributionSettings(**{name: getattr(self, name) for name in names}, seed=seed)
+        return AttributionSettings(**{one.name: getattr(self, one.name) for one in fields(MethodSettings)}, seed=seed)
