@@ -109,8 +109,9 @@ def _methods(findings: AttributeFindings) -> Table:
         rows.append((_spaced(name), *against, missed, seconds))
     caption = ""
     if compared:
-        rate = compared[0]["random"]["region_aupr"]
-        rows.append(("by chance", "0.500", f"{rate:.3f}", f"{100 * rate:.1f}", "", "", ""))
+        chance = compared[0]["random"]
+        cells = [f"{scale * chance[key]:.{digits}f}" for key, scale, digits in _MEASURES]
+        rows.append(("by chance", *cells, "", "", ""))
         caption = (
             "functional positions ranked against the others by absolute importance: mean over "
             f"{compared[0]['records']:,} records [95 % bootstrap interval]"
