@@ -25,7 +25,7 @@ OUTPUTS = ("attributions.npz", "attributions.parquet", "results.parquet", "attri
 FEWEST_RECORDS = 10
 """Compared records below which a bootstrap interval of their mean says too little to be held against chance."""
 
-AgainstChance = Literal["above chance", "not told from chance", "below chance", "too few records", "not compared"]
+AgainstChance = Literal["above chance", "consistent with chance", "below chance", "too few records", "not compared"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,14 +95,14 @@ class AttributeFindings:
 
 
 def against_chance(method: Mapping[str, Any]) -> AgainstChance:
-    """Whether a method's AUROC is told from that of a random ranking by its 95 % interval over records.
+    """Whether the 95 % interval over records of a method's AUROC leaves out that of a random ranking.
 
     Args:
         method: its numbers; see :func:`~seqrobust.analysis.attribution.truth_metrics`.
 
     >>> found = {"records": 40, "random": {"region_auroc": 0.5}}
     >>> [against_chance(found | {"region_auroc_ci": ends}) for ends in ([0.55, 0.7], [0.4, 0.6], None)]
-    ['above chance', 'not told from chance', 'not compared']
+    ['above chance', 'consistent with chance', 'not compared']
     """
     interval = method.get("region_auroc_ci")
     if interval is None:
@@ -112,4 +112,4 @@ def against_chance(method: Mapping[str, Any]) -> AgainstChance:
     chance = method["random"]["region_auroc"]
     if interval[0] > chance:
         return "above chance"
-    return "below chance" if interval[1] < chance else "not told from chance"
+    return "below chance" if interval[1] < chance else "consistent with chance"

@@ -85,7 +85,7 @@ def applicable(
     methods: Sequence[Method],
     settings: AttributionSettings,
 ) -> tuple[tuple[Method, ...], dict[str, str]]:
-    """Which methods apply to a model, told by a try on its shortest record, and for the others why not.
+    """Which methods apply to a model, found by a try on its shortest record, and for the others why not.
 
     Raises ModelError where none does.
     """

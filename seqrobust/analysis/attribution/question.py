@@ -25,7 +25,7 @@ class Question:
         predictor: attached and checked.
         sequences: the records, at the width of the longest.
         weights: (M, outputs) on the device; see :class:`~.explained.Explained`.
-        settings: what methods are told.
+        settings: how methods attribute.
         service: neighbour scores of the same predictor.
     """
 
