@@ -27,8 +27,10 @@ _MEANING = (
     ("sum missed by", "how far contributions are, on average, from the difference that they should add up to"),
     (
         "chance",
-        "a ranking of positions at random. A method that prefers the same places in every record may find regions that "
-        "lie at the same places, so look at the letters too; a poor score may be the method's fault or the model's",
+        "positions in random order; a method that gives all the same importance has an AUROC of 0.5, and an average "
+        "precision of the share of functional positions. A method that prefers the same places in every record may find "
+        "regions that lie at the same places, so look at the letters too; a poor score may be the method's fault or the "
+        "model's",
     ),
 )
 
@@ -77,10 +79,12 @@ def _answer(findings: AttributeFindings) -> tuple[str, ...]:
     else:
         best = max(above, key=lambda name: methods[name]["region_auroc"])
         auroc = _measured(methods[best], *_MEASURES[0])
-        which = "All" if len(above) == len(methods) else str(len(above))
+        every = len(above) == len(methods)
+        which = "Every method" if every else f"{len(above)} of {plural(len(methods), 'method')}"
+        verb = "ranks" if every or len(above) == 1 else "rank"
         first = (
-            f"{which} of {plural(len(methods), 'method')} rank the functional positions above the others clearly "
-            f"more often than a random ranking, most of all {_spaced(best)} (AUROC {auroc})."
+            f"{which} {verb} the functional positions above the others clearly more often than a random ranking, most of "
+            f"all {_spaced(best)} (AUROC {auroc})."
         )
     further = [f"Below chance: {joined([_spaced(name) for name in below])}."] if below else []
     return (first, *further)

@@ -86,7 +86,12 @@ def _answer(findings: StabilityFindings) -> tuple[str, ...]:
     held = [one for one in verdicts if one.word in _HELD]
     open_ = [one for one in verdicts if one.word in _OPEN]
     sentences = []
-    if (most := _attacked(findings.metrics["methods"])) < _FEW:
+    most = _attacked(findings.metrics["methods"])
+    if not most:
+        sentences.append(
+            "No record could be attacked: none is classified correctly and has an explanation that varies."
+        )
+    elif most < _FEW:
         sentences.append(f"Only {plural(most, 'record')} could be attacked: take this as rough.")
     if failed:
         sentences.append(f"Not to be relied on within these budgets: {_listed(failed)}.")

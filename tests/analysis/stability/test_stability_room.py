@@ -326,6 +326,23 @@ def test_few_records_make_a_rough_verdict(tmp_path: Path) -> None:
     assert "<svg" not in (found.folder / "report.html").read_text()
 
 
+def test_nothing_attacked_is_nothing_judged(tmp_path: Path) -> None:
+    files(tmp_path)
+    # The opposite of what is predicted is called the truth.
+    opened = ModelOnData(
+        model=ModelSource(model=f"{tmp_path / 'model.py'}:net", alphabet="DNA", task="classification"),
+        data=DataSource(path=tmp_path / "data.tsv"),
+    ).open(Opening(device="cpu"), action="attacked")
+    with opened.predictor.attached():
+        best = opened.predictor.logits(torch.tensor(opened.sequences.tokens)).argmin(1).tolist()
+    rows = zip((tmp_path / "data.tsv").read_text().splitlines(), ["label", *map(str, best)], strict=True)
+    (tmp_path / "data.tsv").write_text("".join(f"{row}\t{label}\n" for row, label in rows))
+    found = found_in(tmp_path, write=False, sanity_records=0, methods=("saliency",))
+    assert found.metrics["clean_accuracy"] == 0
+    assert found.page.sections[0].answer[0].startswith("No record could be attacked")
+    assert [verdict.word for verdict in found.findings.verdicts] == ["untold"]
+
+
 def test_the_command_line(tmp_path: Path) -> None:
     model, data = files(tmp_path)
     app = typer.Typer()
