@@ -1,7 +1,7 @@
 """How the upper third of the code is built: files, lines, functions, parameters, and what ought not to be repeated.
 
-Counts the library above the attacks (``analysis``, ``pipeline`` where there is one, ``run``, ``api``, ``report``) and the
-command line, in this checkout or in another one::
+Counts the library above the attacks (``analysis``, ``pipeline`` where there is one, ``run``, ``api``, ``report``) and
+the command line, in this checkout or in another one::
 
     python benchmarks/structure.py            # this checkout
     python benchmarks/structure.py ../older   # another one

@@ -24,6 +24,7 @@ class Option:
     Attributes:
         help: one line.
         flag: its name on the command line; None for that of the field, underscores as hyphens.
+        aliases: further names on the command line.
         panel: where the help lists it; None for the panel of the command itself.
         metavar: what stands for the value in the help.
         least: smallest number allowed.
@@ -34,6 +35,7 @@ class Option:
 
     help: str
     flag: str | None = None
+    aliases: tuple[str, ...] = ()
     panel: str | None = None
     metavar: str | None = None
     least: float | None = None

@@ -62,6 +62,7 @@ def parameters_of(kind: Any, panel: str) -> Iterator[inspect.Parameter]:
         typed, default = _typed(field, plain, option)
         shown = typer.Option(
             option.named(field.name),
+            *option.aliases,
             help=option.help,
             metavar=option.metavar,
             min=option.least,

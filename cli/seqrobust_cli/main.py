@@ -11,14 +11,12 @@ from seqrobust import __version__
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
-from seqrobust_cli.attribute import attribute
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.privacy import privacy
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
-from seqrobust_cli.stability import stability
 from seqrobust_cli.subgroups import subgroups
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
@@ -36,8 +34,6 @@ app.command()(train)
 app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
-app.command()(attribute)
-app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)
 app.command()(privacy)

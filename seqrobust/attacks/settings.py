@@ -20,12 +20,12 @@ GoalName = Literal["auto", "untargeted", "targeted", "up", "down"]
 DEFAULT_ATTACKS = ("auto",)
 """What is run where nothing is said."""
 
-Settings = TypeVar("Settings", bound="AttackSettings")
+Settings = TypeVar("Settings", bound="ThreatSettings")
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackSettings:
-    """What an attack is told.
+class ThreatSettings:
+    """What an adversary may do.
 
     Attributes:
         budget: ``3``, ``1..5``, ``1,2,8`` or ``2%``.
@@ -33,14 +33,6 @@ class AttackSettings:
         allow: rule for permitted letters.
         moves: what one edit is; see :func:`~seqrobust.threats.coding.parse_moves`.
         constraints: texts as in :mod:`seqrobust.threats.constraints.parsing`, such as ``gc:+-0.05``.
-        attacks: names of attacks or presets, tried in this order on the records that still stand.
-        goal: ``auto`` is ``untargeted``, or ``up`` for regression.
-        target_label: the class that a targeted attack wants; for multilabel the label that it has named where it is
-            not, or after a minus sign the one that it takes away where it is.
-        delta: the shift that counts as success; by default one standard deviation of the targets.
-        output: name of the regression value that is shifted; by default the first.
-        max_records: attack only so many records, drawn at random.
-        random_draws: random sequences scored beside each record and budget.
     """
 
     budget: Annotated[str | int, Option(help="Substitutions: 3, 1..5, or 2% of the editable.", panel=THREAT)] = "1..5"
@@ -72,41 +64,10 @@ class AttackSettings:
             repeat=True,
         ),
     ] = ()
-    attacks: Annotated[
-        tuple[str, ...],
-        Option(
-            flag="--attack",
-            help="quick, standard (the default), thorough, or searches in order.",
-            panel=GOAL,
-            metavar="NAME[,NAME]",
-            read=names_of,
-        ),
-    ] = DEFAULT_ATTACKS
-    goal: Annotated[GoalName, Option(help="auto, untargeted, targeted, up or down.", panel=GOAL)] = "auto"
-    target_label: Annotated[
-        str | None,
-        Option(
-            help="The class a targeted attack wants; of several labels the one it sets, or takes away (-NAME).",
-            panel=GOAL,
-        ),
-    ] = None
-    delta: Annotated[float | None, Option(help="Shift of a regression that counts as success.", panel=GOAL)] = None
-    output: Annotated[str | None, Option(help="Which regression value is shifted.", panel=GOAL)] = None
-    max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None
-    random_draws: Annotated[int, Option(help="Random controls per budget.", panel=GOAL, least=1)] = 10
 
     def __post_init__(self) -> None:
-        from seqrobust.attacks.presets import attacks_named
         from seqrobust.threats.budget import parse_budgets
 
-        checked("--goal", self.goal, get_args(GoalName))
-        attacks_named(self.attacks)
-        if self.delta is not None and not self.delta > 0:
-            raise ConfigError("a shift is positive; its direction is the goal", found=str(self.delta), where="delta")
-        if self.random_draws < 1:
-            raise ConfigError("the random control needs a draw", found=str(self.random_draws), where="random_draws")
-        if self.max_records is not None and self.max_records < 1:
-            raise ConfigError("an attack needs a record", found=str(self.max_records), where="max_records")
         if both := set(self.protect) & set(self.only):
             raise ConfigError("a region is both protected and the only one to attack", found=", ".join(sorted(both)))
         parse_budgets(self.budget)
@@ -146,6 +107,58 @@ class AttackSettings:
             if alphabet is None
             else tuple(parse_constraint(text, alphabet) for text in self.constraints),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSettings(ThreatSettings):
+    """What an adversary may do, wants and tries, and on which records.
+
+    Attributes:
+        attacks: names of attacks or presets, tried in this order on the records that still stand.
+        goal: ``auto`` is ``untargeted``, or ``up`` for regression.
+        target_label: the class that a targeted attack wants; for multilabel the label that it has named where it is
+            not, or after a minus sign the one that it takes away where it is.
+        delta: the shift that counts as success; by default one standard deviation of the targets.
+        output: name of the regression value that is shifted; by default the first.
+        max_records: attack only so many records, drawn at random.
+        random_draws: random sequences scored beside each record and budget.
+    """
+
+    attacks: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--attack",
+            help="quick, standard (the default), thorough, or searches in order.",
+            panel=GOAL,
+            metavar="NAME[,NAME]",
+            read=names_of,
+        ),
+    ] = DEFAULT_ATTACKS
+    goal: Annotated[GoalName, Option(help="auto, untargeted, targeted, up or down.", panel=GOAL)] = "auto"
+    target_label: Annotated[
+        str | None,
+        Option(
+            help="The class a targeted attack wants; of several labels the one it sets, or takes away (-NAME).",
+            panel=GOAL,
+        ),
+    ] = None
+    delta: Annotated[float | None, Option(help="Shift of a regression that counts as success.", panel=GOAL)] = None
+    output: Annotated[str | None, Option(help="Which regression value is shifted.", panel=GOAL)] = None
+    max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None
+    random_draws: Annotated[int, Option(help="Random controls per budget.", panel=GOAL, least=1)] = 10
+
+    def __post_init__(self) -> None:
+        from seqrobust.attacks.presets import attacks_named
+
+        super().__post_init__()
+        checked("--goal", self.goal, get_args(GoalName))
+        attacks_named(self.attacks)
+        if self.delta is not None and not self.delta > 0:
+            raise ConfigError("a shift is positive; its direction is the goal", found=str(self.delta), where="delta")
+        if self.random_draws < 1:
+            raise ConfigError("the random control needs a draw", found=str(self.random_draws), where="random_draws")
+        if self.max_records is not None and self.max_records < 1:
+            raise ConfigError("an attack needs a record", found=str(self.max_records), where="max_records")
 
 
 def resolved(settings: Settings, sequences: SequenceSet) -> Settings:

@@ -80,8 +80,9 @@ def answer(
     )
     work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
     findings = room.study(ready, work)
-    findings.write(folder.path)
+    # Tables may take the place of the parts that metrics were computed from, so metrics come first.
     metrics = folder.write_json("metrics.json", findings.plain())
+    findings.write(folder.path)
     folder.finish(**_stated(ready, work))
     page = room.page(findings)
     if run.report:

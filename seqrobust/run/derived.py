@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,13 @@ def derived(parts: Mapping[str, Any]) -> Derived:
 
 def _walk(value: Any, role: str, found: Derived) -> None:
     if is_dataclass(value) and not isinstance(value, type):
-        for one in fields(value):
-            if one.name in getattr(value, "presentation", ()):
-                continue
+        shown = getattr(value, "presentation", ())
+        for one in (one for one in fields(value) if one.name not in shown):
             _walk(getattr(value, one.name), f"{role}.{one.name}" if role else one.name, found)
         known = set(found.files.values())
         for file in getattr(value, "files", ()):
             if file not in known:
-                found.files[f"{role or 'file'}, {file.name}"] = file
+                found.files[_unused(f"{role or 'file'}, {file.name}", found.files)] = file
     elif isinstance(value, Path) and value.is_file():
         found.files[role] = value
     elif isinstance(value, Mapping):
@@ -57,3 +57,9 @@ def _walk(value: Any, role: str, found: Derived) -> None:
             _walk(item, f"{role} {number}", found)
     else:
         found.settings[role] = value
+
+
+def _unused(role: str, known: Mapping[str, Path]) -> str:
+    """The role, numbered where another file has it: checkpoints of several seeds have one name."""
+    numbers = (f"{role} ({number})" for number in count(2))
+    return next(name for name in chain([role], numbers) if name not in known)

@@ -34,8 +34,8 @@ def _attribution(metrics: Mapping[str, Any]) -> Section:
     if compared and chance is not None:
         lead += (
             "How well each method ranks the functional positions of a record above its others: by chance AUROC is "
-            f"{figure(chance['region_auroc'])}, average precision and share of importance are "
-            f"{figure(chance['region_aupr'])}."
+            f"{figure(chance['region_auroc'])}, average precision {figure(chance['region_aupr'])} and share of "
+            f"importance {figure(chance['mass_in_regions'])}."
         )
     else:
         lead += "No functional regions are annotated, so attributions are not compared with any."

@@ -1,5 +1,6 @@
-"""What a run's config may ask of the model it trained, beside the attack: its sections ``attribute``, ``probe``,
-``stability`` and ``privacy``.
+"""What a run's config may ask of the model it trained, beside the attack: a section for each analysis named here.
+
+A section is the settings class of its analysis, and the split that it is about.
 """
 
 from __future__ import annotations
@@ -8,32 +9,21 @@ from dataclasses import dataclass
 
 from pydantic import ConfigDict
 
-from seqrobust.analysis.attribution import USUAL, Baseline, methods_named
-from seqrobust.analysis.probe import ProbeSettings
-from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
-from seqrobust.analysis.stability import StabilitySettings
-from seqrobust.pipeline.attack_stage import AttackSettings
+from seqrobust.analysis.attribute.settings import AttributeSettings
+from seqrobust.analysis.probe.settings import ProbeSettings
+from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.pipeline.privacy_settings import PrivacySettings
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttributeConfig:
-    """Which letters predictions rest on; see :class:`~seqrobust.pipeline.attribute_command.AttributeCommand`."""
+class AttributeConfig(AttributeSettings):
+    """Which letters predictions rest on."""
 
     __pydantic_config__ = _STRICT
 
     split: str = "test"
-    max_records: int | None = None
-    methods: tuple[str, ...] = USUAL
-    regions: tuple[str, ...] = ()
-    protect: tuple[str, ...] = ()
-    output: str | None = None
-    baseline: Baseline = "uniform"
-
-    def __post_init__(self) -> None:
-        methods_named(self.methods)
 
     @property
     def regions_named(self) -> tuple[str, ...]:
@@ -43,7 +33,7 @@ class AttributeConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeConfig(ProbeSettings):
-    """Whether the model is right for the right reason; see :class:`~seqrobust.analysis.probe.ProbeSettings`."""
+    """Whether the model is right for the right reason."""
 
     __pydantic_config__ = _STRICT
 
@@ -57,20 +47,14 @@ class ProbeConfig(ProbeSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StabilityConfig(AttackSettings):
-    """Whether explanations hold; see :class:`~seqrobust.pipeline.stability_command.StabilityCommand`."""
+class StabilityConfig(StabilitySettings):
+    """Whether explanations hold."""
 
     __pydantic_config__ = _STRICT
 
     budget: str | int = "1,3,5"
     max_records: int | None = 100
     split: str = "test"
-    methods: tuple[str, ...] = USUAL_STABILITY
-    functional: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        StabilitySettings(methods=self.methods)
 
     @property
     def regions_named(self) -> tuple[str, ...]:
@@ -80,7 +64,7 @@ class StabilityConfig(AttackSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyConfig(PrivacySettings):
-    """Whether it can be told who was trained on; see :class:`~seqrobust.pipeline.privacy_command.PrivacyCommand`."""
+    """Whether it can be told who was trained on."""
 
     __pydantic_config__ = _STRICT
 

@@ -9,30 +9,18 @@ the same call can be typed by hand afterwards, and a section added to the config
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from seqrobust.analysis.asked import ModelOnData
-from seqrobust.analysis.attribution import AttributionSettings
-from seqrobust.analysis.probe import PROBE, ProbeSettings
-from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import PrivacySettings
-from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.progress import Progress
 from seqrobust.run.answer import answer
-from seqrobust.run.question_settings import (
-    AttributeConfig,
-    PrivacyConfig,
-    ProbeConfig,
-    Question,
-    StabilityConfig,
-)
+from seqrobust.run.question_settings import PrivacyConfig, Question
 from seqrobust.run.records import written_split
+from seqrobust.run.registry import ANALYSES
 from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.data_config import Data
 
@@ -59,48 +47,40 @@ def check_questions(questions: Mapping[str, Question], data: Data) -> None:
 
 def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progress: Progress) -> dict[str, Any]:
     """Ask every question, each in a folder of its name. Gives ``metrics.json`` of each by that name."""
-    found = {}
-    for name, question in questions.items():
-        source = written_split(data, question.split, asked.out)
-        place = asked.out / name
-        common: dict[str, Any] = {
-            "model": ModelSource(model=str(asked.model)),
-            "out": place,
-            "device": asked.device,
-            "command": asked.command,
-            "resume": (place / "manifest.json").exists() and not asked.overwrite,
-            "overwrite": asked.overwrite,
-        }
-        if isinstance(question, PrivacyConfig):
-            own = {field.name: getattr(question, field.name) for field in fields(PrivacySettings)}
-            members = written_split(data, "train", asked.out)
-            audit = PrivacyCommand(**common, **own, members=members, nonmembers=source, seed=asked.seed)
-            found[name] = privacy_command(audit, progress)
-        else:
-            found[name] = _answer(question, {**common, "data": source}, asked.seed, progress)
-    return found
+    return {name: _answer(name, question, data, asked, progress) for name, question in questions.items()}
 
 
-def _answer(
-    question: AttributeConfig | ProbeConfig | StabilityConfig, common: dict[str, Any], seed: int, progress: Progress
-) -> dict[str, Any]:
-    if isinstance(question, AttributeConfig):
-        settings = AttributionSettings(output=question.output, baseline=question.baseline, seed=seed)
-        call = AttributeCommand(
-            **common,
-            settings=settings,
-            methods=question.methods,
-            regions=question.regions,
-            protect=question.protect,
-            max_records=question.max_records,
-        )
-        return attribute_command(call, progress)
-    if isinstance(question, ProbeConfig):
-        probe = ProbeSettings(**{one.name: getattr(question, one.name) for one in fields(ProbeSettings)})
-        asked = ModelOnData(model=common.pop("model"), data=common.pop("data"))
-        return answer(PROBE, asked, probe, RunSettings(**common, seed=seed), progress).metrics
-    threat = AttackSettings(**{name: getattr(question, name) for name in asdict(AttackSettings())})
-    studied = StabilitySettings(
-        methods=question.methods, functional=question.functional, attribution=AttributionSettings(seed=seed)
+def _answer(name: str, question: Question, data: Data, asked: Asked, progress: Progress) -> dict[str, Any]:
+    place = asked.out / name
+    run = RunSettings(
+        out=place,
+        seed=asked.seed,
+        device=asked.device,
+        command=asked.command,
+        resume=(place / "manifest.json").exists() and not asked.overwrite,
+        overwrite=asked.overwrite,
     )
-    return stability_command(StabilityCommand(**common, threat=threat, settings=studied, seed=seed), progress)
+    model, records = ModelSource(model=str(asked.model)), written_split(data, question.split, asked.out)
+    if isinstance(question, PrivacyConfig):
+        audit = PrivacyCommand(
+            model=model,
+            out=place,
+            device=run.device,
+            command=run.command,
+            resume=run.resume,
+            overwrite=run.overwrite,
+            members=written_split(data, "train", asked.out),
+            nonmembers=records,
+            seed=run.seed,
+            **_values(PrivacySettings, question),
+        )
+        return privacy_command(audit, progress)
+    row = ANALYSES[name]
+    kind = row.load("settings")
+    about = row.load("asked")(model=model, data=records)
+    return answer(row.load("room"), about, kind(**_values(kind, question)), run, progress).metrics
+
+
+def _values(kind: Any, section: Question) -> dict[str, Any]:
+    """The settings of an analysis in a section of a config, which holds more."""
+    return {field.name: getattr(section, field.name) for field in fields(kind)}

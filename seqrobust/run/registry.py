@@ -89,6 +89,22 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.probe:PROBE",
             settings=f"{_ANALYSIS}.probe.settings:ProbeSettings",
         ),
+        Row(
+            name="attribute",
+            question="Attribute predictions to letters by several methods, and compare them with annotated regions.",
+            panel="Methods",
+            room=f"{_ANALYSIS}.attribute:ATTRIBUTE",
+            settings=f"{_ANALYSIS}.attribute:AttributeSettings",
+            asked=f"{_ANALYSIS}.asked:ModelOnSequences",
+        ),
+        Row(
+            name="stability",
+            question="Attack explanations: edits that move them and keep the prediction, edits that flip it and leave "
+            "them.",
+            panel="Explanations",
+            room=f"{_ANALYSIS}.stability:STABILITY",
+            settings=f"{_ANALYSIS}.stability:StabilitySettings",
+        ),
     )
 }
 """In the order of the help."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from seqrobust.errors import ConfigError
-from seqrobust.options import DATA, THREAT, Option, pairs_of, patterns_of
+from seqrobust.options import DATA, Option, pairs_of, patterns_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class DataSource:
         Option(
             flag="--pattern",
             help="Make a region of every match, such as zinc=H-E-x(2)-H.",
-            panel=THREAT,
+            panel=DATA,
             metavar="NAME=PATTERN",
             repeat=True,
             read=patterns_of,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from seqrobust.analysis.attribution import (
     rank_correlations,
     truth_metrics,
 )
-from seqrobust.analysis.attribution.truth import auroc, average_precision
+from seqrobust.analysis.attribution.truth import auroc, average_precision, chance_precision
 from seqrobust.analysis.intervals import bootstrap_mean
 from seqrobust.errors import ThreatError
 from seqrobust.sequences import Region, SequenceSet
@@ -93,8 +93,10 @@ def test_records_are_compared_one_by_one() -> None:
     metrics = truth_metrics(found)
     assert metrics["records"] == 2
     assert metrics["region_auroc"] == pytest.approx(np.nanmean(found.auroc))
-    assert metrics["random"] == {"region_auroc": 0.5, "region_aupr": pytest.approx((5 / 12 + 1 / 6) / 2)} | {
-        "mass_in_regions": pytest.approx((5 / 12 + 1 / 6) / 2)
+    assert metrics["random"] == {
+        "region_auroc": 0.5,
+        "region_aupr": pytest.approx((chance_precision(12, 5) + found.chance_precision[3]) / 2),
+        "mass_in_regions": pytest.approx((5 / 12 + 1 / 6) / 2),
     }
 
 
@@ -126,6 +128,16 @@ def test_chance_is_where_it_is_said_to_be() -> None:
     found = truth_metrics(compare(rng.random((800, 40)).astype(np.float32), inside, ~inside))
     assert found["region_auroc"] == pytest.approx(0.5, abs=0.02)
     assert found["mass_in_regions"] == pytest.approx(found["random"]["mass_in_regions"], abs=0.01)
+    assert found["region_aupr_ci"][0] < found["random"]["region_aupr"] < found["region_aupr_ci"][1]
+
+
+@pytest.mark.parametrize(("positions", "positive"), [(2, 1), (5, 1), (6, 3), (7, 6)])
+def test_average_precision_by_chance_is_the_mean_over_all_orders(positions: int, positive: int) -> None:
+    inside = np.arange(positions) < positive
+    scores = [average_precision_score(inside, order) for order in permutations(range(positions))]
+    assert chance_precision(positions, positive) == pytest.approx(np.mean(scores))
+    found = compare(np.arange(positions, dtype=np.float32)[None], inside[None], ~inside[None])
+    assert found.chance_precision[0] == chance_precision(positions, positive)
 
 
 def test_methods_agree_as_scipy_says() -> None:

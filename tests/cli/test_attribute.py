@@ -35,14 +35,14 @@ def test_a_checkpoint_and_all_files(
     heard = capsys.readouterr()
     assert "20 records; explained: the class's logit less the mean of the others; baseline: uniform" in heard.out
     # The line begins with the folder, and is broken where that is long.
-    files_named = "attributions.npz, attributions.parquet, results.parquet, attribute.png, metrics.json"
+    files_named = "attribute.png, attributions.npz, attributions.parquet, manifest.json, metrics.json, report.html"
     assert files_named in " ".join(heard.out.split())
     assert ("deeplift is left out" in heard.err) == (architecture == "gru")
     with np.load(tmp_path / "out" / "attributions.npz") as archive:
         assert archive["integrated_gradients"].shape == (20, 4, 30)
         assert ("deeplift" in archive) == (architecture == "cnn")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert (manifest["status"], manifest["config"]["settings"]["steps"]) == ("finished", 16)
+    assert (manifest["status"], manifest["config"]["attribute"]["steps"]) == ("finished", 16)
     assert len(pd.read_parquet(tmp_path / "out" / "attributions.parquet")) == 20 * 30 * 4
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["methods"]["ism"]["region_auroc"] is not None

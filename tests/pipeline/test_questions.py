@@ -40,6 +40,9 @@ def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
     assert metrics["attribute"]["methods"]["ism"]["region_auroc"] is not None
     assert metrics["probe"]["functional"] == ["minus35", "minus10"]
     assert [one["method"] for one in metrics["stability"]["verdicts"]] == ["saliency"]
+    assert metrics["stability"]["attacks"] == ["one_step"]
+    assert (call.out / "attribute" / "report.html").exists()
+    assert (call.out / "stability" / "report.html").exists()
     page = (call.out / "report.html").read_text()
     for verdict in metrics["probe"]["verdicts"][1:]:
         assert verdict["topic"] in page
@@ -88,6 +91,9 @@ def test_a_question_that_comes_later_is_answered_without_training_anew(tmp_path:
         ("probe: {moves: indels}", "about substitutions"),
         ("stability: {methods: [guess]}", "guess"),
         ("stability: {split: other}", "other"),
+        ("stability: {goal: up}", "goal"),
+        ("stability: {functional: [minus53]}", "minus53"),
+        ("attribute: {save: csv}", "csv"),
         ("privacy: {split: other}", "other"),
         ("privacy: {shadows: 2}", "too few shadow models"),
         ("privacy: {members: train}", "members"),

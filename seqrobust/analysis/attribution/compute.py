@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.attribution.explained import Explained
 from seqrobust.analysis.attribution.methods import Method
-from seqrobust.analysis.attribution.question import AttributionSettings, Question
+from seqrobust.analysis.attribution.question import Question
+from seqrobust.analysis.attribution.settings import AttributionSettings
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores
@@ -84,7 +85,7 @@ def applicable(
     methods: Sequence[Method],
     settings: AttributionSettings,
 ) -> tuple[tuple[Method, ...], dict[str, str]]:
-    """Which methods apply to a model, told by a try on its shortest record, and for the others why not.
+    """Which methods apply to a model, found by a try on its shortest record, and for the others why not.
 
     Raises ModelError where none does.
     """

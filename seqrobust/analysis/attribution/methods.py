@@ -38,7 +38,8 @@ from seqrobust.analysis.attribution.gradients import (
 from seqrobust.analysis.attribution.mutagenesis import ism
 from seqrobust.analysis.attribution.operations import NO_RECURRENCE
 from seqrobust.analysis.attribution.paths import integrated_gradients, occlusion
-from seqrobust.analysis.attribution.question import AttributionSettings, Question
+from seqrobust.analysis.attribution.question import Question
+from seqrobust.analysis.attribution.settings import AttributionSettings
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
 
@@ -93,9 +94,6 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         )
     }
 )
-
-USUAL = ("saliency_corrected", "input_x_gradient_corrected", "integrated_gradients", "deeplift", "ism")
-"""Methods where none is named."""
 
 
 def methods_named(names: tuple[str, ...]) -> tuple[Method, ...]:

@@ -4,54 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import get_args
 
 import torch
 from torch import Tensor
 
-from seqrobust.analysis.attribution.baselines import Baseline, baselines
-from seqrobust.errors import ConfigError, ModelError
+from seqrobust.analysis.attribution.baseline import baselines
+from seqrobust.analysis.attribution.settings import AttributionSettings
+from seqrobust.errors import ModelError
 from seqrobust.models.gradients import slope, told
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.sequences import SequenceSet
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttributionSettings:
-    """What methods are told.
-
-    Attributes:
-        output: name of what is explained; None for what :func:`~.explained.explain` chooses.
-        baseline: what integrated gradients, DeepLIFT and occlusion compare a record with.
-        shuffles: of each record, for the ``shuffled`` baseline.
-        steps: points of the path of integrated gradients.
-        draws: noisy copies of a record that SmoothGrad averages over.
-        noise: standard deviation of that noise, where a letter is 1 and its absence 0.
-        window: positions that occlusion takes away together.
-        seed: of shuffles and noise.
-    """
-
-    output: str | None = None
-    baseline: Baseline = "uniform"
-    shuffles: int = 10
-    steps: int = 50
-    draws: int = 25
-    noise: float = 0.15
-    window: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.baseline not in get_args(Baseline):
-            known = ", ".join(get_args(Baseline))
-            raise ConfigError("unknown baseline", expected=known, found=repr(self.baseline), where="--baseline")
-        for name in ("shuffles", "steps", "draws", "window"):
-            if getattr(self, name) < 1:
-                raise ConfigError(
-                    "a number is too small", expected="1 or more", found=str(getattr(self, name)), where=name
-                )
-        if not 0 < self.noise < float("inf"):
-            raise ConfigError("noise has a size", expected="more than 0", found=str(self.noise), where="noise")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +25,7 @@ class Question:
         predictor: attached and checked.
         sequences: the records, at the width of the longest.
         weights: (M, outputs) on the device; see :class:`~.explained.Explained`.
-        settings: what methods are told.
+        settings: how methods attribute.
         service: neighbour scores of the same predictor.
     """
 

@@ -37,7 +37,9 @@ class AttributionSummary:
         self._sequences, self._methods, self._truth, self._classes = sequences, methods, truth, classes
         count, apart = len(sequences), () if truth is None else tuple(truth.apart)
         # Rows of Agreement: over all functional positions, then for each region name.
-        self._found = {method.name: np.full((1 + len(apart), 4, count), np.nan) for method in methods}
+        self._found = {
+            method.name: np.full((1 + len(apart), len(Agreement._fields), count), np.nan) for method in methods
+        }
         self._sums = {method.name: np.full((2, count), np.nan) for method in methods}
         names = [method.name for method in methods]
         self._pairs = {pair: np.full(count, np.nan) for pair in combinations(names, 2)}
@@ -87,13 +89,13 @@ class AttributionSummary:
         """A row per record and method: how it agrees with annotation, and by how much its sum is missed."""
         parts = []
         for method in self._methods:
-            columns = dict(
-                zip(
-                    ("region_auroc", "region_aupr", "base_rate", "mass_in_regions"),
-                    self._found[method.name][0],
-                    strict=True,
-                )
-            )
+            found = Agreement(*self._found[method.name][0])
+            columns = {
+                "region_auroc": found.auroc,
+                "region_aupr": found.precision,
+                "base_rate": found.base_rate,
+                "mass_in_regions": found.mass,
+            }
             delta, difference = self._sums[method.name]
             about = {"id": self._sequences.ids, "method": method.name}
             parts.append(pd.DataFrame({**about, **columns, "completeness_delta": delta, "difference": difference}))

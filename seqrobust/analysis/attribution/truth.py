@@ -68,14 +68,16 @@ class Agreement(NamedTuple):
     Attributes:
         auroc: (N,) probability that a functional position outranks another one.
         precision: (N,) average precision.
-        base_rate: (N,) share of functional positions, the average precision of a ranking by chance.
+        base_rate: (N,) share of functional positions.
         mass: (N,) share of the sum of absolute importances that lies in functional regions; by chance the base rate.
+        chance_precision: (N,) average precision that a random ranking has on average; see :func:`chance_precision`.
     """
 
     auroc: Floats
     precision: Floats
     base_rate: Floats
     mass: Floats
+    chance_precision: Floats
 
 
 def compare(importance: NDArray[np.float32], functional: NDArray[np.bool_], background: NDArray[np.bool_]) -> Agreement:
@@ -84,15 +86,16 @@ def compare(importance: NDArray[np.float32], functional: NDArray[np.bool_], back
         _one(np.abs(values[kept]).astype(np.float64), inside[kept])
         for values, inside, kept in zip(importance, functional, functional | background, strict=True)
     ]
-    return Agreement(*np.array(rows, np.float64).reshape(len(rows), 4).T)
+    return Agreement(*np.array(rows, np.float64).reshape(len(rows), len(Agreement._fields)).T)
 
 
-def _one(strength: Floats, inside: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def _one(strength: Floats, inside: NDArray[np.bool_]) -> tuple[float, ...]:
     if not inside.any() or inside.all():
-        return (np.nan,) * 4
+        return (np.nan,) * len(Agreement._fields)
     total = float(strength.sum())
     mass = float(strength[inside].sum()) / total if total > 0 else np.nan
-    return auroc(strength, inside), average_precision(strength, inside), float(inside.mean()), mass
+    chance = chance_precision(len(inside), int(inside.sum()))
+    return auroc(strength, inside), average_precision(strength, inside), float(inside.mean()), mass, chance
 
 
 def auroc(scores: Floats, positive: NDArray[np.bool_]) -> float:
@@ -123,9 +126,23 @@ def average_precision(scores: Floats, positive: NDArray[np.bool_]) -> float:
     return float((gained * hits / (ends + 1)).sum() / hits[-1])
 
 
+def chance_precision(positions: int, positive: int) -> float:
+    """Average precision that a random ranking has on average, over all orders of at least two positions.
+
+    With H the harmonic number of the n positions and r positives among them it is H/n + (r - 1)/(n - 1) (1 - H/n)
+    (Bestgen 2015, "Exact expected average precision of the random baseline for system evaluation", Prague Bulletin of
+    Mathematical Linguistics 103): more than the base rate, and the more so the fewer positions there are.
+
+    >>> chance_precision(2, 1), round(chance_precision(60, 10), 3)
+    (0.75, 0.219)
+    """
+    share = float((1 / np.arange(1, positions + 1)).sum()) / positions
+    return share + (positive - 1) / (positions - 1) * (1 - share)
+
+
 def truth_metrics(agreement: Agreement, records: NDArray[np.bool_] | None = None) -> dict[str, Any]:
     """The keys of ``metrics.json`` that say how a method agrees with annotation, over some records or all."""
-    auroc_, precision, rate, mass = agreement if records is None else (part[records] for part in agreement)
+    auroc_, precision, rate, mass, chance = agreement if records is None else (part[records] for part in agreement)
     return {
         "records": int(np.isfinite(auroc_).sum()),
         "region_auroc": mean_of(auroc_),
@@ -134,5 +151,5 @@ def truth_metrics(agreement: Agreement, records: NDArray[np.bool_] | None = None
         "region_aupr_ci": bootstrap_mean(precision),
         "mass_in_regions": mean_of(mass),
         "mass_in_regions_ci": bootstrap_mean(mass),
-        "random": {"region_auroc": 0.5, "region_aupr": mean_of(rate), "mass_in_regions": mean_of(rate)},
+        "random": {"region_auroc": 0.5, "region_aupr": mean_of(chance), "mass_in_regions": mean_of(rate)},
     }

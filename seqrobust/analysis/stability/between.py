@@ -1,7 +1,7 @@
 """How alike are explanations of different records? What stays the same under edits may be the same for every record.
 
 An explanation that shows where in a record the model looks, whatever stands there, cannot be moved by edits. So the
-likeness of explanations before and after edits is to be read beside that of unrelated records with one prediction.
+similarity of explanations before and after edits is to be read beside that of unrelated records with one prediction.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.explaining import Judge
-from seqrobust.analysis.stability.measures import likeness
+from seqrobust.analysis.stability.measures import similarity
 from seqrobust.attacks.goals import predictions
 
 
@@ -28,7 +28,7 @@ def between_records(judge: Judge, methods: Sequence[str], seed: int = 0) -> dict
     found = {}
     for method in methods:
         clean = judge.explanation(method)
-        like = likeness(clean[first], clean[second], known[first] & known[second])
+        like = similarity(clean[first], clean[second], known[first] & known[second])
         found[method] = {
             "n": int(np.isfinite(like.correlation).sum()),
             "correlation": mean_of(like.correlation),
@@ -45,8 +45,8 @@ def _pairs(judge: Judge, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64
     count = len(judge.sequences)
     groups = np.zeros(count, np.int64)
     if task != "regression":
-        said = predictions(task, judge.clean).numpy().reshape(count, -1)
-        groups = np.unique(said, axis=0, return_inverse=True)[1].reshape(-1)
+        predicted = predictions(task, judge.clean).numpy().reshape(count, -1)
+        groups = np.unique(predicted, axis=0, return_inverse=True)[1].reshape(-1)
     rng = np.random.default_rng(seed)
     first, second = [], []
     for group in np.unique(groups):

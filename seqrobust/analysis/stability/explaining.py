@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.attribution import attribute, explain, methods_named, position_importance
-from seqrobust.analysis.stability.goals import room
-from seqrobust.analysis.stability.measures import Likeness, likeness
-from seqrobust.analysis.stability.settings import StabilitySettings, spread, tolerances
+from seqrobust.analysis.stability.goals import slack
+from seqrobust.analysis.stability.measures import Similarity, similarity
+from seqrobust.analysis.stability.problems import spread, tolerances
+from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.attacks.goals import is_right, predictions
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores
@@ -34,17 +35,23 @@ def edited_set(sequences: SequenceSet, records: Sequence[int], texts: Sequence[s
 
 
 def importances(
-    predictor: Predictor, sequences: SequenceSet, method: str, settings: StabilitySettings, *, memory: int | None = None
+    predictor: Predictor,
+    sequences: SequenceSet,
+    method: str,
+    settings: StabilitySettings,
+    *,
+    seed: int,
+    memory: int | None = None,
 ) -> NDArray[np.float32]:
     """(N, L) absolute importances of what is predicted of each record, NaN at unknown letters and padding.
 
-    The predictor must be attached.
+    The predictor must be attached; the seed is of a method's random draws.
     """
     tokens = torch.tensor(sequences.tokens)
-    explained = explain(predictor, predictor.logits(tokens).cpu(), settings.attribution.output)
+    explained = explain(predictor, predictor.logits(tokens).cpu(), settings.output)
     (known,) = methods_named((method,))
     service = NeighbourScores(predictor, memory=memory)
-    found = attribute(predictor, sequences, explained, known, settings.attribution, service)
+    found = attribute(predictor, sequences, explained, known, settings.attribution(seed), service)
     size = predictor.alphabet.size
     strength: NDArray[np.float32] = np.abs(
         position_importance(found.values, sequences.tokens, size, known.importance), dtype=np.float32
@@ -60,6 +67,7 @@ class Judge:
         predictor: attached and checked.
         sequences: the clean records.
         settings: thresholds and methods.
+        seed: of the random draws of methods.
         memory: bytes that scoring neighbours may take.
 
     Attributes:
@@ -70,6 +78,7 @@ class Judge:
     predictor: Predictor
     sequences: SequenceSet
     settings: StabilitySettings
+    seed: int = 0
     memory: int | None = None
     clean: torch.Tensor = field(init=False)
     scale: tuple[float, ...] = field(init=False)
@@ -95,22 +104,22 @@ class Judge:
         task, settings = self.predictor.task, self.settings
         logits = self._logits(edited)
         clean = self.clean[torch.from_numpy(records)]
-        said = predictions(task, clean)
+        predicted = predictions(task, clean)
         bounds = torch.tensor(self.tolerances, dtype=clean.dtype)
-        kept = room(task, logits, clean, said, settings.kept_lead, bounds) >= 0
+        kept = slack(task, logits, clean, predicted, settings.kept_lead, bounds) >= 0
         if task == "regression":
             flipped = (logits - clean)[:, self._output()].abs() >= self.delta
         else:
-            flipped = ~is_right(task, logits, said)
+            flipped = ~is_right(task, logits, predicted)
             kept &= ~flipped
         return kept.numpy(), flipped.numpy()
 
-    def likeness(self, records: NDArray[np.int64], edited: SequenceSet, method: str) -> Likeness:
+    def similarity(self, records: NDArray[np.int64], edited: SequenceSet, method: str) -> Similarity:
         """Of M edited records' explanations with the clean ones."""
         found = self._importances(edited, method)
         compared = edited.tokens == self.sequences.tokens[records]
         functional = None if self._functional is None else self._functional[records]
-        return likeness(self.explanation(method)[records], found, compared, functional, top=self.settings.top)
+        return similarity(self.explanation(method)[records], found, compared, functional, top=self.settings.top)
 
     @property
     def tolerances(self) -> tuple[float, ...]:
@@ -130,8 +139,8 @@ class Judge:
 
     def _importances(self, sequences: SequenceSet, method: str) -> NDArray[np.float32]:
         with self.predictor.fresh_draws():
-            return importances(self.predictor, sequences, method, self.settings, memory=self.memory)
+            return importances(self.predictor, sequences, method, self.settings, seed=self.seed, memory=self.memory)
 
     def _output(self) -> int:
-        named = self.settings.attribution.output
+        named = self.settings.output
         return 0 if named is None else (self.predictor.labels or ()).index(named)

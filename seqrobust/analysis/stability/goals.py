@@ -5,7 +5,7 @@ shows more than the model goes by; if the prediction can be flipped without touc
 Zou 2019, "Interpretation of neural networks is fragile"; Heo, Joo & Moon 2019, "Fooling neural network interpretations
 via adversarial model manipulation").
 
-Likeness is Pearson's correlation of importances over positions that are known and not edited. Its largest value is at
+Similarity is Pearson's correlation of importances over positions that are known and not edited. Its largest value is at
 the clean sequence itself, so there its gradient is zero, and in a network of rectifiers it is nearly zero everywhere
 (Dombrowski et al. 2019, "Explanations can be manipulated and geometry is to blame"): exact scores of edits have to
 carry the search.
@@ -19,18 +19,9 @@ import torch
 from torch import Tensor
 
 from seqrobust.analysis.stability.explained import Layout, Parts
+from seqrobust.analysis.stability.settings import CHANGED_BELOW, KEPT_ABOVE, KEPT_LEAD
 from seqrobust.attacks.goals import BoundGoal, class_logits, is_right, predictions, true_margin
 from seqrobust.sequences.targets import Task
-
-CHANGED_BELOW = 0.5
-"""Correlation below which an explanation counts as changed: the edited one accounts for less than a quarter of the
-variance of the clean one."""
-
-KEPT_ABOVE = 0.8
-"""Correlation from which an explanation counts as the same."""
-
-KEPT_LEAD = 0.5
-"""Share of the lead of the predicted class that has to be left for a prediction to count as kept."""
 
 _APART = 1e-3
 """Codes of letters differ by at least 1 / (K + 1); less than this is rounding."""
@@ -49,20 +40,20 @@ def correlation(one: Tensor, other: Tensor, compared: Tensor) -> Tensor:
     return (one * other).sum(1) * varies / torch.where(varies, squares, 1.0).sqrt()
 
 
-def room(task: Task, logits: Tensor, clean: Tensor, said: Tensor, kept_lead: float, tolerance: Tensor) -> Tensor:
+def slack(task: Task, logits: Tensor, clean: Tensor, predicted: Tensor, kept_lead: float, tolerance: Tensor) -> Tensor:
     """(M,) how far inside its bounds a prediction is: never negative where it counts as kept.
 
     Args:
         task: of the model.
         logits, clean: (M, outputs) of the edited and of the clean sequence.
-        said: what is predicted of the clean one, as targets of the task.
-        kept_lead: share of the clean lead that has to be left.
+        predicted: what is predicted of the clean one, as targets of the task.
+        kept_lead: share of the clean margin that has to be left.
         tolerance: (outputs,) by how much the values of a regression may move.
     """
     if task == "regression":
         return (1 - (logits - clean).abs() / tolerance).amin(1)
-    lead = true_margin(task, clean, said)
-    return true_margin(task, logits, said) / lead.clamp(min=torch.finfo(lead.dtype).tiny) - kept_lead
+    margin = true_margin(task, clean, predicted)
+    return true_margin(task, logits, predicted) / margin.clamp(min=torch.finfo(margin.dtype).tiny) - kept_lead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +62,10 @@ class _Explained:
 
     layout: Layout
     clean: Parts
-    said: Tensor
+    predicted: Tensor
     attackable: Tensor
 
-    def likeness(self, parts: Parts, rows: Tensor) -> Tensor:
+    def similarity(self, parts: Parts, rows: Tensor) -> Tensor:
         """(M,) correlation with the clean explanation."""
         letters = self.clean.letters[rows]
         compared = (letters > _APART) & ((parts.letters.detach() - letters).abs() < _APART)
@@ -90,9 +81,9 @@ class _Change(_Explained):
 
     def objective(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)
-        left = self._room(parts, rows)
+        left = self._slack(parts, rows)
         # Outside, how far outside comes first and the explanation second.
-        return 1 - self.likeness(parts, rows) - torch.where(left >= 0, torch.zeros_like(left), _OUT - left)
+        return 1 - self.similarity(parts, rows) - torch.where(left >= 0, torch.zeros_like(left), _OUT - left)
 
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.objective(logits, rows)[:, None]
@@ -108,12 +99,12 @@ class _Change(_Explained):
         parts = self.layout.parts(logits)
         same = torch.ones_like(rows, dtype=torch.bool)
         if self.layout.task != "regression":
-            same = is_right(self.layout.task, parts.logits, self.said[rows])
-        return same & (self._room(parts, rows) >= 0) & (self.likeness(parts, rows) < self.threshold)
+            same = is_right(self.layout.task, parts.logits, self.predicted[rows])
+        return same & (self._slack(parts, rows) >= 0) & (self.similarity(parts, rows) < self.threshold)
 
-    def _room(self, parts: Parts, rows: Tensor) -> Tensor:
+    def _slack(self, parts: Parts, rows: Tensor) -> Tensor:
         clean = self.clean.logits[rows]
-        return room(self.layout.task, parts.logits, clean, self.said[rows], self.kept_lead, self.tolerance)
+        return slack(self.layout.task, parts.logits, clean, self.predicted[rows], self.kept_lead, self.tolerance)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +118,7 @@ class _Keep(_Explained):
 
     def ways(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)
-        surplus = self.likeness(parts, rows) - self.threshold
+        surplus = self.similarity(parts, rows) - self.threshold
         return torch.minimum(self._flips(parts.logits, rows), surplus[:, None])
 
     def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
@@ -139,25 +130,25 @@ class _Keep(_Explained):
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)
-        said = self.said[rows]
+        predicted = self.predicted[rows]
         if self.layout.task == "regression":
             flipped = (self._flips(parts.logits, rows) >= 0).any(1)
         else:
-            flipped = ~is_right(self.layout.task, parts.logits, said)
-        return flipped & (self.likeness(parts, rows) >= self.threshold)
+            flipped = ~is_right(self.layout.task, parts.logits, predicted)
+        return flipped & (self.similarity(parts, rows) >= self.threshold)
 
     def _flips(self, logits: Tensor, rows: Tensor) -> Tensor:
         """(M, W) how far past a flip, by rival class, label or direction, -1 at the clean sequence or below."""
-        task, clean, said = self.layout.task, self.clean.logits[rows], self.said[rows]
+        task, clean, predicted = self.layout.task, self.clean.logits[rows], self.predicted[rows]
         if task == "regression":
             moved = (logits - clean)[:, self.layout.output] / self.delta
             return torch.stack([moved, -moved], dim=1) - 1
-        lead = true_margin(task, clean, said).clamp(min=torch.finfo(clean.dtype).tiny)[:, None]
+        margin = true_margin(task, clean, predicted).clamp(min=torch.finfo(clean.dtype).tiny)[:, None]
         if task == "multilabel":
-            return logits * (1 - 2 * said) / lead
+            return logits * (1 - 2 * predicted) / margin
         scores = class_logits(task, logits)
-        own = torch.nn.functional.one_hot(said, scores.shape[1]).bool()
-        return ((scores - scores[own][:, None]) / lead).masked_fill(own, -torch.inf)
+        own = torch.nn.functional.one_hot(predicted, scores.shape[1]).bool()
+        return ((scores - scores[own][:, None]) / margin).masked_fill(own, -torch.inf)
 
 
 def _bound(layout: Layout, clean: Tensor, targets: Tensor) -> dict[str, object]:
@@ -170,7 +161,7 @@ def _bound(layout: Layout, clean: Tensor, targets: Tensor) -> dict[str, object]:
     return {
         "layout": layout,
         "clean": parts,
-        "said": predictions(layout.task, parts.logits),
+        "predicted": predictions(layout.task, parts.logits),
         "attackable": varies & right,
     }
 
@@ -182,7 +173,7 @@ class ChangeExplanation:
     Attributes:
         layout: of the explained model's outputs.
         threshold: correlation with the clean explanation below which it counts as changed.
-        kept_lead: share of the predicted class's lead that has to be left: 0 for the same class and nothing more.
+        kept_lead: share of the predicted class's margin that has to be left: 0 for the same class and nothing more.
         tolerance: by how much each value of a regression may move.
     """
 

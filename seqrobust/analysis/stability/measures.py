@@ -18,10 +18,10 @@ TOP = 10
 """Positions of the top of an explanation, where no functional regions say how many there should be."""
 
 MEASURES = ("correlation", "spearman", "cosine", "top_k_overlap")
-"""Measures of likeness; all are 1 for explanations that are the same."""
+"""Measures of similarity; all are 1 for explanations that are the same."""
 
 
-class Likeness(NamedTuple):
+class Similarity(NamedTuple):
     """Of M pairs of explanations, (M,) each; NaN where it is not defined.
 
     Attributes:
@@ -43,14 +43,14 @@ class Likeness(NamedTuple):
     left_out_mass: Floats
 
 
-def likeness(
+def similarity(
     clean: NDArray[np.floating],
     edited: NDArray[np.floating],
     compared: Mask,
     functional: Mask | None = None,
     *,
     top: int | None = None,
-) -> Likeness:
+) -> Similarity:
     """Compare explanations pair by pair.
 
     Args:
@@ -66,12 +66,12 @@ def likeness(
         (*_one(a[k], b[k], f[k], top), _mass(a[known], ~k[known]))
         for a, b, k, f, known in zip(one, other, kept, inside, np.isfinite(one), strict=True)
     ]
-    return Likeness(*np.array(rows, np.float64).reshape(len(rows), len(Likeness._fields)).T)
+    return Similarity(*np.array(rows, np.float64).reshape(len(rows), len(Similarity._fields)).T)
 
 
 def _one(one: Floats, other: Floats, inside: Mask, top: int | None) -> tuple[float, ...]:
     if len(one) < 2:
-        return (np.nan,) * (len(Likeness._fields) - 1)
+        return (np.nan,) * (len(Similarity._fields) - 1)
     some = inside.any() and not inside.all()
     k = min(top or (int(inside.sum()) if some else 0) or TOP, len(one))
     return (

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqrobust.analysis.intervals import bootstrap_mean, mean_of
-from seqrobust.analysis.stability.measures import likeness
+from seqrobust.analysis.stability.measures import similarity
 from seqrobust.models.expectation import seeded
 from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
@@ -137,7 +137,7 @@ def sanity_metrics(
     for stage in stages(layers, seed):
         with randomised(predictor, stage):
             for method in methods:
-                found = likeness(clean[method], explain(method), known)
+                found = similarity(clean[method], explain(method), known)
                 yield (
                     method,
                     {

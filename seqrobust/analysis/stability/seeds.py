@@ -1,6 +1,6 @@
 """Do models trained alike explain alike? Explanations of several models of the same data, pair by pair.
 
-Only records of which both say the same are compared: two models that disagree should have different reasons.
+Only records for which both predict the same are compared: two models that disagree should have different reasons.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.analysis.intervals import bootstrap_mean, mean_of
-from seqrobust.analysis.stability.measures import MEASURES, Likeness, likeness
+from seqrobust.analysis.stability.measures import MEASURES, Similarity, similarity
 
 
-class Told(NamedTuple):
-    """What one model says of N records.
+class Answers(NamedTuple):
+    """What one model answers for N records.
 
     Attributes:
-        said: (N,) predictions as text; empty for a regression, where all records are compared.
+        predictions: (N,) predictions as text; empty for a regression, where all records are compared.
         importance: method to (N, L).
     """
 
-    said: tuple[str, ...]
+    predictions: tuple[str, ...]
     importance: Mapping[str, NDArray[np.float32]]
 
 
-def agreement(models: Mapping[str, Told], known: NDArray[np.bool_]) -> dict[str, Any]:
+def agreement(models: Mapping[str, Answers], known: NDArray[np.bool_]) -> dict[str, Any]:
     """``{METHOD: {"pairs": [{"one", "other", "n", measures ...}], "spearman", "spearman_ci", ...}}``.
 
     Args:
@@ -38,7 +38,7 @@ def agreement(models: Mapping[str, Told], known: NDArray[np.bool_]) -> dict[str,
     Intervals are over records, each counted with the mean over the pairs of models that agree on it.
     """
     names = list(models)
-    methods = [name for name in models[names[0]].importance if all(name in told.importance for told in models.values())]
+    methods = [name for name in models[names[0]].importance if all(name in one.importance for one in models.values())]
     found: dict[str, Any] = {}
     for method in methods:
         pairs, per_record = [], []
@@ -52,11 +52,11 @@ def agreement(models: Mapping[str, Told], known: NDArray[np.bool_]) -> dict[str,
     return found
 
 
-def _pair(one: Told, other: Told, method: str, known: NDArray[np.bool_]) -> Likeness:
+def _pair(one: Answers, other: Answers, method: str, known: NDArray[np.bool_]) -> Similarity:
     same = np.ones(len(known), bool)
-    if one.said:
-        same = np.array([a == b for a, b in zip(one.said, other.said, strict=True)])
-    return likeness(one.importance[method], other.importance[method], known & same[:, None])
+    if one.predictions:
+        same = np.array([a == b for a, b in zip(one.predictions, other.predictions, strict=True)])
+    return similarity(one.importance[method], other.importance[method], known & same[:, None])
 
 
 def _overall(values: NDArray[np.float64]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _overall(values: NDArray[np.float64]) -> dict[str, Any]:
     there = np.isfinite(values)
     counts = there.sum(0)
     means = np.where(counts > 0, np.where(there, values, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
-    said: dict[str, Any] = {}
+    overall: dict[str, Any] = {}
     for name, row in zip(MEASURES, means, strict=True):
-        said[name], said[f"{name}_ci"] = mean_of(row), bootstrap_mean(row)
-    return said
+        overall[name], overall[f"{name}_ci"] = mean_of(row), bootstrap_mean(row)
+    return overall

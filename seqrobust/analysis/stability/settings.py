@@ -1,30 +1,21 @@
-"""What a study of explanations is told, and the problems that follow from it."""
+"""Settings of a study of explanations. One class for Python, config files and options; loads nothing heavy."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-import numpy as np
-import torch
-
-from seqrobust.analysis.attribution import AttributionSettings, methods_named
-from seqrobust.analysis.stability.explained import ExplainedPredictor
-from seqrobust.analysis.stability.goals import (
-    CHANGED_BELOW,
-    KEPT_ABOVE,
-    KEPT_LEAD,
-    ChangeExplanation,
-    KeepExplanation,
-)
-from seqrobust.analysis.stability.profiles import PROFILES
-from seqrobust.attacks import Attack, Beam, Genetic, Greedy, Problem, attacks_named, coded, predictions
-from seqrobust.attacks.coded import CodedPredictor
-from seqrobust.attacks.exchange import Exchange
+from seqrobust.analysis.attribution.settings import AttributionSettings
+from seqrobust.attacks.settings import AttackSettings, ThreatSettings
 from seqrobust.errors import ConfigError
-from seqrobust.models.predictor import Predictor
-from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.models.source import Reading, named_source
+from seqrobust.options import DATA, GOAL, MODEL, RUN, Option, names_of
+
+if TYPE_CHECKING:
+    from seqrobust.attacks import Attack
+    from seqrobust.sequences import SequenceSet
+    from seqrobust.sequences.kinds import Task
 
 GoalName = Literal["random", "change", "keep"]
 
@@ -40,53 +31,128 @@ TOLERATED = 0.25
 SCANNED = 2_000
 """Single edits of a record up to which all of them are scored at every step."""
 
-_FEW = (Greedy(name="greedy_all", top=None), Beam(name="beam_scan_8", width=8, top=16, scan=True))
-_MANY = (Exchange(), Genetic())
+CHANGED_BELOW = 0.5
+"""Correlation below which an explanation counts as changed: the edited one accounts for less than a quarter of the
+variance of the clean one."""
+
+KEPT_ABOVE = 0.8
+"""Correlation from which an explanation counts as the same."""
+
+KEPT_LEAD = 0.5
+"""Share of the margin of the predicted class that has to be left for a prediction to count as kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StabilitySettings:
-    """What a study is told.
+class StabilitySettings(ThreatSettings):
+    """What an adversary may do, which explanations are attacked to which end, and when one counts as changed.
 
     Attributes:
-        methods: attributions to look at, by the names of :mod:`seqrobust.analysis.attribution`.
+        methods: attributions to look at, by the names of :mod:`seqrobust.analysis.attribution`; ``all`` for every one.
         goals: ``random`` edits that keep the prediction; ``change`` the explanation and keep the prediction; ``keep``
             the explanation and flip the prediction.
         attacks: searches by name; none for those that suit the number of edits.
         changed_below: correlation with the clean explanation below which one counts as changed.
         kept_above: correlation from which it counts as the same.
-        kept_lead: share of the predicted class's lead that is left where a prediction counts as kept; 0 for the same
+        kept_lead: share of the predicted class's margin that is left where a prediction counts as kept; 0 for the same
             class and nothing more.
         tolerance: by how much a regression's value may move and still count as kept; None for :data:`TOLERATED`
             standard deviations of the predictions.
         delta: shift of a regression's value that counts as another prediction; None for one standard deviation.
-        top: k of the overlap of tops; None for the number of functional positions, or ten.
+        output: name of the output explained; None for what is predicted.
         functional: names of regions where biology puts the function.
-        draws: random sequences per record and budget.
-        attribution: what the methods are told.
+        top: k of the overlap of tops; None for the number of functional positions, or ten.
+        sanity_records: records on which weights are randomised; 0 for none.
+        max_records: study only so many records, drawn at random.
+        random_draws: random sequences per record and budget.
+        other_models: further models of the same data, whose explanations are compared with the model's.
+        draw: whether to draw records.
     """
 
-    methods: tuple[str, ...] = USUAL
-    goals: tuple[GoalName, ...] = get_args(GoalName)
-    attacks: tuple[str, ...] = ()
-    changed_below: float = CHANGED_BELOW
-    kept_above: float = KEPT_ABOVE
-    kept_lead: float = KEPT_LEAD
-    tolerance: float | None = None
-    delta: float | None = None
-    top: int | None = None
-    functional: tuple[str, ...] = ()
-    draws: int = 10
-    attribution: AttributionSettings = field(default_factory=AttributionSettings)
+    presentation: ClassVar[tuple[str, ...]] = ("draw",)
+
+    methods: Annotated[
+        tuple[str, ...],
+        Option(
+            help="saliency, saliency_corrected, input_x_gradient, input_x_gradient_corrected and integrated_gradients "
+            "are attacked; smoothgrad, deeplift, occlusion and ism are measured on what is found. Or all.",
+            metavar="NAME[,NAME]",
+            read=names_of,
+        ),
+    ] = USUAL
+    goals: Annotated[
+        tuple[GoalName, ...], Option(help="Any of random, change and keep; else all three.", read=names_of)
+    ] = get_args(GoalName)
+    attacks: Annotated[
+        tuple[str, ...],
+        Option(
+            flag="--attack",
+            help="Searches in order; else those that suit the number of edits.",
+            metavar="NAME[,NAME]",
+            read=names_of,
+        ),
+    ] = ()
+    changed_below: Annotated[float, Option(help="Changed: correlates less with the clean one.")] = CHANGED_BELOW
+    kept_above: Annotated[float, Option(help="The same: correlates at least so much.")] = KEPT_ABOVE
+    kept_lead: Annotated[
+        float,
+        Option(help="Share of the predicted class's margin left where a prediction is kept; 0: only the class."),
+    ] = KEPT_LEAD
+    tolerance: Annotated[
+        float | None,
+        Option(help="Shift of a regression that still counts as kept; else a quarter of its standard deviation."),
+    ] = None
+    delta: Annotated[
+        float | None,
+        Option(help="Shift of a regression that counts as another prediction; else its standard deviation."),
+    ] = None
+    output: Annotated[str | None, Option(help="The output explained; else what is predicted.")] = None
+    functional: Annotated[
+        tuple[str, ...],
+        Option(help="Regions where the explanation should point.", metavar="NAME[,NAME]", repeat=True),
+    ] = ()
+    top: Annotated[int | None, Option(help="Positions of the top; else as many as are functional, or 10.", least=1)] = (
+        None
+    )
+    sanity_records: Annotated[int, Option(help="Records on which weights are randomised; 0: none.", least=0)] = 32
+    max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None
+    random_draws: Annotated[int, Option(help="Random controls per budget.", panel=GOAL, least=1)] = 10
+    other_models: Annotated[
+        tuple[str, ...],
+        Option(
+            help="Trained alike (other seeds): do they explain alike?",
+            panel=MODEL,
+            metavar="MODEL[,MODEL]",
+            read=names_of,
+        ),
+    ] = ()
+    draw: Annotated[bool, Option(help="Do not draw stability.png.", flag="--no-picture", panel=RUN, yes=True)] = True
 
     def __post_init__(self) -> None:
-        methods_named(self.methods)
+        from seqrobust.analysis.attribution import methods_named
+        from seqrobust.attacks import attacks_named
+
+        super().__post_init__()
+        # Every other place asks about methods one by one.
+        object.__setattr__(self, "methods", tuple(method.name for method in methods_named(self.methods)))
         if self.attacks:
             attacks_named(self.attacks)
+        self._check_threat()
+        self._check_numbers()
+
+    def _check_threat(self) -> None:
         known = get_args(GoalName)
         if not self.goals or set(self.goals) - set(known):
             found = ", ".join(self.goals) or "none"
             raise ConfigError("unknown goal", expected=", ".join(known), found=found, where="goals")
+        if self.moves.partition(":")[0] not in ("substitutions", "codons"):
+            raise ConfigError(
+                "explanations before and after are compared position by position",
+                expected="substitutions or codons",
+                found=self.moves,
+                where="--moves",
+            )
+
+    def _check_numbers(self) -> None:
         for name in ("changed_below", "kept_above"):
             if not -1 < getattr(self, name) < 1:
                 raise ConfigError(
@@ -94,17 +160,29 @@ class StabilitySettings:
                 )
         if not 0 <= self.kept_lead < 1:
             raise ConfigError(
-                "a share of a lead is 0 or more and below 1", found=str(self.kept_lead), where="kept_lead"
+                "a share of a margin is 0 or more and below 1", found=str(self.kept_lead), where="kept_lead"
             )
-        for name in ("tolerance", "delta", "top", "draws"):
+        for name in ("tolerance", "delta", "top", "random_draws", "max_records"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError("a number has to be positive", found=str(value), where=name)
+        if self.sanity_records < 0:
+            raise ConfigError(
+                "a number of records is 0 or more", found=str(self.sanity_records), where="sanity_records"
+            )
+
+    @property
+    def files(self) -> list[Path]:
+        """Files of the letter rule, the constraints and further models."""
+        others = [named_source(text, Reading())[1] for text in self.other_models]
+        return [*super().files, *(file for source in others for file in source.files)]
 
     @property
     def searched(self) -> tuple[str, ...]:
         """Methods that are attacked themselves."""
-        return tuple(name for name in dict.fromkeys(self.methods) if name in PROFILES) or ("input_x_gradient",)
+        from seqrobust.analysis.stability.profiles import PROFILES
+
+        return tuple(name for name in self.methods if name in PROFILES) or ("input_x_gradient",)
 
     @property
     def proxy(self) -> str:
@@ -113,7 +191,9 @@ class StabilitySettings:
 
     def measured(self, searched: str) -> tuple[str, ...]:
         """Methods whose explanations are compared at sequences found against one."""
-        follow = [name for name in dict.fromkeys(self.methods) if name not in PROFILES]
+        from seqrobust.analysis.stability.profiles import PROFILES
+
+        follow = [name for name in self.methods if name not in PROFILES]
         own = [searched] if searched in self.methods else []
         return tuple(own + (follow if searched == self.proxy else []))
 
@@ -124,77 +204,24 @@ class StabilitySettings:
         population of sequences is bred where they are many. On ten splice records under two edits these came 92 % and
         94 % of the way to the largest change there is, by enumeration.
         """
+        import numpy as np
+
+        from seqrobust.attacks import Beam, Exchange, Genetic, Greedy, attacks_named
+
         if self.attacks:
             return attacks_named(self.attacks)
         edits = float(np.median(sequences.lengths)) * (sequences.alphabet.size - 1)
-        return _FEW if edits <= SCANNED else _MANY
+        if edits <= SCANNED:
+            return Greedy(name="greedy_all", top=None), Beam(name="beam_scan_8", width=8, top=16, scan=True)
+        return Exchange(), Genetic()
 
+    def attribution(self, seed: int) -> AttributionSettings:
+        """How methods attribute, with the seed of their random draws."""
+        return AttributionSettings(output=self.output, seed=seed)
 
-def spread(logits: torch.Tensor) -> tuple[float, ...]:
-    """Standard deviation of each output of (N, outputs); 1 for one that does not vary."""
-    found = logits.double().std(0, correction=0)
-    return tuple(float(value) if value > 0 else 1.0 for value in found)
-
-
-def truth_of(problem: Problem) -> Targets:
-    """The records' targets; where they have none, their clean predictions stand for them."""
-    plain = problem.plain
-    if plain.targets is not None:
-        return plain.targets
-    predictor = plain.predictor
-    with predictor.attached():
-        said = predictions(predictor.task, predictor.logits(torch.tensor(plain.sequences.tokens))).cpu().numpy()
-    return Targets(task=predictor.task, labels=predictor.labels or (), values=said)
-
-
-def explained_problem(
-    problem: Problem,
-    method: str,
-    goal: Literal["change", "keep"],
-    settings: StabilitySettings,
-    scale: Sequence[float] = (),
-    truth: Targets | None = None,
-) -> Problem:
-    """The problem of moving, or of holding, one method's explanation, under the same threat and budgets.
-
-    Args:
-        problem: about the model itself; its goal is not used.
-        method: what is attacked.
-        goal: which of the two.
-        settings: thresholds.
-        scale: of a regression the spread of each output's predictions; see :func:`spread`.
-        truth: of :func:`truth_of`, where that is known already.
-    """
-    plain = problem.plain
-    sequences = plain.sequences
-    predictor = ExplainedPredictor(plain.predictor, method, settings.attribution.output)
-    predictor.check(torch.tensor(sequences.tokens[:16]))
-    targets = truth or truth_of(problem)
-    made = replace(plain, predictor=predictor, targets=targets, goal=goal_of(predictor, goal, settings, scale))
-    moved = problem.predictor
-    return coded(made, moved.coding) if isinstance(moved, CodedPredictor) else made
-
-
-def goal_of(
-    predictor: ExplainedPredictor, goal: Literal["change", "keep"], settings: StabilitySettings, scale: Sequence[float]
-) -> ChangeExplanation | KeepExplanation:
-    """The goal of that name, on an explained predictor's outputs."""
-    layout = predictor.layout
-    if goal == "change":
-        return ChangeExplanation(
-            layout=layout,
-            threshold=settings.changed_below,
-            kept_lead=settings.kept_lead,
-            tolerance=tolerances(predictor.plain, settings, scale),
-        )
-    delta = settings.delta or (scale[layout.output] if scale else 1.0)
-    return KeepExplanation(layout=layout, threshold=settings.kept_above, delta=delta)
-
-
-def tolerances(predictor: Predictor, settings: StabilitySettings, scale: Sequence[float]) -> tuple[float, ...]:
-    """By how much each value of a regression may move; nothing for other tasks."""
-    if predictor.task != "regression":
-        return ()
-    if settings.tolerance is not None:
-        return (settings.tolerance,) * predictor.outputs
-    return tuple(TOLERATED * value for value in scale)
+    def attack(self, task: Task) -> AttackSettings:
+        """The threat as an attack on the model itself takes it; of its goal nothing counts but the output of a
+        regression and the shift."""
+        threat: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(ThreatSettings)}
+        shift: dict[str, Any] = {"output": self.output, "delta": self.delta} if task == "regression" else {}
+        return AttackSettings(**threat, **shift, max_records=self.max_records, random_draws=self.random_draws)

@@ -1,165 +1,114 @@
-"""The whole study of one model's explanations, in steps that can be kept one by one."""
+"""The study, step by step: each shard of each step is kept as it is finished, and so are the checks that follow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import torch
 
-from seqrobust.analysis.stability.between import between_records
-from seqrobust.analysis.stability.explaining import Judge, importances
-from seqrobust.analysis.stability.sanity import sanity_metrics, sanity_summary
-from seqrobust.analysis.stability.settings import GoalName, StabilitySettings, explained_problem, truth_of
-from seqrobust.analysis.stability.summary import method_metrics
-from seqrobust.analysis.stability.tables import found_rows, measured, random_rows
-from seqrobust.analysis.stability.verdicts import UNRELATED_ABOVE, verdicts
-from seqrobust.attacks import Problem
-from seqrobust.sequences import Targets
+from seqrobust.analysis.room import Work
+from seqrobust.analysis.stability.examples import examples
+from seqrobust.analysis.stability.findings import StabilityFindings
+from seqrobust.analysis.stability.models import compare_models
+from seqrobust.analysis.stability.ready import StabilityReady
+from seqrobust.analysis.stability.steps import Study, stability_metrics
+from seqrobust.files import replacing, write_text
 
-Tell = Callable[[float], None]
+Kept = TypeVar("Kept")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One goal, searched against one method's explanation; None for random edits, which have none."""
-
-    goal: GoalName
-    searched: str | None = None
-
-
-@dataclass(eq=False, kw_only=True)
-class Study:
-    """Explanations of one model under one threat.
-
-    Args:
-        problem: model, records, threat and budgets; its goal is not used.
-        settings: methods, goals and thresholds.
-        memory: bytes that scoring neighbours may take.
-
-    To be asked while :meth:`attached`.
-    """
-
-    problem: Problem
-    settings: StabilitySettings = field(default_factory=StabilitySettings)
-    memory: int | None = None
-    _judge: Judge | None = field(init=False, default=None)
-    _truth: Targets | None = field(init=False, default=None)
-
-    @contextmanager
-    def attached(self) -> Iterator[None]:
-        """Within it the model is on its device."""
-        with self.problem.plain.predictor.attached():
-            yield
-
-    @property
-    def judge(self) -> Judge:
-        """Of all records."""
-        if self._judge is None:
-            plain = self.problem.plain
-            self._judge = Judge(plain.predictor, plain.sequences, self.settings, memory=self.memory)
-        return self._judge
-
-    @property
-    def truth(self) -> Targets:
-        """What is true of all records, or stands for it."""
-        if self._truth is None:
-            self._truth = truth_of(self.problem)
-        return self._truth
-
-    def steps(self) -> tuple[Step, ...]:
-        """In the order in which they are taken."""
-        found: list[Step] = []
-        for goal in dict.fromkeys(self.settings.goals):
-            if goal == "random":
-                found.append(Step(goal=goal))
-            else:
-                found += [Step(goal=goal, searched=method) for method in self.settings.searched]
-        return tuple(found)
-
-    def rows(self, step: Step, records: NDArray[np.int64], progress: Tell = lambda _: None) -> pd.DataFrame:
-        """A step's rows of some records; see :func:`~seqrobust.analysis.stability.tables.measured`."""
-        settings, problem = self.settings, self.problem
-        if step.goal == "random" or step.searched is None:
-            found, methods = random_rows(problem, self.truth, settings.draws, records), settings.methods
-        else:
-            explained = explained_problem(problem, step.searched, step.goal, settings, self.judge.scale, self.truth)
-            with explained.predictor.attached():
-                attacks = settings.searches(problem.plain.sequences)
-                found = found_rows(problem, explained, attacks, records, progress)
-            methods = settings.measured(step.searched)
-        rows = measured(found, step.goal, step.searched, methods, self.judge)
-        kept: pd.DataFrame = rows.drop(columns="record")
-        return kept
-
-    def between(self) -> dict[str, dict[str, Any]]:
-        """See :func:`~seqrobust.analysis.stability.between.between_records`."""
-        return between_records(self.judge, self.settings.methods, self.problem.seed)
-
-    def sanity(self, most: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """See :func:`~seqrobust.analysis.stability.sanity.sanity_metrics`, on up to so many records from all over."""
-        plain = self.problem.plain
-        count = len(plain.sequences)
-        sequences = plain.sequences.take(np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)))
-
-        def explain(method: str) -> NDArray[np.float32]:
-            return importances(plain.predictor, sequences, method, self.settings, memory=self.memory)
-
-        return sanity_metrics(plain.predictor, sequences, self.settings.methods, explain, seed=plain.seed)
-
-
-def stability_metrics(
-    results: pd.DataFrame,
-    sanity: Sequence[tuple[str, dict[str, Any]]] = (),
-    between: Mapping[str, dict[str, Any]] | None = None,
-) -> dict[str, Any]:
-    """``{"methods": ..., "sanity": ..., "between_records": ..., "verdicts": [...]}`` of a study.
-
-    Args:
-        results: its rows.
-        sanity: stages of random weights, by method.
-        between: of :func:`~seqrobust.analysis.stability.between.between_records`.
-    """
-    methods = method_metrics(results)
-    names = dict.fromkeys(name for name, _ in sanity)
-    checks = {
-        name: sanity_summary([stage for other, stage in sanity if other == name], UNRELATED_ABOVE) for name in names
+def study(ready: StabilityReady, work: Work) -> StabilityFindings:
+    """Search, judge, randomise weights and compare models; what an earlier run in the folder finished is read."""
+    asked = Study(problem=ready.problem, settings=ready.settings, memory=work.memory)
+    with asked.attached():
+        results = _searched(asked, work)
+        sanity = _kept(work, "sanity", lambda: _sanity(asked, work))
+        between = asked.between()
+        drawn = tuple(examples(asked, results)) if ready.settings.draw else ()
+    metrics = {
+        **_about(asked, results),
+        **stability_metrics(results, [(name, stage) for name, stage in sanity], between),
     }
-    said = verdicts(methods, checks, between or {})
-    return {"methods": methods, "sanity": checks, "between_records": dict(between or {}), "verdicts": said}
+    if ready.others:
+        metrics["seeds"] = _kept(work, "seeds", lambda: compare_models(asked, ready.name, ready.others, work.progress))
+    return StabilityFindings(
+        name=ready.name,
+        settings=ready.settings,
+        alphabet=ready.problem.plain.sequences.alphabet.name,
+        results=results,
+        metrics=metrics,
+        examples=drawn,
+    )
 
 
-def explanation_stability(
-    problem: Problem,
-    settings: StabilitySettings | None = None,
-    *,
-    sanity_records: int = 32,
-    progress: Tell = lambda _: None,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """How far explanations can be trusted: random edits, edits that change them, edits that leave them, random weights.
+def _searched(study: Study, work: Work) -> pd.DataFrame:
+    """All rows."""
+    shards, steps = study.problem.shards(), study.steps()
+    count = len(study.problem.sequences)
+    work.progress.start("stability", len(steps) * count)
+    tables = []
+    for number, step in enumerate(steps):
+        name = step.goal if step.searched is None else f"{step.goal} {step.searched}"
+        for shard, records in enumerate(shards):
+            part = work.parts / f"part-{number * len(shards) + shard:05d}.parquet"
+            before = number * count + int(records[0])
+            if not part.exists():
+                rows = study.rows(step, records, partial(_advance, work, before, len(records), name))
+                with replacing(part) as temporary:
+                    rows.to_parquet(temporary, index=False)
+            tables.append(pd.read_parquet(part))
+            work.progress.advance(before + len(records), name)
+    joined: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return joined
 
-    Args:
-        problem: model, records, threat and budgets; its goal is not used. Predictor checked.
-        settings: methods, goals and thresholds.
-        sanity_records: records on which weights are randomised; 0 for none.
-        progress: called with the share that is done.
 
-    Returns:
-        Rows (see :func:`~seqrobust.analysis.stability.tables.measured`), and :func:`stability_metrics`.
-    """
-    study = Study(problem=problem, settings=settings or StabilitySettings())
-    tables, shards = [], problem.shards()
-    steps = study.steps()
-    with study.attached():
-        for number, step in enumerate(steps):
-            for shard, records in enumerate(shards):
-                tables.append(study.rows(step, records))
-                progress((number + (shard + 1) / len(shards)) / len(steps))
-        stages = list(study.sanity(sanity_records)) if sanity_records else []
-        between = study.between()
-    results = pd.concat(tables, ignore_index=True)
-    return results, stability_metrics(results, stages, between)
+def _advance(work: Work, before: int, records: int, name: str, share: float) -> None:
+    work.progress.advance(before + share * records, name)
+
+
+def _kept(work: Work, name: str, compute: Callable[[], Kept]) -> Kept:
+    """What was computed by this run or an earlier one, as JSON holds it."""
+    path = work.parts / f"{name}.json"
+    if not path.exists():
+        write_text(path, json.dumps(compute(), indent=1) + "\n")
+    kept: Kept = json.loads(path.read_text(encoding="utf-8"))
+    return kept
+
+
+def _sanity(study: Study, work: Work) -> list[tuple[str, dict[str, Any]]]:
+    """The stages of randomised weights, by method."""
+    work.progress.start("random weights", 1)
+    stages = list(study.sanity())
+    work.progress.advance(1)
+    return stages
+
+
+def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
+    """What stands at the head of ``metrics.json``."""
+    problem, settings = study.problem, study.settings
+    plain, judge = problem.plain, study.judge
+    task = plain.predictor.task
+    accuracy = None
+    if plain.targets is not None and task != "regression":
+        truth = torch.tensor(plain.targets.values, device=judge.clean.device)
+        accuracy = float(is_right(task, judge.clean, truth).float().mean())
+    return {
+        "task": task,
+        "n": len(plain.sequences),
+        "clean_accuracy": accuracy,
+        "threat": problem.threat.describe(),
+        "attacks": [attack.name for attack in settings.searches(plain.sequences)],
+        "random_draws": settings.random_draws,
+        "thresholds": {
+            "changed_below": settings.changed_below,
+            "kept_above": settings.kept_above,
+            "kept_lead": settings.kept_lead if task != "regression" else None,
+            "tolerance": list(judge.tolerances) or None,
+            "delta": judge.delta if task == "regression" else None,
+        },
+        "rows": len(results),
+    }

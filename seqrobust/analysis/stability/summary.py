@@ -50,7 +50,7 @@ def _level(rows: pd.DataFrame, goal: str) -> dict[str, Any]:
         return _random_level(rows)
     success = rows["success"].astype(bool).to_numpy()
     shown = rows[rows["flipped"]] if goal == "keep" else rows
-    said = {
+    return {
         "n": len(rows),
         "success_rate": proportion(int(success.sum()), len(rows)),
         "success_rate_ci": wilson(int(success.sum()), len(rows)),
@@ -62,7 +62,6 @@ def _level(rows: pd.DataFrame, goal: str) -> dict[str, Any]:
         "gradients_per_record": mean_of(rows["gradients"].to_numpy(np.float64)),
         "by_prediction": _by_prediction(rows),
     }
-    return said
 
 
 def _by_prediction(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -102,8 +101,8 @@ def _random_level(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _measures(rows: pd.DataFrame) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name in _MEANS:
         values = rows[name].to_numpy(np.float64)
-        said[name], said[f"{name}_ci"] = mean_of(values), bootstrap_mean(values)
-    return said
+        found[name], found[f"{name}_ci"] = mean_of(values), bootstrap_mean(values)
+    return found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seqrobust.analysis.results import results_table
 from seqrobust.analysis.stability.explained import ExplainedPredictor
 from seqrobust.analysis.stability.explaining import Judge, edited_set
-from seqrobust.analysis.stability.measures import Likeness
+from seqrobust.analysis.stability.measures import Similarity
 from seqrobust.analysis.stability.profiles import PROFILES
 from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.attacks import Attack, Problem, ShardRun, Shift, Untargeted, run_shard
@@ -23,9 +23,9 @@ from seqrobust.attacks.streams import RecordStreams
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.sequences import Targets
 
-MORE_COLUMNS = ("goal", "method", "searched", "draw", "attacked", "kept", "flipped", *Likeness._fields)
+MORE_COLUMNS = ("goal", "method", "searched", "draw", "attacked", "kept", "flipped", *Similarity._fields)
 """Columns beside those of every attack: the method that is measured, the one that was attacked, the number of a random
-draw, whether the record was looked at, whether the prediction is kept or flipped, and the measures of likeness."""
+draw, whether the record was looked at, whether the prediction is kept or flipped, and the measures of similarity."""
 
 FEW_DRAWS = 2
 """Random sequences per record and budget on which methods are measured that cost many forward passes each."""
@@ -49,7 +49,7 @@ def found_rows(
 
     Args:
         problem: about the model itself.
-        explained: what is searched; see :func:`~seqrobust.analysis.stability.settings.explained_problem`. Its predictor
+        explained: what is searched; see :func:`~seqrobust.analysis.stability.problems.explained_problem`. Its predictor
             must be attached.
         attacks: tried in this order.
         records: their numbers.
@@ -72,7 +72,7 @@ def found_rows(
 def random_rows(problem: Problem, truth: Targets, draws: int, records: NDArray[np.int64]) -> pd.DataFrame:
     """Random sequences that spend each whole budget: a row per record, budget and draw.
 
-    The predictor must be attached. Records that the model reads wrongly, by the targets ``truth``, have no success, as
+    The predictor must be attached. Misclassified records, by the targets ``truth``, have no success, as
     in an attack.
     """
     predictor, sequences = problem.predictor, problem.sequences.take(records)
@@ -167,12 +167,12 @@ def measured(
             chosen = chosen[kept[rows]]
             if method not in PROFILES:
                 chosen = chosen[table["draw"].to_numpy()[rows[chosen]] < FEW_DRAWS]
-        values = np.full((len(Likeness._fields), len(table)), np.nan)
+        values = np.full((len(Similarity._fields), len(table)), np.nan)
         if len(chosen):
-            found = judge.likeness(records[rows[chosen]], edited.take(chosen), method)
+            found = judge.similarity(records[rows[chosen]], edited.take(chosen), method)
             values[:, rows[chosen]] = np.array(found)
         one = table.assign(goal=goal, method=method, searched=searched, attacked=attacked, kept=kept, flipped=flipped)
-        one = one.assign(**dict(zip(Likeness._fields, values, strict=True)))
+        one = one.assign(**dict(zip(Similarity._fields, values, strict=True)))
         made.append(one.assign(success=_success(one, goal, attacked, judge.settings)))
     joined: pd.DataFrame = pd.concat(made, ignore_index=True)
     return joined
@@ -186,10 +186,10 @@ def _success(
         reached = table["flipped"].to_numpy() & (correlation >= settings.kept_above)
     else:
         reached = table["kept"].to_numpy() & (correlation < settings.changed_below)
-    said = pd.array(reached, dtype="boolean")
+    success = pd.array(reached, dtype="boolean")
     missing = ~attacked
     if goal == "random":
         missing = missing | np.isnan(correlation)
-    said[missing] = pd.NA
-    assert isinstance(said, pd.arrays.BooleanArray)
-    return said
+    success[missing] = pd.NA
+    assert isinstance(success, pd.arrays.BooleanArray)
+    return success

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.stats import pearsonr, spearmanr
 
-from seqrobust.analysis.stability import MEASURES, Told, agreement, likeness, sanity_summary, verdicts
+from seqrobust.analysis.stability import MEASURES, Answers, agreement, sanity_summary, similarity, verdicts
 from seqrobust.analysis.stability.goals import correlation
 
 
@@ -19,7 +19,7 @@ def test_measures_are_those_of_scipy_over_the_positions_compared() -> None:
     edited[:, ::4] = clean[:, ::4].round(1)
     clean[:, 7] = np.nan
     compared = rng.random((5, 30)) < 0.8
-    found = likeness(clean, -edited, compared)
+    found = similarity(clean, -edited, compared)
     for row in range(5):
         kept = compared[row] & np.isfinite(clean[row])
         one, other = clean[row, kept], edited[row, kept]
@@ -40,33 +40,33 @@ def test_functional_positions_set_the_top_and_hold_mass() -> None:
     clean = np.array([[4.0, 3.0, 0.5, 0.5, 2.0]])
     edited = np.array([[4.0, 0.0, 3.0, 1.0, 2.0]])
     functional = np.array([[True, True, False, False, False]])
-    found = likeness(clean, edited, np.ones((1, 5), bool), functional)
+    found = similarity(clean, edited, np.ones((1, 5), bool), functional)
     assert found.top_k_overlap[0] == 0.5
     assert found.functional_mass_clean[0] == pytest.approx(0.7)
     assert found.functional_mass_edited[0] == pytest.approx(0.4)
-    assert np.isnan(likeness(clean, edited, np.ones((1, 5), bool)).functional_mass_clean[0])
+    assert np.isnan(similarity(clean, edited, np.ones((1, 5), bool)).functional_mass_clean[0])
     assert found.left_out_mass[0] == 0
     clean[0, 3] = np.nan
-    left = likeness(clean, edited, np.array([[False, True, True, False, True]]))
+    left = similarity(clean, edited, np.array([[False, True, True, False, True]]))
     assert left.left_out_mass[0] == pytest.approx(4 / 9.5)
 
 
 def test_flat_explanations() -> None:
     flat, other = np.ones((1, 4)), np.arange(4.0)[None]
     everywhere = np.ones((1, 4), bool)
-    assert np.isnan(likeness(flat, other, everywhere).correlation[0])
-    assert likeness(other, flat, everywhere).correlation[0] == 0
-    assert likeness(other, 0 * flat, everywhere).cosine[0] == 0
-    assert np.isnan(likeness(other, other, np.array([[True, False, False, False]])).spearman[0])
+    assert np.isnan(similarity(flat, other, everywhere).correlation[0])
+    assert similarity(other, flat, everywhere).correlation[0] == 0
+    assert similarity(other, 0 * flat, everywhere).cosine[0] == 0
+    assert np.isnan(similarity(other, other, np.array([[True, False, False, False]])).spearman[0])
 
 
 def test_models_that_say_the_same_are_compared_and_others_are_not() -> None:
     rng = np.random.default_rng(1)
     one, other = rng.random((4, 12)).astype(np.float32), rng.random((4, 12)).astype(np.float32)
     models = {
-        "a": Told(("x", "x", "y", "y"), {"m": one, "only_a": one}),
-        "b": Told(("x", "x", "y", "x"), {"m": one * 3}),
-        "c": Told(("y", "x", "y", "y"), {"m": other}),
+        "a": Answers(("x", "x", "y", "y"), {"m": one, "only_a": one}),
+        "b": Answers(("x", "x", "y", "x"), {"m": one * 3}),
+        "c": Answers(("y", "x", "y", "y"), {"m": other}),
     }
     found = agreement(models, np.ones((4, 12), bool))
     assert list(found) == ["m"]
@@ -102,8 +102,8 @@ def test_verdicts(goals: dict[str, Any], whole: float | None, word: str, budget:
     if whole is not None:
         sanity["m"] = sanity_summary([{"stage": "all at once", "spearman": whole}], 0.5)
     (verdict,) = verdicts({"m": goals}, sanity)
-    assert (verdict["verdict"], verdict["budget"]) == (word, budget)
-    assert verdict["text"].startswith("m: ")
+    assert (verdict.word, verdict.budget) == (word, budget)
+    assert verdict.plain()["text"].startswith("m: ")
 
 
 def test_predictions_that_differ_are_told_apart() -> None:
@@ -113,7 +113,7 @@ def test_predictions_that_differ_are_told_apart() -> None:
             {"prediction": name, "success_rate": rate} for name, rate in zip("EN", rates, strict=True)
         ]
         (verdict,) = verdicts({"m": {"change": change}}, {})
-        assert ("(E: 10 %, N: 90 %)" in verdict["text"]) is told
+        assert ("(E: 10 %, N: 90 %)" in verdict.sentence) is told
 
 
 def test_what_is_the_same_for_all_records_is_no_merit() -> None:
@@ -125,5 +125,5 @@ def test_what_is_the_same_for_all_records_is_no_merit() -> None:
     ):
         goals = {"change": _goal([0.0, 0.0]), "keep": _goal([0.0, kept])}
         (verdict,) = verdicts({"m": goals}, {}, {"m": {"correlation": value}})
-        assert verdict["verdict"] == word
-        assert f"{value:.2f}" in verdict["text"]
+        assert verdict.word == word
+        assert f"{value:.2f}" in verdict.sentence

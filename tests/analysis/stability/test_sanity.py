@@ -77,9 +77,11 @@ def test_gradients_of_our_own_models_come_apart(extra: dict[str, float | bool]) 
     sequences = records(16)
     problem = problem_for(module, sequences)
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    study = Study(problem=problem, settings=StabilitySettings(methods=("input_x_gradient_corrected",)))
+    study = Study(
+        problem=problem, settings=StabilitySettings(methods=("input_x_gradient_corrected",), sanity_records=16)
+    )
     with study.attached():
-        found = [stage for _, stage in study.sanity(16)]
+        found = [stage for _, stage in study.sanity()]
     assert sanity_summary(found, 0.5)["passed"]
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
@@ -91,4 +93,4 @@ def test_a_model_without_weights_has_nothing_to_randomise() -> None:
 
     study = Study(problem=problem_for(Counts(), records()), settings=StabilitySettings(methods=("saliency",)))
     with study.attached():
-        assert list(study.sanity(2)) == []
+        assert list(study.sanity()) == []

@@ -22,7 +22,12 @@ from seqrobust.sequences.encoding import tokens_from_texts
 from seqrobust.threats.coding import parse_moves
 
 SETTINGS = StabilitySettings(
-    methods=("input_x_gradient", "ism"), functional=("core",), draws=3, attacks=("greedy_all",), changed_below=0.8
+    methods=("input_x_gradient", "ism"),
+    functional=("core",),
+    random_draws=3,
+    attacks=("greedy_all",),
+    changed_below=0.8,
+    sanity_records=0,
 )
 
 
@@ -36,7 +41,7 @@ def study() -> tuple[Problem, pd.DataFrame, dict]:
     wrong[0] = 1
     targets = Targets(task="classification", labels=("0", "1", "2"), values=np.where(wrong, (said + 1) % 3, said))
     problem = replace(problem, targets=targets)
-    return problem, *explanation_stability(problem, SETTINGS, sanity_records=4)
+    return problem, *explanation_stability(problem, replace(SETTINGS, sanity_records=4))
 
 
 def test_rows_are_complete(study: tuple[Problem, pd.DataFrame, dict]) -> None:
@@ -101,9 +106,7 @@ def test_metrics_are_those_of_the_rows(study: tuple[Problem, pd.DataFrame, dict]
 def test_every_task(task: Task) -> None:
     module = Smooth(outputs=1 if task == "binary" else 2)
     problem = problem_for(module, records(6), task=task, budget="2")
-    rows, metrics = explanation_stability(
-        problem, replace(SETTINGS, methods=("saliency",), functional=()), sanity_records=0
-    )
+    rows, metrics = explanation_stability(problem, replace(SETTINGS, methods=("saliency",), functional=()))
     assert set(rows["goal"]) == {"random", "change", "keep"}
     assert rows.loc[rows["goal"] == "keep", "flipped"].any()
     assert metrics["methods"]["saliency"]["change"]["correlation"] < 1
@@ -112,7 +115,7 @@ def test_every_task(task: Task) -> None:
 def test_a_linear_model_is_stable_and_its_flips_are_silent() -> None:
     problem = problem_for(Linear(), records(8), budget="3")
     settings = replace(SETTINGS, methods=("input_x_gradient",), functional=(), kept_above=0.2)
-    _, metrics = explanation_stability(problem, settings, sanity_records=0)
+    _, metrics = explanation_stability(problem, settings)
     goals = metrics["methods"]["input_x_gradient"]
     assert goals["change"]["success_rate"] == 0
     assert goals["change"]["correlation"] == pytest.approx(1, abs=1e-5)
@@ -149,7 +152,7 @@ def test_codons() -> None:
     coding = parse_moves("codons:CDS", DNA)
     assert coding is not None
     rows, _ = explanation_stability(
-        coded(plain, coding), replace(SETTINGS, methods=("input_x_gradient",), functional=()), sanity_records=0
+        coded(plain, coding), replace(SETTINGS, methods=("input_x_gradient",), functional=())
     )
     from Bio.Seq import Seq
 
@@ -164,7 +167,7 @@ def test_results_do_not_depend_on_batches() -> None:
     for size in (16, 64):
         problem = problem_for(Smooth(), records(5), budget="2")
         problem.predictor.batch_size = size
-        tables.append(explanation_stability(problem, replace(SETTINGS, functional=()), sanity_records=0)[0])
+        tables.append(explanation_stability(problem, replace(SETTINGS, functional=()))[0])
     pd.testing.assert_frame_equal(tables[0], tables[1], rtol=1e-4)
 
 
@@ -184,9 +187,7 @@ def test_random_models_and_means_over_strands(kind: str) -> None:
     )
     predictor.check(torch.tensor(sequences.tokens))
     settings = replace(SETTINGS, methods=("input_x_gradient",), functional=())
-    tables = [
-        explanation_stability(replace(plain, predictor=predictor), settings, sanity_records=0)[0] for _ in range(2)
-    ]
+    tables = [explanation_stability(replace(plain, predictor=predictor), settings)[0] for _ in range(2)]
     pd.testing.assert_frame_equal(*tables)
     change = tables[0][tables[0]["goal"] == "change"]
     assert (change["correlation"] < 0.99).any()

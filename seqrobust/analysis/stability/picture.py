@@ -7,18 +7,18 @@ different records with one prediction have in common.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.transforms import AffineDeltaTransform
 from numpy.typing import NDArray
 
-from seqrobust.analysis.stability import Study, importances
-from seqrobust.analysis.stability.explaining import edited_set
+from seqrobust.analysis.stability.examples import Example
+from seqrobust.analysis.stability.findings import StabilityFindings
 from seqrobust.report.letters import NUCLEOTIDES, RESIDUES, outline
 from seqrobust.report.look import ATTACK, CONTROL, EXTRA, INK, MUTED, SHADE, save_picture, styled
 from seqrobust.report.words import one_line
@@ -31,65 +31,65 @@ _WORDS = {
     "change": "edits that change it, prediction kept",
     "keep": "edits that flip the prediction",
 }
-_EXAMPLES = 2
 
 
-def draw_stability(path: Path, study: Study, results: pd.DataFrame) -> None:
+def draw_stability(path: Path, findings: StabilityFindings) -> None:
     """Write the picture as PNG."""
-    figure = stability_figure(study, results)
-    save_picture(figure, path, width_in_pixels=2000)
+    save_picture(stability_figure(findings), path, width_in_pixels=2000)
 
 
 @styled
-def stability_figure(study: Study, results: pd.DataFrame) -> Figure:
+def stability_figure(findings: StabilityFindings) -> Figure:
     """See the head of this module."""
-    examples = chosen_examples(results)
-    methods = list(dict.fromkeys(results["method"]))
-    rows = max(2 * len(examples), 2)
-    figure = Figure(figsize=(11.5, max(1.25 * rows, 0.75 * len(methods) + 1.6) + 0.5), layout="constrained")
+    shown = findings.examples
+    rows = max(2 * len(shown), 2)
+    figure = Figure(figsize=(11.5, max(1.25 * rows, _tall(findings)) + 0.5), layout="constrained")
     grid = figure.add_gridspec(rows, 2, width_ratios=(2.1, 1))
-    for number, (_, row) in enumerate(examples.iterrows()):
+    for number, example in enumerate(shown):
         axes = [figure.add_subplot(grid[2 * number + half, 0]) for half in (0, 1)]
-        _draw_example(axes[0], axes[1], study, row)
-    _draw_spread(figure.add_subplot(grid[:, 1]), results, methods, study)
+        _draw_example(axes[0], axes[1], example, _palette(findings))
+    _draw_spread(figure.add_subplot(grid[:, 1]), findings)
     return figure
 
 
-def chosen_examples(results: pd.DataFrame) -> pd.DataFrame:
-    """Up to two rows to draw: of the found edits at the largest budget, those that moved an explanation most, of the
-    first method that was attacked; where nothing was searched, random ones."""
-    for goal in ("change", "keep", "random"):
-        rows = results[(results["goal"] == goal) & results["correlation"].notna() & (results["n_edits"] > 0)]
-        if len(rows):
-            rows = rows[rows["method"] == rows["method"].iloc[0]]
-            rows = rows[rows["budget"] == rows["budget"].max()]
-            ordered = rows.sort_values("correlation", ascending=goal != "keep", kind="stable")
-            best: pd.DataFrame = ordered.drop_duplicates("id").head(_EXAMPLES)
-            return best
-    nothing: pd.DataFrame = results.head(0)
-    return nothing
+@styled
+def example_figure(findings: StabilityFindings, number: int) -> Figure:
+    """One record before and after edits."""
+    figure = Figure(figsize=(8.5, 2.7), layout="constrained")
+    above, below = figure.subplots(2, 1)
+    _draw_example(above, below, findings.examples[number], _palette(findings))
+    return figure
 
 
-def _draw_example(above: Axes, below: Axes, study: Study, row: pd.Series) -> None:
-    plain = study.problem.plain
-    number = plain.sequences.ids.index(row["id"])
-    edited = edited_set(plain.sequences, [number], [row["adversarial_sequence"]])
-    with study.attached():
-        clean = study.judge.explanation(row["method"])[number]
-        found = importances(plain.predictor, edited, row["method"], study.settings, memory=study.memory)[0]
-    texts = (plain.sequences.texts[number], str(row["adversarial_sequence"]))
-    changed = np.array([a != b for a, b in zip(*texts, strict=True)])
+@styled
+def spread_figure(findings: StabilityFindings) -> Figure:
+    """How alike explanations stay over all records."""
+    figure = Figure(figsize=(6, _tall(findings) + 0.8), layout="constrained")
+    _draw_spread(figure.subplots(), findings)
+    return figure
+
+
+def _tall(findings: StabilityFindings) -> float:
+    return 0.75 * findings.results["method"].nunique() + 1.6
+
+
+def _palette(findings: StabilityFindings) -> Mapping[str, str]:
+    return RESIDUES if findings.alphabet == "PROTEIN" else NUCLEOTIDES
+
+
+def _draw_example(above: Axes, below: Axes, example: Example, palette: Mapping[str, str]) -> None:
+    changed = np.array([a != b for a, b in zip(*example.texts, strict=True)])
     window = _window(changed)
+    clean, found = example.importances
     top = 1.3 * max(float(np.nanmax(clean, initial=0)), float(np.nanmax(found, initial=0)), 1e-12)
-    said = (row["clean_prediction"], row["adversarial_prediction"])
     for axes, text, values, name, answer in zip(
-        (above, below), texts, (clean, found), ("clean", "edited"), said, strict=True
+        (above, below), example.texts, example.importances, ("clean", "edited"), example.predictions, strict=True
     ):
-        _draw_profile(axes, text, values, changed, window, top, study)
+        _draw_profile(axes, text, values, changed, window, top, palette)
         axes.set_ylabel(f"{name}\n{_answer(answer)}", fontsize=7.5, color=INK)
     above.set_title(
-        f"{one_line(row['id'], 24)}: {row['method']}, {row['n_edits']} edits ({row['edits']}), "
-        f"correlation {row['correlation']:.2f}",
+        f"{one_line(example.id, 24)}: {example.method}, {example.n_edits} edits ({example.edits}), "
+        f"correlation {example.correlation:.2f}",
         fontsize=8.5,
     )
     above.tick_params(labelbottom=False)
@@ -118,14 +118,13 @@ def _draw_profile(
     changed: NDArray[np.bool_],
     window: tuple[int, int],
     top: float,
-    study: Study,
+    palette: Mapping[str, str],
 ) -> None:
     first, last = window
     axes.set(xlim=(first, last), ylim=(0, top))
     axes.set_yticks([])
     axes.grid(False)
     axes.spines["left"].set_visible(False)
-    palette = RESIDUES if study.problem.plain.sequences.alphabet.name == "PROTEIN" else NUCLEOTIDES
     columns = AffineDeltaTransform(axes.transData)  # type: ignore[arg-type]
     for place in range(first, last):
         if changed[place]:
@@ -142,12 +141,12 @@ def _draw_profile(
     axes.set_xticks([place + 0.5 for place in ticks], [str(place + 1) for place in ticks], fontsize=6.5)
 
 
-def _draw_spread(axes: Axes, results: pd.DataFrame, methods: list[str], study: Study) -> None:
+def _draw_spread(axes: Axes, findings: StabilityFindings) -> None:
     """For each method and goal a point a record, jittered by rank, and the median."""
+    results, between = findings.results, findings.metrics["between_records"]
+    methods = list(dict.fromkeys(results["method"]))
     goals = [goal for goal in _COLOURS if goal in set(results["goal"])]
     most = results["budget"].max() if "budget_share" not in results else None
-    with study.attached():
-        between = study.between()
     labels, y = [], 0.0
     for method in methods:
         start = y
@@ -166,8 +165,8 @@ def _draw_spread(axes: Axes, results: pd.DataFrame, methods: list[str], study: S
             y += 1
         labels.append(((start + y - 1) / 2, method))
         y += 0.8
-    axes.axvline(study.settings.changed_below, color=ATTACK, linewidth=0.8, linestyle="--")
-    axes.axvline(study.settings.kept_above, color=EXTRA, linewidth=0.8, linestyle="--")
+    axes.axvline(findings.settings.changed_below, color=ATTACK, linewidth=0.8, linestyle="--")
+    axes.axvline(findings.settings.kept_above, color=EXTRA, linewidth=0.8, linestyle="--")
     axes.set(ylim=(y - 0.6, -0.8), xlim=(min(-0.05, axes.get_xlim()[0]), 1.04))
     axes.set_yticks([place for place, _ in labels], [name.replace("_", "\n") for _, name in labels], fontsize=7.5)
     axes.grid(True, axis="x")

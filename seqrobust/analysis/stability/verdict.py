@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Word = Literal[
@@ -38,23 +39,55 @@ ALIKE_ABOVE = 0.8
 """Correlation of explanations of different records from which they count as the same one."""
 
 APART, FEW_PREDICTIONS = 0.2, 6
-"""Shares of records of few predictions are told one by one where they differ by so much."""
+"""Shares of records of few predictions are listed one by one where they differ by so much."""
 
 HALF = 0.5
 """Share of records from which a finding is one of the model rather than of some records."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the figures of one method come to.
+
+    Attributes:
+        method: its name.
+        word: the verdict.
+        budget: the smallest budget at which it holds; None where it hangs on none.
+        reasons: what the figures say.
+    """
+
+    method: str
+    word: Word
+    budget: int | str | None
+    reasons: tuple[str, ...]
+
+    @property
+    def finding(self) -> str:
+        """The verdict, and from which budget on."""
+        return self.word + (f" at {_edits(self.budget)}" if self.budget is not None else "")
+
+    @property
+    def sentence(self) -> str:
+        """The finding and its reasons."""
+        return f"{self.finding}: {'; '.join(self.reasons)}."
+
+    def plain(self) -> dict[str, Any]:
+        """As it stands in ``metrics.json``."""
+        text = f"{self.method}: {self.sentence}"
+        return {"method": self.method, "verdict": self.word, "budget": self.budget, "text": text}
+
+
 def verdicts(
     methods: Mapping[str, Any], sanity: Mapping[str, Any], between: Mapping[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """A verdict per method: ``{"method", "verdict", "budget", "text"}``.
+) -> tuple[Verdict, ...]:
+    """A verdict per method.
 
     Args:
         methods: of :func:`~seqrobust.analysis.stability.summary.method_metrics`.
         sanity: by method, of :func:`~seqrobust.analysis.stability.sanity.sanity_summary`; may be empty.
         between: by method, of :func:`~seqrobust.analysis.stability.between.between_records`.
     """
-    return [_verdict(name, goals, sanity.get(name), (between or {}).get(name)) for name, goals in methods.items()]
+    return tuple(_verdict(name, goals, sanity.get(name), (between or {}).get(name)) for name, goals in methods.items())
 
 
 def first_budget(goal: Mapping[str, Any] | None) -> int | str | None:
@@ -68,7 +101,7 @@ def first_budget(goal: Mapping[str, Any] | None) -> int | str | None:
 
 def _verdict(
     name: str, goals: Mapping[str, Any], sanity: Mapping[str, Any] | None, between: Mapping[str, Any] | None
-) -> dict[str, Any]:
+) -> Verdict:
     at = {goal: first_budget(goals.get(goal)) for goal in ("random", "change", "keep")}
     word: Word
     if sanity is not None and sanity["passed"] is False:
@@ -87,13 +120,7 @@ def _verdict(
         word, budget = ("stable" if _is_own(name, goals) else "not seen to move"), None
     else:
         word, budget = "untold", None
-    text = f"{name}: {word}" + (f" at {_edits(budget)}" if budget is not None else "") + ": "
-    return {
-        "method": name,
-        "verdict": word,
-        "budget": budget,
-        "text": text + "; ".join(_reasons(goals, sanity, between)) + ".",
-    }
+    return Verdict(method=name, word=word, budget=budget, reasons=tuple(_reasons(goals, sanity, between)))
 
 
 def _is_own(name: str, goals: Mapping[str, Any]) -> bool:
@@ -105,26 +132,30 @@ def _reasons(
     goals: Mapping[str, Any], sanity: Mapping[str, Any] | None, between: Mapping[str, Any] | None
 ) -> list[str]:
     """What the figures say at the largest budget."""
-    said = []
+    reasons = []
     if (change := goals.get("change")) and change["n"]:
-        said.append(
+        reasons.append(
             f"at {_edits(change['budget'])} an adversary changes the explanation and keeps the prediction in "
             f"{_rate(change)} of {change['n']} records{_apart(change)}" + _beside(goals.get("random"))
         )
     elif (random := goals.get("random")) and random["n"]:
-        said.append(f"at {_edits(random['budget'])} random ones that keep the prediction change it in {_rate(random)}")
+        reasons.append(
+            f"at {_edits(random['budget'])} random ones that keep the prediction change it in {_rate(random)}"
+        )
     if (keep := goals.get("keep")) and keep["n"]:
-        said.append(
+        reasons.append(
             f"at {_edits(keep['budget'])} it flips the prediction and keeps the explanation in "
-            f"{_rate(keep)}{_apart(keep)}{_foretold(keep)}"
+            f"{_rate(keep)}{_apart(keep)}{_held(keep)}"
         )
     if sanity is not None and sanity["passed"] is not None:
         like = sanity["all_at_once"]["spearman"]
         verb = "comes apart" if sanity["passed"] else "does not come apart"
-        said.append(f"with random weights it {verb} (rank correlation {like:.2f})")
+        reasons.append(f"with random weights it {verb} (rank correlation {like:.2f})")
     if between is not None and between["correlation"] is not None:
-        said.append(f"explanations of different records with one prediction correlate by {between['correlation']:.2f}")
-    return said or ["nothing was measured"]
+        reasons.append(
+            f"explanations of different records with one prediction correlate by {between['correlation']:.2f}"
+        )
+    return reasons or ["nothing was measured"]
 
 
 def _apart(goal: Mapping[str, Any]) -> str:
@@ -142,8 +173,8 @@ def _beside(random: Mapping[str, Any] | None) -> str:
     return f", random edits in {_share(random['success_rate'])}"
 
 
-def _foretold(keep: Mapping[str, Any]) -> str:
-    """What the clean explanation said of the letters whose edits flip the prediction."""
+def _held(keep: Mapping[str, Any]) -> str:
+    """How much of the clean explanation was at the letters whose edits flip the prediction."""
     mass = keep.get("left_out_mass")
     return "" if mass is None else f" (letters that held {_share(mass)} of the clean explanation)"
 

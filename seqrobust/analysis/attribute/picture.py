@@ -1,6 +1,6 @@
 """Attributions as logos: a panel a record, a row a method, functional regions shaded and named below.
 
-What stands where is decided in :mod:`seqrobust.pipeline.attribute_layout`.
+What stands where is decided in :mod:`seqrobust.analysis.attribute.layout`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from seqrobust.pipeline.attribute_layout import Drawn, Panel, Row, make_panel
-from seqrobust.pipeline.attribute_letters import draw_letters
+from seqrobust.analysis.attribute.layout import Drawn, Panel, Row, make_panel
+from seqrobust.report.letter_row import draw_letters
 from seqrobust.report.look import CLEAN, INK, MUTED, RULE, SHADE, empty_axes, save_picture, styled
 from seqrobust.report.words import figure as figure_text
 

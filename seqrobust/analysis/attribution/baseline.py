@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -11,11 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrobust.alphabet import Alphabet
+from seqrobust.analysis.attribution.settings import Baseline
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.sequences.encoding import one_hot
-
-Baseline = Literal["uniform", "zeros", "shuffled"]
-"""Columns of 1/K; columns of zeros; dinucleotide shuffles of the record."""
 
 
 def baselines(
