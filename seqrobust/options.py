@@ -26,10 +26,12 @@ class Option:
         flag: its name on the command line; None for that of the field, underscores as hyphens.
         panel: where the help lists it; None for the panel of the command itself.
         metavar: what stands for the value in the help.
-        least: smallest number allowed.
+        least, most: smallest and largest number allowed.
         read: from what was typed (a text, or a list of them where ``repeat``) to the field's value; None to take it.
         repeat: the option may be given several times, and its values are collected.
         yes: for a field that is true unless something is said, such as ``--no-picture``: the flag makes it false.
+        shown: the default as the help states it, where what is typed is read into something else.
+        argument: given by its place on the line instead of a flag.
     """
 
     help: str
@@ -37,9 +39,12 @@ class Option:
     panel: str | None = None
     metavar: str | None = None
     least: float | None = None
+    most: float | None = None
     read: Callable[[Any], Any] | None = None
     repeat: bool = False
     yes: bool = False
+    shown: str | None = None
+    argument: bool = False
 
     def named(self, field: str) -> str:
         """The flag of a field."""

@@ -17,7 +17,6 @@ from seqrobust_cli.compress import compress
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.evaluate import evaluate
 from seqrobust_cli.init import init
-from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.ism import ism
 from seqrobust_cli.privacy import privacy
 from seqrobust_cli.probe import probe
@@ -50,7 +49,6 @@ app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)
 app.command()(privacy)
-app.command("inspect")(inspect_model)
 app.command()(compress)
 app.command()(init)
 data_app.command()(simulate)

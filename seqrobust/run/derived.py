@@ -36,6 +36,15 @@ def derived(parts: Mapping[str, Any]) -> Derived:
     return found
 
 
+def _free(role: str, found: Derived) -> str:
+    """A role that no file has yet: folders of results hold files of the same names."""
+    number = 2
+    free = role
+    while free in found.files:
+        free, number = f"{role} {number}", number + 1
+    return free
+
+
 def _walk(value: Any, role: str, found: Derived) -> None:
     if is_dataclass(value) and not isinstance(value, type):
         for one in fields(value):
@@ -43,7 +52,7 @@ def _walk(value: Any, role: str, found: Derived) -> None:
         known = set(found.files.values())
         for file in getattr(value, "files", ()):
             if file not in known:
-                found.files[f"{role or 'file'}, {file.name}"] = file
+                found.files[_free(f"{role or 'file'}, {file.name}", found)] = file
     elif isinstance(value, Path) and value.is_file():
         found.files[role] = value
     elif isinstance(value, Mapping):

@@ -48,6 +48,13 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
         ),
+        Row(
+            name="inspect",
+            question="Look inside: gates, layers and linearity on the way to adversarial sequences.",
+            panel="Inspection",
+            room=f"{_ANALYSIS}.inspect:INSPECT",
+            settings=f"{_ANALYSIS}.inspect.settings:InspectSettings",
+        ),
     )
 }
 """In the order of the help."""

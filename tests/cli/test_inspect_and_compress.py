@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from seqrobust_cli.analyses import commands
 from seqrobust_cli.compress import compress
-from seqrobust_cli.inspect import inspect_model
 from typer.testing import CliRunner, Result
 
 from seqrobust.errors import ConfigError
@@ -21,7 +21,7 @@ Call = Callable[..., Result]
 def call(files: Path) -> Call:
     """Either command on a stranger's model."""
     app = typer.Typer()
-    app.command("inspect")(inspect_model)
+    app.command("inspect")(commands()["inspect"])
     app.command("compress")(compress)
 
     def called(command: str, *more: object) -> Result:

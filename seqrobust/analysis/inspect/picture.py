@@ -15,9 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from seqrobust.analysis.inside import Pairs, Way
-from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.inspect_traces import Drawn, drawn_record
+from seqrobust.analysis.inspect.drawn import Drawn
 from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
 
 _PIXELS_PER_INCH = 160
@@ -29,16 +27,8 @@ _HEAD, _GATES, _FEET = 0.62, 1.6, 0.55
 _BETWEEN = _HEAD + _FEET
 
 
-def draw_inspection(
-    path: Path,
-    predictor: Predictor,
-    pairs: Sequence[Pairs],
-    ways: Mapping[str, Way],
-    table: pd.DataFrame,
-    metrics: Mapping[str, Any],
-) -> None:
-    """Write the picture as PNG; ``pairs`` hold a record each, ``ways`` those to the adversarial sequences by id."""
-    records = [drawn_record(predictor, pair, ways.get(pair.ids[0])) for pair in pairs]
+def draw_inspection(path: Path, records: Sequence[Drawn], table: pd.DataFrame, metrics: Mapping[str, Any]) -> None:
+    """Write the picture as PNG."""
     figure = inspection_figure(records, table, metrics)
     save_picture(figure, path, width_in_pixels=round(figure.get_size_inches()[0] * _PIXELS_PER_INCH))
 

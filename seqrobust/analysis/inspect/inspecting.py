@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.inside.divergence import SHUTTERS, distances, edited_steps, gate_change, travel
-from seqrobust.analysis.inside.gates import Trace, recorded, traces
-from seqrobust.analysis.inside.layers import LayerDifferences, relative_differences, watched
-from seqrobust.analysis.inside.linearity import Segments, Way, follow, logits_at
-from seqrobust.analysis.inside.pairs import Pairs, directions, flipped
+from seqrobust.analysis.inspect.divergence import SHUTTERS, distances, edited_steps, gate_change, travel
+from seqrobust.analysis.inspect.gates import Trace, recorded, traces
+from seqrobust.analysis.inspect.layers import LayerDifferences, relative_differences, watched
+from seqrobust.analysis.inspect.linearity import Segments, Way, follow, logits_at
+from seqrobust.analysis.inspect.pairs import Pairs, directions, flipped
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
 
 KINDS = ("adversarial", "random")
 INPUT = "input"
 """What the letters themselves are called among the layers."""
+_COLUMNS = ("id", "part", "layer", "edits", "measure", "value")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -44,9 +45,24 @@ class Found:
     ) -> None:
         """One measure of every record."""
         for name, value in zip(ids, values, strict=True):
-            self.rows.append(
-                {"id": name, "part": part, "layer": layer, "edits": edits, "measure": measure, "value": value}
-            )
+            self.rows.append(dict(zip(_COLUMNS, (name, part, layer, edits, measure, value), strict=True)))
+
+    def plain(self) -> dict[str, Any]:
+        """What was found as plain data, rows as lists of their values."""
+        return {
+            "rows": [list(row.values()) for row in self.rows],
+            "layers": self.layers,
+            "left_out": sorted(self.left_out),
+            "reasons": self.reasons,
+        }
+
+    def extend(self, piece: Mapping[str, Any]) -> None:
+        """Join what another has found, as its :meth:`plain` gives it."""
+        self.rows += [dict(zip(_COLUMNS, row, strict=True)) for row in piece["rows"]]
+        for name, kind in piece["layers"].items():
+            self.layers.setdefault(name, kind)
+        self.left_out |= set(piece["left_out"])
+        self.reasons += [reason for reason in piece["reasons"] if reason not in self.reasons]
 
 
 def check_inspectable(predictor: Predictor) -> None:
@@ -126,7 +142,7 @@ def inspect_ways(predictor: Predictor, pairs: Pairs, found: Found, *, output: in
     """The score on the way to the adversarial sequences, and to the first random ones, of a batch of one length.
 
     Args:
-        predictor: attached; see :func:`~seqrobust.analysis.inside.linearity.precise`.
+        predictor: attached; see :func:`~seqrobust.analysis.inspect.linearity.precise`.
         pairs: records of one length.
         found: gets the measures.
         output: value of a regression that is looked at.

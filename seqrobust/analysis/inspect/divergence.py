@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.inside.gates import Trace
+from seqrobust.analysis.inspect.gates import Trace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from seqrobust.analysis.inside.divergence import median
-from seqrobust.analysis.inside.inspecting import INPUT, KINDS
+from seqrobust.analysis.inspect.divergence import median
+from seqrobust.analysis.inspect.inspecting import INPUT, KINDS
 from seqrobust.analysis.intervals import proportion, wilson
 
 _RESAMPLES = 1000
@@ -24,7 +24,7 @@ def inspect_metrics(table: pd.DataFrame, layers: Mapping[str, str]) -> dict[str,
     """``metrics.json`` of an inspection.
 
     Args:
-        table: rows of :class:`~seqrobust.analysis.inside.inspecting.Found`.
+        table: rows of :class:`~seqrobust.analysis.inspect.inspecting.Found`.
         layers: class of each layer, in the order they were called.
     """
     cells = {key: part["value"].to_numpy(np.float64) for key, part in _cells(table)}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from seqrobust.analysis.inside import distances, edited_steps, gate_change, median, recorded, traces, travel
+from seqrobust.analysis.inspect import distances, edited_steps, gate_change, median, recorded, traces, travel
 from seqrobust.errors import InternalError
 from seqrobust.models.recurrent import BidirectionalGRU
 

@@ -8,7 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.inside import Pairs, Trace, Way, distances, recorded, traces, trimmed
+from seqrobust.analysis.inspect.divergence import distances
+from seqrobust.analysis.inspect.gates import Trace, recorded, traces
+from seqrobust.analysis.inspect.inspecting import trimmed
+from seqrobust.analysis.inspect.linearity import Way
+from seqrobust.analysis.inspect.pairs import Pairs
 from seqrobust.models.predictor import Predictor
 from seqrobust.threats import edits_as_text
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from seqrobust.analysis.inside.kinks import KeepsDouble, KinkWatch
+from seqrobust.analysis.inspect.kinks import KeepsDouble, KinkWatch
 from seqrobust.models.predictor import Predictor
 
 RESOLUTION = 1e-9
@@ -56,6 +58,16 @@ class Way:
     regions: int | None
     exact: bool
     complete: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        """The way as plain data."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Way:
+        """From what :meth:`plain` gives, as it is read from a file."""
+        arrays = {name: np.array(values[name], np.float64) for name in ("knots", "values")}
+        return cls(**{**values, **arrays})
 
     @property
     def change(self) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA
-from seqrobust.analysis.inside import (
+from seqrobust.analysis.inspect import (
     Segments,
     directions,
     follow,
@@ -20,7 +20,7 @@ from seqrobust.analysis.inside import (
     relative_differences,
     watched,
 )
-from seqrobust.analysis.inside.linearity import Way
+from seqrobust.analysis.inspect.linearity import Way
 from seqrobust.models import build_model
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Region, SequenceSet
