@@ -60,6 +60,15 @@ def names_of(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def names_in(texts: list[str]) -> tuple[str, ...]:
+    """Names from several comma-separated texts.
+
+    >>> names_in(["a,b", "c"])
+    ('a', 'b', 'c')
+    """
+    return tuple(name for text in texts for name in names_of(text))
+
+
 def pairs_of(texts: list[str]) -> dict[str, list[str]]:
     """Column to accepted values from ``column=value`` texts. Raises ConfigError for one without ``=``.
 

@@ -21,7 +21,7 @@ def commands() -> dict[str, Callable[..., None]]:
 
 def _command(row: Row) -> Callable[..., None]:
     kinds = {"asked": row.load("asked"), "settings": row.load("settings"), "run": RunSettings}
-    return command(row.question, row.panel, kinds, partial(_answer, row))
+    return command(row.question, row.panel, kinds, partial(_answer, row), hidden=row.hidden)
 
 
 def _answer(row: Row, *, asked: Any, settings: Any, run: RunSettings) -> None:

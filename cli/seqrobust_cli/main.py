@@ -23,7 +23,6 @@ from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.stability import stability
-from seqrobust_cli.subgroups import subgroups
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
 from seqrobust_cli.uncertainty import uncertainty
@@ -47,7 +46,6 @@ app.command()(attribute)
 app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)
-app.command()(subgroups)
 app.command()(privacy)
 app.command()(compress)
 app.command()(init)

@@ -23,6 +23,7 @@ class Row:
         room: ``module:name`` of its :class:`~seqrobust.analysis.room.Room`.
         settings: ``module:name`` of its settings.
         asked: ``module:name`` of what names its models and data.
+        hidden: options that say nothing here, by the name of their field.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Row:
     room: str
     settings: str
     asked: str = "seqrobust.analysis.asked:ModelOnData"
+    hidden: tuple[str, ...] = ()
 
     def load(self, which: str) -> Any:
         """The object that ``room``, ``settings`` or ``asked`` names."""
@@ -47,6 +49,15 @@ ANALYSES: dict[str, Row] = {
             panel="",
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
+        ),
+        Row(
+            name="subgroups",
+            question="Compare robustness between groups of records: species, families, chromosomes, classes.",
+            panel="Groups",
+            room=f"{_ANALYSIS}.subgroups:SUBGROUPS",
+            settings=f"{_ANALYSIS}.subgroups.settings:SubgroupsSettings",
+            asked=f"{_ANALYSIS}.subgroups.asked:AttackedFolders",
+            hidden=("device", "batch_size", "memory"),
         ),
         Row(
             name="inspect",

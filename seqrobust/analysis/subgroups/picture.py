@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -18,24 +19,24 @@ _MOST = 40
 _LONGEST = 26
 
 
-def draw_subgroups(path: Path, metrics: dict[str, Any]) -> None:
-    """Write the picture of what ``metrics.json`` holds."""
-    save_picture(subgroups_figure(metrics), path)
+def draw_subgroups(path: Path, metrics: dict[str, Any], statements: Mapping[str, str]) -> None:
+    """Write the picture of what ``metrics.json`` holds, with what may be said of each grouping."""
+    save_picture(subgroups_figure(metrics, statements), path)
 
 
 @styled
-def subgroups_figure(metrics: dict[str, Any]) -> Figure:
+def subgroups_figure(metrics: dict[str, Any], statements: Mapping[str, str]) -> Figure:
     """A panel per grouping, the weakest group on top; at the budget that tells most on all records together."""
     shown = shown_budget(metrics["all"]["budgets"])
-    panels = [(by, found, _rows(found, shown)) for by, found in metrics["by"].items()]
-    heights = [_HEAD + _ROW * len(rows) + _FOOT for _, _, rows in panels]
+    panels = [(by, _rows(found, shown)) for by, found in metrics["by"].items()]
+    heights = [_HEAD + _ROW * len(rows) + _FOOT for _, rows in panels]
     figure = Figure(figsize=(_WIDTH, sum(heights)))
     top = sum(heights)
-    for (by, found, rows), tall in zip(panels, heights, strict=True):
+    for (by, rows), tall in zip(panels, heights, strict=True):
         bottom = (top - tall + _FOOT) / sum(heights)
         axes = figure.add_axes((0.25, bottom, 0.5, (tall - _HEAD - _FOOT) / sum(heights)))
         _draw(axes, rows, metrics, shown)
-        _title(figure, by, found, top, sum(heights))
+        _title(figure, by, statements[by], top, sum(heights))
         top -= tall
     return figure
 
@@ -52,10 +53,9 @@ def _rows(found: dict[str, Any], shown: int) -> list[dict[str, Any]]:
     return ordered if len(ordered) <= _MOST else [*ordered[: _MOST // 2], *ordered[-_MOST // 2 :]]
 
 
-def _title(figure: Figure, by: str, found: dict[str, Any], top: float, tall: float) -> None:
+def _title(figure: Figure, by: str, statement: str, top: float, tall: float) -> None:
     figure.text(0.02, (top - 0.22) / tall, f"By {by}", fontsize=9.5, fontweight="bold", color=INK)
-    said = found["verdict"].partition(": ")[2]
-    text = "\n".join(wrap(said, 118))
+    text = "\n".join(wrap(statement, 118))
     figure.text(0.02, (top - 0.32) / tall, text, fontsize=7.2, color=MUTED, va="top", linespacing=1.25)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.group_tests import all_groups, bootstrap_difference, cliffs_delta, compare_two, holm
-from seqrobust.analysis.subgroups import CLASS, Grouping, Outcomes
+from seqrobust.analysis.subgroups.group_tests import all_groups, bootstrap_difference, cliffs_delta, compare_two, holm
+from seqrobust.analysis.subgroups.grouping import CLASS, Grouping
+from seqrobust.analysis.subgroups.outcomes import Outcomes
+from seqrobust.analysis.subgroups.settings import FEWEST_DRAWS, Against
 from seqrobust.errors import ConfigError
 
-Against = Literal["auto", "pairs", "rest"]
 LEVEL = 0.05
 """Chance of any false difference that is taken."""
 _MOST_PAIRED = 8
@@ -43,8 +44,10 @@ class TestSettings:
     def __post_init__(self) -> None:
         if self.against not in get_args(Against):
             raise ConfigError("unknown value", expected=", ".join(get_args(Against)), found=self.against)
-        if self.draws < 99:
-            raise ConfigError("a permutation test needs draws", expected="99 or more", found=str(self.draws))
+        if self.draws < FEWEST_DRAWS:
+            raise ConfigError(
+                "a permutation test needs draws", expected=f"{FEWEST_DRAWS} or more", found=str(self.draws)
+            )
 
 
 def differences(outcomes: Outcomes, groups: Grouping, settings: TestSettings) -> dict[str, Any]:
@@ -129,25 +132,29 @@ def corrected(found: dict[str, dict[str, Any]]) -> None:
 
 
 def verdict(by: str, found: dict[str, Any], *, regression: bool) -> str:
+    """The :func:`statement` of a grouping, after the name of its column."""
+    return f"{by}: {statement(found, regression=regression)}"
+
+
+def statement(found: dict[str, Any], *, regression: bool) -> str:
     """In words: which group is weaker and by how much, or that no difference survives correction."""
     test = found["tests"].get("robust")
     if test is None:
-        return f"{by}: nothing to compare"
+        return "nothing to compare"
     where = " within classes" if found["stratified_by_class"] else ""
     if test["p_holm"] > LEVEL:
-        return f"{by}: no difference between groups{where} survives correction (p = {test['p_holm']:.2g})"
-    what = "is moved farther" if regression else "is less robust"
+        return f"no difference between groups{where} survives correction (p = {test['p_holm']:.2g})"
     sure = [row for row in test["comparisons"] if row["p_holm"] <= LEVEL]
     if not sure:
-        said = "no two groups alone are told apart"
-        return f"{by}: the groups differ{where} (p = {test['p_holm']:.2g}), but {said}"
+        return f"the groups differ{where} (p = {test['p_holm']:.2g}), but no two groups alone are told apart"
+    what = "is moved farther" if regression else "is less robust"
     row = max(sure, key=lambda one: abs(one["within_strata"]))
     more = f"; {len(sure)} of {len(test['comparisons'])} comparisons survive correction"
     gap = _gap(row, regression=regression, stratified=found["stratified_by_class"])
     weaker, other = _weaker_first(row, [row["group"], row["other"]], regression=regression)
-    said = f"{by}: {weaker} {what} than {other}{where}: {gap} (p = {row['p_holm']:.2g}{more})"
+    text = f"{weaker} {what} than {other}{where}: {gap} (p = {row['p_holm']:.2g}{more})"
     # A group may be weaker for no other reason than that it holds more of a class that is.
-    return said + (", classes not held apart" if found["classes_mixed"] else "")
+    return text + (", classes not held apart" if found["classes_mixed"] else "")
 
 
 def _weaker_first(row: dict[str, Any], pair: list[Any], *, regression: bool) -> list[Any]:
