@@ -30,8 +30,8 @@ class Option:
         read: from what was typed (a text, or a list of them where ``repeat``) to the field's value; None to take it.
         repeat: the option may be given several times, and its values are collected.
         yes: for a field that is true unless something is said, such as ``--no-picture``: the flag makes it false.
-        shown: the default as the help states it, where what is typed is read into something else.
-        argument: given by its place on the line instead of a flag.
+        typed: the default as one would type it, where what is typed is read into something else, for the help.
+        argument: given by its place on the line instead of a flag; ``flag`` is then what it is called in messages.
     """
 
     help: str
@@ -43,7 +43,7 @@ class Option:
     read: Callable[[Any], Any] | None = None
     repeat: bool = False
     yes: bool = False
-    shown: str | None = None
+    typed: str | None = None
     argument: bool = False
 
     def named(self, field: str) -> str:

@@ -71,7 +71,6 @@ def _shown(field: dataclasses.Field[Any], option: Option, panel: str) -> Any:
         metavar=option.metavar,
         min=option.least,
         max=option.most,
-        show_default=option.shown or True,
         rich_help_panel=option.panel or panel or None,
     )
 
@@ -125,6 +124,8 @@ def _typed(field: dataclasses.Field[Any], plain: Any, option: Option) -> tuple[A
     default = None if field.default is dataclasses.MISSING else field.default
     if required:
         return kind, inspect.Parameter.empty
+    if option.typed is not None:
+        return kind, option.typed
     if default is None or option.read is not None or not isinstance(default, _PLAIN):
         return Union[kind, None], None  # noqa: UP007
     return kind, default

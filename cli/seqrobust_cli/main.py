@@ -25,7 +25,6 @@ from seqrobust_cli.simulate import simulate
 from seqrobust_cli.stability import stability
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
-from seqrobust_cli.uncertainty import uncertainty
 
 app = typer.Typer(
     help="Are predictions from DNA, RNA and protein sequence to be believed? Train, attack and audit sequence models.",
@@ -45,7 +44,6 @@ app.command()(ism)
 app.command()(attribute)
 app.command()(probe)
 app.command()(stability)
-app.command()(uncertainty)
 app.command()(privacy)
 app.command()(compress)
 app.command()(init)

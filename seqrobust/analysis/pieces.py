@@ -1,4 +1,4 @@
-"""Finished pieces of a study as JSON: made once, then read, so that a run that was stopped does not repeat them."""
+"""Finished pieces of a study: made once, then read, so that a run that was stopped does not repeat them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seqrobust.files import write_text
+import numpy as np
+from numpy.typing import NDArray
+
+from seqrobust.files import replacing, write_text
+
+Arrays = dict[str, NDArray[Any]]
 
 
 def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -25,3 +30,14 @@ def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _number(value: Any) -> Any:
     """A number or an array of numpy as Python holds it."""
     return value.tolist()
+
+
+def kept_arrays(path: Path | None, make: Callable[[], Arrays]) -> Arrays:
+    """A piece made of arrays of numbers, kept in a file of numpy's; not kept where there is no path."""
+    if path is None:
+        return make()
+    if not path.exists():
+        with replacing(path) as temporary:
+            np.savez(temporary, **make())  # type: ignore[arg-type]
+    with np.load(path, allow_pickle=False) as held:
+        return {name: held[name] for name in held.files}

@@ -32,6 +32,7 @@ class Subject:
         sequences: the records.
         targets: what is true of them; None where nobody knows, and the clean prediction stands for the truth.
         card: a checkpoint's own description.
+        everyone: all records that the data come with, of whatever split; None where those are ``sequences``.
         another: opens a further model on the same records, by the text that names it (``NAME=MODEL`` or ``MODEL``);
             gives its name too. None where everything is in memory already.
         others: further models that are in memory already, by name.
@@ -42,6 +43,7 @@ class Subject:
     sequences: SequenceSet
     targets: Targets | None
     card: ModelCard | None = None
+    everyone: SequenceSet | None = None
     another: Callable[[str], Subject] | None = None
     others: Mapping[str, Subject] = field(default_factory=dict)
 
@@ -69,7 +71,7 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
         device=opening.device,
         batch_size=opening.batch_size,
     )
-    sequences = _read(data, predictor, card, opening.progress)
+    sequences = everyone = _read(data, predictor, card, opening.progress)
     if data.split is not None:
         sequences = sequences.in_split(data.split)
     elif sequences.splits is not None and len(names := sorted(set(sequences.splits.tolist()))) > 1:
@@ -77,7 +79,9 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
     for notice in predictor.notices:
         opening.progress.say(notice)
-    return Subject(name=model.name, predictor=predictor, sequences=sequences, targets=None, card=card)
+    return Subject(
+        name=model.name, predictor=predictor, sequences=sequences, targets=None, card=card, everyone=everyone
+    )
 
 
 def _read(data: DataSource, predictor: Predictor, card: ModelCard | None, progress: Progress) -> SequenceSet:

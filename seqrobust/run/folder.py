@@ -7,13 +7,11 @@ what it holds. A run goes on only if its *fingerprint*, everything that decides 
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 
 from seqrobust import __version__
 from seqrobust.errors import ConfigError
+from seqrobust.files import plain as plain
 from seqrobust.files import sha256, write_text
 
 PARTS = (f"parts/part-{5 * '[0-9]'}.parquet",)
@@ -185,23 +184,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "missing"
     return found
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON holds it: dataclasses by field, paths and other objects as text, NaN and infinity as null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return str(value)
 
 
 def _now() -> str:

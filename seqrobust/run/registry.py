@@ -51,6 +51,14 @@ ANALYSES: dict[str, Row] = {
             settings="seqrobust.attacks.settings:AttackSettings",
         ),
         Row(
+            name="uncertainty",
+            question="Measure uncertainty, attack it, and try detection, abstention and purification against an "
+            "adaptive attack.",
+            panel="Uncertainty",
+            room=f"{_ANALYSIS}.uncertainty:UNCERTAINTY",
+            settings=f"{_ANALYSIS}.uncertainty.settings:UncertaintySettings",
+        ),
+        Row(
             name="subgroups",
             question="Compare robustness between groups of records: species, families, chromosomes, classes.",
             panel="Groups",

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import typer
 from seqrobust_cli.analyses import commands
-from seqrobust_cli.uncertainty import uncertainty
 
 
 def typed(command: Callable[..., None], *words: object) -> None:
@@ -65,14 +64,14 @@ def test_uncertainty(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     lines = [f"r{i}\t{''.join(rng.choice(list('ACGT'), 12))}\t{'ab'[i % 2]}" for i in range(90)]
     (tmp_path / "data.tsv").write_text("\n".join(["id\tsequence\tlabel", *lines]) + "\n")
     typed(
-        uncertainty, "--model", f"{tmp_path / 'model.py'}:build", "--task", "classification", "--alphabet", "DNA",
-        "--labels", "a,b", "--data", tmp_path / "data.tsv", "--dropout-samples", 3, "--budget", "1,2",
-        "--attack", "one_step,discrete_pgd_5", "--order", 1, "--risk", 0.4, "--max-records", 16, "--draws", 2,
-        "--out", tmp_path / "out",
+        commands()["uncertainty"], "--model", f"{tmp_path / 'model.py'}:build", "--task", "classification",
+        "--alphabet", "DNA", "--labels", "a,b", "--data", tmp_path / "data.tsv", "--dropout-samples", 3,
+        "--budget", "1,2", "--attack", "one_step,discrete_pgd_5", "--order", 1, "--risk", 0.4, "--max-records", 16,
+        "--draws", 2, "--out", tmp_path / "out",
     )  # fmt: skip
     said = capsys.readouterr().out
     assert "3 draws of dropout; goal: any wrong prediction" in said
     for name in ("mutual information", "background", "density", "coverage at 0.4", "denoise", "vote"):
         assert name in said
-    assert "metrics.json, uncertainty.parquet, uncertainty.png" in said
+    assert "report.html, uncertainty.parquet, uncertainty.png" in said
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["n"] == 16

@@ -49,7 +49,9 @@ class AttackedFolders:
 
     results: Annotated[
         tuple[Path, ...],
-        Option(help="Folders of attacks, such as seeds.", metavar="FOLDER...", repeat=True, argument=True),
+        Option(
+            flag="folder", help="Folders of attacks, such as seeds.", metavar="FOLDER...", repeat=True, argument=True
+        ),
     ]
     data: Annotated[Path | None, Option(help="The attacked file, for its columns.", panel=DATA)] = None
     format: Annotated[str | None, Option(help="Format to force; else told by the suffix.")] = None

@@ -18,7 +18,12 @@ _SMALL = 7.2
 
 
 def draw_uncertainty(path: Path, metrics: dict[str, Any], curves: Mapping[str, RiskCoverage]) -> None:
-    """Write the picture of what ``metrics.json`` holds; no file where nothing was asked."""
+    """Write the picture of what ``metrics.json`` holds."""
+    save_picture(uncertainty_figure(metrics, curves), path)
+
+
+def uncertainty_figure(metrics: dict[str, Any], curves: Mapping[str, RiskCoverage]) -> Figure:
+    """A panel for each question that was asked."""
     panels: list[Callable[[Axes], None]] = [lambda axes: _measures(axes, metrics)]
     if curves:
         panels.append(lambda axes: _selective(axes, metrics, curves))
@@ -26,11 +31,11 @@ def draw_uncertainty(path: Path, metrics: dict[str, Any], curves: Mapping[str, R
         panels += [lambda axes: _auroc(axes, metrics), lambda axes: _stopped(axes, metrics)]
     for name, found in metrics.get("purification", {}).items():
         panels.append(_purified(name, found))
-    save_picture(uncertainty_figure(panels), path)
+    return _side_by_side(panels)
 
 
 @styled
-def uncertainty_figure(panels: list[Callable[[Axes], None]]) -> Figure:
+def _side_by_side(panels: list[Callable[[Axes], None]]) -> Figure:
     """Two panels a row."""
     rows = -(-len(panels) // 2)
     figure = Figure(figsize=(_WIDTH, _TALL * rows), layout="constrained")
