@@ -86,12 +86,16 @@ class AttackRun:
         )
 
     def with_threat(self, settings: Settings) -> Settings:
-        """Settings with the threat that this attack had, as far as its manifest says."""
-        own = {name: self.settings[name] for name in _THREAT if self.settings.get(name) is not None}
-        listed: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in own.items()
+        """Settings with the threat that this attack had, as far as its manifest says.
+
+        Raises ConfigError for a threat that cannot be: the manifest was edited by hand.
+        """
+        named = {name: self.settings[name] for name in _THREAT if self.settings.get(name) is not None}
+        own: dict[str, Any] = {
+            name: _listed(value) if isinstance(getattr(settings, name), tuple) else value
+            for name, value in named.items()
         }
-        return replace(settings, **listed)
+        return replace(settings, **own)
 
     def other_threat(self, settings: AttackSettings) -> list[str]:
         """Settings of the threat in which this attack differs from others, in words."""
@@ -150,6 +154,11 @@ def _labelled(metrics: Mapping[str, Any], table: pd.DataFrame) -> bool:
     if _task(metrics, table) == "regression":
         return "target" in table and bool(table["target"].notna().all())
     return "clean_accuracy" not in metrics or metrics["clean_accuracy"] is not None
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    """Several names, of which a config may give a single one as text."""
+    return (value,) if isinstance(value, str) else tuple(map(str, value))
 
 
 def _text(value: Any) -> str:
