@@ -141,34 +141,34 @@ def traces(call: Call) -> list[Trace]:
     """
     layer, found = call.layer, list[Trace]()
     inputs = call.inputs
-    ways = 2 if layer.bidirectional else 1
+    directions = 2 if layer.bidirectional else 1
     for depth in range(layer.num_layers):
         outputs = []
-        for way in range(ways):
-            steps = reversed_within(inputs, call.lengths) if way else inputs
-            hidden, gates = _run(layer, depth, way, steps, _start(call, depth * ways + way))
-            outputs.append(reversed_within(hidden, call.lengths) if way else hidden)
+        for direction in range(directions):
+            steps = reversed_within(inputs, call.lengths) if direction else inputs
+            hidden, gates = _run(layer, depth, direction, steps, _start(call, depth * directions + direction))
+            outputs.append(reversed_within(hidden, call.lengths) if direction else hidden)
             name = call.name + (f".{depth}" if layer.num_layers > 1 else "")
-            name += ("" if ways == 1 else " onward" if way == 0 else " backward")  # fmt: skip
+            name += ("" if directions == 1 else " onward" if direction == 0 else " backward")  # fmt: skip
             last = depth + 1 == layer.num_layers
             found.append(
                 Trace(
                     name=name,
-                    backward=call.flipped != bool(way),
-                    padding_first=bool(way) and call.lengths is None,
+                    backward=call.flipped != bool(direction),
+                    padding_first=bool(direction) and call.lengths is None,
                     inputs=steps,
                     gates=gates,
                     hidden=hidden,
-                    error=_error(call, outputs[-1], way) if last else float("nan"),
+                    error=_error(call, outputs[-1], direction) if last else float("nan"),
                 )
             )
         inputs = torch.cat(outputs, 2)
     return found
 
 
-def _error(call: Call, hidden: Tensor, way: int) -> float:
+def _error(call: Call, hidden: Tensor, direction: int) -> float:
     width = hidden.shape[2]
-    given = call.states[..., way * width : (way + 1) * width]
+    given = call.states[..., direction * width : (direction + 1) * width]
     apart = (hidden - given).abs()
     if call.lengths is not None:
         apart = apart[torch.arange(apart.shape[1], device=apart.device) < call.lengths[:, None]]
@@ -185,10 +185,10 @@ def _start(call: Call, number: int) -> tuple[Tensor, ...] | None:
 
 
 def _run(
-    layer: nn.RNNBase, depth: int, way: int, steps: Tensor, start: tuple[Tensor, ...] | None
+    layer: nn.RNNBase, depth: int, direction: int, steps: Tensor, start: tuple[Tensor, ...] | None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """States (N, T, D) and gates of one layer and direction."""
-    weights = _weights(layer, depth, way)
+    weights = _weights(layer, depth, direction)
     from_input = steps @ weights["weight_ih"].T + weights.get("bias_ih", steps.new_zeros(()))
     state = start or _zeros(layer, steps)
     step = {"GRU": _gru, "LSTM": _lstm}.get(layer.mode, _plain(layer))
@@ -200,8 +200,8 @@ def _run(
     return torch.stack(states, 1), {name: torch.stack([one[name] for one in gates], 1) for name in gates[0]}
 
 
-def _weights(layer: nn.RNNBase, depth: int, way: int) -> Weights:
-    behind = f"_l{depth}" + ("_reverse" if way else "")
+def _weights(layer: nn.RNNBase, depth: int, direction: int) -> Weights:
+    behind = f"_l{depth}" + ("_reverse" if direction else "")
     kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
     return {kind: getattr(layer, kind + behind).detach() for kind in kinds if hasattr(layer, kind + behind)}
 

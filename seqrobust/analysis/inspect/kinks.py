@@ -142,8 +142,8 @@ def _of_windows(values: Tensor, slopes: Tensor) -> list[Margin]:
     highest = values.amax(-1, keepdim=True)
     steepest = torch.where(values == highest, slopes, -torch.inf).amax(-1, keepdim=True)
     # Minus infinity stands for what is not there, and a window of nothing else has no winner.
-    lead = torch.where(values.isneginf(), torch.inf, highest - values)
-    return [(torch.where(lead > 0, lead, torch.inf), steepest - slopes)]
+    margin = torch.where(values.isneginf(), torch.inf, highest - values)
+    return [(torch.where(margin > 0, margin, torch.inf), steepest - slopes)]
 
 
 def _amax(input: Any, dim: Any = None, *_: Any, **__: Any) -> list[Margin]:

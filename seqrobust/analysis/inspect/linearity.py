@@ -4,7 +4,7 @@ On the segment X + t (X' - X), t in [0, 1], a network of ReLUs and maxima is lin
 2014, "On the number of linear regions of deep neural networks"). The pieces are followed one after another: a forward
 pass with the derivative along the segment gives the exact distance to the next bend, and the walk goes on just behind
 it. Every piece is checked, for its line must meet the network's own value at its end; where it does not (a smooth
-activation, a step that was not understood) the segment is sampled instead, and that is said.
+activation, a step that was not understood) the segment is sampled instead, with the reason.
 """
 
 from __future__ import annotations

@@ -109,8 +109,8 @@ def directions(task: Task, clean: Tensor, adversarial: Tensor, output: int = 0) 
         weights = torch.zeros_like(clean)
         weights[rows, label] = torch.where(clean[rows, label] > 0, 1.0, -1.0)
         return weights
-    said = predictions(task, clean)
-    own = torch.nn.functional.one_hot(said, class_logits(task, clean).shape[1]).bool()
+    predicted = predictions(task, clean)
+    own = torch.nn.functional.one_hot(predicted, class_logits(task, clean).shape[1]).bool()
     rival = class_logits(task, adversarial).masked_fill(own, -torch.inf).argmax(1)
     weights = own.to(clean.dtype)
     weights[rows, rival] = -1

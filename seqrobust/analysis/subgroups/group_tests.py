@@ -191,7 +191,7 @@ def _exact(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Every sum of the first group, less its mean, that an exchange of names can give, and its chance.
 
-    None where outcomes are no whole numbers or there are too many ways.
+    None where outcomes are no whole numbers or there are too many combinations.
     """
     whole = np.round(values)
     if np.abs(values - whole).max(initial=0) > 1e-6:
@@ -217,16 +217,16 @@ def _sums(numbers: NDArray[np.int64], taken: int) -> NDArray[np.float64] | None:
     largest = int(np.sort(numbers)[len(numbers) - taken :].sum())
     if len(numbers) * (taken + 1) * (largest + 1) > _WORK:
         return None
-    ways = np.zeros((taken + 1, largest + 1))
-    ways[0, 0] = 1
+    counts = np.zeros((taken + 1, largest + 1))
+    counts[0, 0] = 1
     for number, count in zip(*np.unique(numbers, return_counts=True), strict=True):
         j = np.arange(min(count, taken) + 1)
         logs = gammaln(count + 1) - gammaln(j + 1) - gammaln(count - j + 1)
-        raised = np.zeros_like(ways)
+        raised = np.zeros_like(counts)
         for many, weight in zip(j.tolist(), np.exp(logs - logs.max()), strict=True):
             shift = many * int(number)
             if shift <= largest:
-                raised[many:, shift:] += weight * ways[: taken + 1 - many, : largest + 1 - shift]
-        ways = raised / raised.max()
-    chance: NDArray[np.float64] = ways[taken] / ways[taken].sum()
+                raised[many:, shift:] += weight * counts[: taken + 1 - many, : largest + 1 - shift]
+        counts = raised / raised.max()
+    chance: NDArray[np.float64] = counts[taken] / counts[taken].sum()
     return chance

@@ -32,7 +32,7 @@ class UncertaintySettings(AttackSettings):
         order: of the background model.
         fit_split: the split that background and density are fitted to; None for ``train`` where there is one.
         flagged: share of natural records that a detector may flag.
-        risk: error at which coverage is told; None for none.
+        risk: error at which coverage is given; None for none.
         purify: which purifications are tried.
         replaced: share of the letters of natural records that denoising replaces.
         noise: share of the letters that a vote redraws.
