@@ -27,10 +27,12 @@ class Option:
         aliases: further names on the command line.
         panel: where the help lists it; None for the panel of the command itself.
         metavar: what stands for the value in the help.
-        least: smallest number allowed.
+        least, most: smallest and largest number allowed.
         read: from what was typed (a text, or a list of them where ``repeat``) to the field's value; None to take it.
         repeat: the option may be given several times, and its values are collected.
         yes: for a field that is true unless something is said, such as ``--no-picture``: the flag makes it false.
+        typed: the default as one would type it, where what is typed is read into something else, for the help.
+        argument: given by its place on the line instead of a flag; ``flag`` is then what it is called in messages.
     """
 
     help: str
@@ -39,9 +41,12 @@ class Option:
     panel: str | None = None
     metavar: str | None = None
     least: float | None = None
+    most: float | None = None
     read: Callable[[Any], Any] | None = None
     repeat: bool = False
     yes: bool = False
+    typed: str | None = None
+    argument: bool = False
 
     def named(self, field: str) -> str:
         """The flag of a field."""
@@ -55,6 +60,15 @@ def names_of(text: str) -> tuple[str, ...]:
     ('a', 'b')
     """
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def names_in(texts: list[str]) -> tuple[str, ...]:
+    """Names from several comma-separated texts.
+
+    >>> names_in(["a,b", "c"])
+    ('a', 'b', 'c')
+    """
+    return tuple(name for text in texts for name in names_of(text))
 
 
 def pairs_of(texts: list[str]) -> dict[str, list[str]]:

@@ -60,20 +60,27 @@ def parameters_of(kind: Any, panel: str) -> Iterator[inspect.Parameter]:
                 yield from parameters_of(plain, panel)
             continue
         typed, default = _typed(field, plain, option)
-        shown = typer.Option(
-            option.named(field.name),
-            *option.aliases,
-            help=option.help,
-            metavar=option.metavar,
-            min=option.least,
-            rich_help_panel=option.panel or panel or None,
-        )
         yield inspect.Parameter(
             _name(field, option),
             inspect.Parameter.KEYWORD_ONLY,
             default=default,
-            annotation=Annotated[typed, shown],
+            annotation=Annotated[typed, _shown(field, option, panel)],
         )
+
+
+def _shown(field: dataclasses.Field[Any], option: Option, panel: str) -> Any:
+    """What Typer is told of an option or argument."""
+    if option.argument:
+        return typer.Argument(help=option.help, metavar=option.metavar, min=option.least, max=option.most)
+    return typer.Option(
+        option.named(field.name),
+        *option.aliases,
+        help=option.help,
+        metavar=option.metavar,
+        min=option.least,
+        max=option.most,
+        rich_help_panel=option.panel or panel or None,
+    )
 
 
 def built(kind: Callable[..., Made], values: Mapping[str, Any]) -> Made:
@@ -115,13 +122,18 @@ def _typed(field: dataclasses.Field[Any], plain: Any, option: Option) -> tuple[A
     """The type that Typer is given, and the default that the help shows; None where the dataclass has its own."""
     if option.yes:
         return bool, False
+    required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     if option.repeat:
         inner: Any = next((one for one in get_args(plain) if one is Path), str)
+        if required:
+            return list[inner], inspect.Parameter.empty
         return Union[list[inner], None], None  # noqa: UP007
     kind: Any = str if option.read is not None else _scalar(plain)
     default = None if field.default is dataclasses.MISSING else field.default
-    if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+    if required:
         return kind, inspect.Parameter.empty
+    if option.typed is not None:
+        return kind, option.typed
     if default is None or option.read is not None or not isinstance(default, _PLAIN):
         return Union[kind, None], None  # noqa: UP007
     return kind, default

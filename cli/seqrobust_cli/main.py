@@ -13,14 +13,11 @@ from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
-from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.privacy import privacy
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
-from seqrobust_cli.subgroups import subgroups
 from seqrobust_cli.sweep import sweep
 from seqrobust_cli.train import train
-from seqrobust_cli.uncertainty import uncertainty
 
 app = typer.Typer(
     help="Are predictions from DNA, RNA and protein sequence to be believed? Train, attack and audit sequence models.",
@@ -34,10 +31,7 @@ app.command()(train)
 app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
-app.command()(uncertainty)
-app.command()(subgroups)
 app.command()(privacy)
-app.command("inspect")(inspect_model)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

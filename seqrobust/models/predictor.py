@@ -179,6 +179,11 @@ class Predictor:
         """Evaluations of the module that an answer is the mean of."""
         return self.samples if self.stochastic and self.samples is not None else 1
 
+    @property
+    def preprocessed(self) -> bool:
+        """Whether a step stands before the module."""
+        return self._bare.preprocess is not None
+
     @contextmanager
     def attached(self) -> Iterator[None]:
         """Within it the module is on the device, in evaluation mode, its parameters frozen; after it, as before."""

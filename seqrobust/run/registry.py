@@ -105,6 +105,30 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.stability:STABILITY",
             settings=f"{_ANALYSIS}.stability:StabilitySettings",
         ),
+        Row(
+            name="uncertainty",
+            question="Measure uncertainty, attack it, and try detection, abstention and purification against an "
+            "adaptive attack.",
+            panel="Uncertainty",
+            room=f"{_ANALYSIS}.uncertainty:UNCERTAINTY",
+            settings=f"{_ANALYSIS}.uncertainty.settings:UncertaintySettings",
+        ),
+        Row(
+            name="subgroups",
+            question="Compare robustness between groups of records: species, families, chromosomes, classes.",
+            panel="Groups",
+            room=f"{_ANALYSIS}.subgroups:SUBGROUPS",
+            settings=f"{_ANALYSIS}.subgroups.settings:SubgroupsSettings",
+            asked=f"{_ANALYSIS}.subgroups.asked:AttackedFolders",
+            hidden=("device", "batch_size", "memory"),
+        ),
+        Row(
+            name="inspect",
+            question="Look inside: gates, layers and linearity on the way to adversarial sequences.",
+            panel="Inspection",
+            room=f"{_ANALYSIS}.inspect:INSPECT",
+            settings=f"{_ANALYSIS}.inspect.settings:InspectSettings",
+        ),
     )
 }
 """In the order of the help."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import CensoredData, ecdf, fisher_exact, kstest
 
-from seqrobust.analysis.group_tests import all_groups, cliffs_delta, compare_two, holm
-from seqrobust.analysis.subgroup_differences import TestSettings, corrected, differences, verdict
-from seqrobust.analysis.subgroups import Outcomes, describe_group, grouping, read_outcomes
-from seqrobust.analysis.survival import median_edits, product_limit
+from seqrobust.analysis.subgroups import (
+    Outcomes,
+    TestSettings,
+    corrected,
+    describe_group,
+    differences,
+    grouping,
+    read_outcomes,
+    verdict,
+)
+from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two, holm
+from seqrobust.analysis.subgroups.survival import median_edits, product_limit
 from seqrobust.errors import ConfigError, DataError
-from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.subgroups_command import SubgroupsCommand, subgroups_command
-from seqrobust.progress import Silent
 
 LEVELS = 4
 
@@ -209,79 +212,3 @@ def test_measured_numbers_are_cut_but_names_that_are_numbers_are_not() -> None:
         grouping("cluster", lengths, smallest=10, pool=True)
     with pytest.raises(DataError, match="holds numbers"):
         grouping("name", ["a"] * 80, smallest=10, pool=True, cut=True)
-
-
-def test_the_command_writes_its_files(tmp_path: Path) -> None:
-    rng = np.random.default_rng(6)
-    kinds = ["fly", "worm"] * 30
-    fewest = np.where(np.array(kinds) == "worm", 1, 99)
-    fewest[rng.permutation(60)[:6]] = 2
-    folder = tmp_path / "attack"
-    folder.mkdir()
-    attack_table(fewest, ["a", "a", "b", "b"] * 15).to_parquet(folder / "results.parquet")
-    lines = [f"r{i}\tACGT\t{kind}\t{i / 7:.3f}" for i, kind in enumerate(kinds)]
-    (tmp_path / "data.tsv").write_text("\n".join(["id\tsequence\tspecies\tgc", *lines]) + "\n")
-    call = SubgroupsCommand(
-        results=(folder,),
-        data=DataSource(path=tmp_path / "data.tsv"),
-        by=("species", "gc"),
-        out=tmp_path / "out",
-        tests=TestSettings(draws=499, within_class=True),
-    )
-    metrics = subgroups_command(call, Silent())
-    assert set(metrics["by"]) == {"class", "species", "gc"}
-    assert "worm is less robust than fly within classes" in metrics["verdict"]
-    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == metrics
-    table = pd.read_parquet(tmp_path / "out" / "subgroups.parquet")
-    part = table[(table["group"] == "worm") & (table["quantity"] == "robust_accuracy")]
-    assert part["budget"].tolist() == ["1", "2", "3", "4"]
-    assert ((part["low"] <= part["value"]) & (part["value"] <= part["high"])).all()
-    assert (tmp_path / "out" / "subgroups.png").stat().st_size > 10_000
-    with pytest.raises(ConfigError, match="holds a run already"):
-        subgroups_command(call, Silent())
-
-
-def test_a_regression_is_compared_by_its_shift(tmp_path: Path) -> None:
-    rows = [
-        {
-            "id": f"r{i}",
-            "target": 1.0,
-            "budget": budget,
-            "clean_prediction": 1.1,
-            "clean_score": 1.1,
-            "adversarial_prediction": 1.1 + budget * (0.1 if i % 2 else 0.4) + 0.01 * (i % 5),
-            "success": True,
-            "n_edits": budget,
-            "random_score": 1.1,
-        }
-        for i in range(40)
-        for budget in (1, 2)
-    ]
-    table = pd.DataFrame(rows)
-    table["success"] = table["success"].astype("boolean")
-    table.to_parquet(tmp_path / "results.parquet")
-    lines = [f"r{i}\tACGT\t{'odd' if i % 2 else 'even'}" for i in range(40)]
-    (tmp_path / "data.tsv").write_text("\n".join(["id\tsequence\tgroup", *lines]) + "\n")
-    call = SubgroupsCommand(
-        results=(tmp_path / "results.parquet",), data=DataSource(path=tmp_path / "data.tsv"), out=tmp_path / "out"
-    )
-    metrics = subgroups_command(call, Silent())
-    assert "group: even is moved farther than odd" in metrics["verdict"]
-    even = metrics["by"]["group"]["groups"][0]
-    assert even["budgets"][1]["mean_abs_shift"] == pytest.approx(0.82)
-    assert even["clean_error"] == pytest.approx(0.1)
-
-
-def test_records_of_another_file_are_refused(tmp_path: Path) -> None:
-    attack_table(np.array([1] * 20), ["a"] * 20).to_parquet(tmp_path / "results.parquet")
-    (tmp_path / "data.tsv").write_text("id\tsequence\tgroup\nq\tACGT\tx\n")
-    with pytest.raises(DataError, match="not in the data file"):
-        subgroups_command(
-            SubgroupsCommand(
-                results=(tmp_path / "results.parquet",),
-                data=DataSource(path=tmp_path / "data.tsv"),
-                out=tmp_path / "out",
-            ),
-            Silent(),
-        )
-    assert not (tmp_path / "out").exists()

@@ -38,9 +38,13 @@ from seqrobust.analysis.uncertainty import (
     risk_coverage,
     threshold,
 )
+from seqrobust.analysis.uncertainty.abstaining import selective
+from seqrobust.analysis.uncertainty.detecting import detection
 from seqrobust.analysis.uncertainty.detection import adaptive_metrics, detection_sentence, standing
+from seqrobust.analysis.uncertainty.epistemic import epistemic
+from seqrobust.analysis.uncertainty.materials import gather
 from seqrobust.analysis.uncertainty.members import Scorer
-from seqrobust.analysis.uncertainty.parts import Defence, detection, epistemic, gather, purification, selective
+from seqrobust.analysis.uncertainty.purifying import Defence, purification
 from seqrobust.attacks import Shift, Untargeted, attacks_named
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import StraightThrough
@@ -390,7 +394,7 @@ def test_risk_and_coverage_by_hand() -> None:
     assert curve.area == pytest.approx((0 + 0 + 1 / 3 + 0.5) / 4)
     assert curve.coverage_at(0.4) == 0.75
     assert risk_coverage(np.array([0.0]), np.array([1.0])).coverage_at(0.5) == 0
-    # Equal doubt says nothing about the order.
+    # Equal uncertainty says nothing about the order.
     assert risk_coverage(np.zeros(4), np.array([1.0, 1.0, 0.0, 0.0])).risk.tolist() == [0.5] * 4
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import typer
 from seqrobust_cli.analyses import commands
-from seqrobust_cli.inspect import inspect_model
 from typer.testing import CliRunner, Result
 
 from seqrobust.errors import ConfigError
@@ -21,8 +20,8 @@ Call = Callable[..., Result]
 def call(files: Path) -> Call:
     """Either command on a stranger's model."""
     app = typer.Typer()
-    app.command("inspect")(inspect_model)
-    app.command("compress")(commands()["compress"])
+    for name in ("inspect", "compress"):
+        app.command(name)(commands()[name])
 
     def called(command: str, *more: object) -> Result:
         arguments = [

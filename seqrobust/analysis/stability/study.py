@@ -16,6 +16,7 @@ from seqrobust.analysis.stability.findings import StabilityFindings
 from seqrobust.analysis.stability.models import compare_models
 from seqrobust.analysis.stability.ready import StabilityReady
 from seqrobust.analysis.stability.steps import Study, stability_metrics
+from seqrobust.attacks.goals import is_right
 from seqrobust.files import replacing, write_text
 
 Kept = TypeVar("Kept")

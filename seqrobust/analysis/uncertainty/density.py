@@ -14,7 +14,9 @@ from sklearn.covariance import ledoit_wolf  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from seqrobust.analysis.uncertainty.members import Scorer
+from seqrobust.analysis.uncertainty.records import Records
 from seqrobust.errors import ModelError
+from seqrobust.models.predictor import Predictor
 
 
 class Embedding(nn.Module):
@@ -103,3 +105,24 @@ class Density(Scorer):
     def _distance(self, features: Tensor) -> Tensor:
         apart = (features @ self.whitening)[:, None] - self.means
         return (apart**2).sum(2).amin(1) / self.means.shape[1]
+
+
+def density_of(module: nn.Module, predictor: Predictor, records: Records) -> Density:
+    """The density of what a module makes of the fitted records.
+
+    Raises ModelError for a module without an embedding; see :class:`Embedding`.
+    """
+    tokens = torch.tensor(records.fitted.tokens)
+    module.cpu()
+    embedding = Embedding(module, predictor.encode(tokens[:1]))
+    lengths = records.fitted.lengths
+    features: torch.Tensor | None = None
+    with torch.no_grad():
+        # Records of one length at a time, without padding: a module may group them as it likes.
+        for length in np.unique(lengths).tolist():
+            for rows in np.array_split(np.flatnonzero(lengths == length), max((lengths == length).sum() // 256, 1)):
+                part = embedding(predictor.encode(tokens[rows, :length]), None)
+                features = part.new_zeros(len(tokens), part.shape[1]) if features is None else features
+                features[rows] = part
+    assert features is not None
+    return Density(embedding, features, records.classes.tolist())

@@ -120,17 +120,22 @@ def standing(entry: dict[str, Any], flagged: float) -> Standing:
 
 
 def detection_sentence(name: str, budget: str, entry: dict[str, Any], found: Standing) -> str:
+    """The :func:`detection_statement` of a detector, after its name."""
+    return f"{name}: {detection_statement(budget, entry, found)}"
+
+
+def detection_statement(budget: str, entry: dict[str, Any], found: Standing) -> str:
     """What may be said of a detector, in words."""
     if not entry["n"]:
-        return f"{name}: no sequence was fooled at budget {budget}, and nothing can be said"
+        return f"no sequence was fooled at budget {budget}, and nothing can be said"
     noticed = f"{100 * entry['stopped_ignorant']:.0f} %"
     aware = f"{100 * entry['stopped']:.0f} %"
-    said = {
+    claim = {
         "survives": "the detection survives this adaptive attack",
         "weak": "too little, or of too few attacks, to call it a detector",
         "refused": "that it detects attacks may not be claimed",
     }[found]
     return (
-        f"{name}: of {entry['n']} attacks at budget {budget}, {noticed} are noticed, and {aware} once the attack knows "
-        f"the detector: {said}"
+        f"of {entry['n']} attacks at budget {budget}, {noticed} are noticed, and {aware} once the attack knows "
+        f"the detector: {claim}"
     )

@@ -88,10 +88,10 @@ class _Unnoticed:
         ways = self.inner.ways(self.panel.mean(logits), rows)
         if self.suspicion is None:
             return ways
-        lead, slack = ways - self.offset, self._slack(logits)[:, None]
+        margin, slack = ways - self.offset, self._slack(logits)[:, None]
         # What is short of either counts in full, so that one is not given up for the other; past both, the smaller.
-        short = lead.clamp(max=0) + slack.clamp(max=0)
-        return self.offset + torch.where(short < 0, short, torch.minimum(lead, slack))
+        short = margin.clamp(max=0) + slack.clamp(max=0)
+        return self.offset + torch.where(short < 0, short, torch.minimum(margin, slack))
 
     def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
         sizes = self.inner.sizes(self.panel.mean(logits), rows)
@@ -115,7 +115,7 @@ class _Unnoticed:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Unnoticed:
-    """A goal on the members' mean prediction, and no alarm of a detector: what either lacks is a penalty.
+    """A goal on the members' mean prediction, below a detector's threshold: what either lacks is a penalty.
 
     An attack that does not know of the detector says nothing about it (Carlini and Wagner 2017, "Adversarial examples
     are not easily detected").
@@ -145,7 +145,7 @@ class Unnoticed:
             scale=self.scale,
             # A shift is reached at its delta, a wrong answer at 0.
             offset=self.goal.delta if isinstance(self.goal, Shift) else 0.0,
-            # A search that goes on past a goal would go on past the alarm as well.
+            # A search that goes on past a goal would go on past the threshold as well.
             stops=True if self.suspicion is not None else inner.stops,
         )
 

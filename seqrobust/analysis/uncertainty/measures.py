@@ -75,7 +75,7 @@ def confidence(members: Tensor, task: Task) -> Tensor:
 # nearly flat, and a search that climbs them would see no slope; their order is the same.
 
 
-def doubt_score(members: Tensor, task: Task) -> Tensor:
+def confidence_score(members: Tensor, task: Task) -> Tensor:
     """(N,) ln(-ln confidence)."""
     return (-mean_log_probabilities(members, task).amax(-1).sum(-1)).clamp(min=TINY).log()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from seqrobust.errors import ModelError
 from seqrobust.models.bare import BareModel
 from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
+from seqrobust.sequences.kinds import OutputScale
 from seqrobust.sequences.targets import Task
 
 _LARGEST = 2**31 - 1
@@ -107,16 +109,17 @@ class AsMember(nn.Module):
     Args:
         module: the module itself.
         like: a checked predictor that says how it is to be asked.
+        scale: of its outputs, where it is another than that of ``like``.
     """
 
-    def __init__(self, module: nn.Module, like: Predictor) -> None:
+    def __init__(self, module: nn.Module, like: Predictor, scale: OutputScale | Literal["auto"] | None = None) -> None:
         super().__init__()
         self.module = module
         self._bare = BareModel(
             module=module,
             alphabet=like.alphabet,
             task=like.task,
-            scale=like.scale,
+            scale=scale or like.scale,
             input_length=like.input_length,
             average_strands=like.average_strands,
             preprocess=None,

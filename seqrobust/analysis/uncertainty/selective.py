@@ -17,7 +17,7 @@ class RiskCoverage:
 
     Attributes:
         coverage: (n,) shares of the records that are answered.
-        risk: (n,) mean loss of those. Among records of equal doubt the order is not known, and risk grows evenly.
+        risk: (n,) mean loss of those. Among records of equal uncertainty the order is not known, and risk grows evenly.
     """
 
     coverage: NDArray[np.float64]
@@ -34,13 +34,13 @@ class RiskCoverage:
         return float(self.coverage[within[-1]]) if len(within) else 0.0
 
 
-def risk_coverage(doubt: NDArray[np.float64], loss: NDArray[np.float64]) -> RiskCoverage:
-    """The curve of (n,) losses, the records of least (n,) doubt answered first.
+def risk_coverage(uncertainty: NDArray[np.float64], loss: NDArray[np.float64]) -> RiskCoverage:
+    """The curve of (n,) losses, the records of least (n,) uncertainty answered first.
 
     >>> risk_coverage(np.array([0.1, 0.2, 0.3]), np.array([0.0, 1.0, 0.0])).risk.round(3).tolist()
     [0.0, 0.5, 0.333]
     """
-    _, group = np.unique(doubt, return_inverse=True)
+    _, group = np.unique(uncertainty, return_inverse=True)
     expected = (np.bincount(group, loss) / np.bincount(group))[np.sort(group)]
-    count = np.arange(1, len(doubt) + 1)
-    return RiskCoverage(coverage=count / len(doubt), risk=np.cumsum(expected) / count)
+    count = np.arange(1, len(uncertainty) + 1)
+    return RiskCoverage(coverage=count / len(uncertainty), risk=np.cumsum(expected) / count)

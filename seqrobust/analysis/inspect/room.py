@@ -1,0 +1,19 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.inspect.page import page
+from seqrobust.analysis.inspect.study import prepare, study
+from seqrobust.analysis.room import Room
+
+INSPECT = Room(
+    name="inspect",
+    action="attacked",
+    prepare=prepare,
+    study=study,
+    page=page,
+    leftovers=tuple(
+        f"parts/{name}-{5 * '[0-9]'}.{kind}"
+        for name, kind in (("part", "parquet"), ("layers", "json"), ("linearity", "json"))
+    ),
+)

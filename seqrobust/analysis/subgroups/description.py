@@ -1,0 +1,69 @@
+"""A group of records in numbers: accuracy, success and fewest edits, each with its interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqrobust.analysis.intervals import Interval, bootstrap_mean, wilson
+from seqrobust.analysis.subgroups.outcomes import Outcomes, mean_of
+from seqrobust.analysis.subgroups.survival import median_edits
+
+
+def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, seed: int = 0) -> dict[str, Any]:
+    """What ``metrics.json`` says of one group of records (N,) bool."""
+    regression = outcomes.task == "regression"
+    clean = outcomes.quantity("clean")[inside]
+    entry: dict[str, Any] = {
+        "group": name,
+        "n": int(inside.sum()),
+        "n_attacked": _count(outcomes.quantity("success")[inside]),
+    }
+    if outcomes.labelled:
+        key = "clean_error" if regression else "clean_accuracy"
+        entry |= {key: _mean(clean), f"{key}_ci": _interval(clean, share=not regression, seed=seed)}
+    budgets = []
+    for level, budget in enumerate(outcomes.levels):
+        robust, success = mean_of(outcomes.robust[:, inside, level]), mean_of(outcomes.success[:, inside, level])
+        key = "mean_abs_shift" if regression else "robust_accuracy"
+        budgets.append(
+            {
+                "budget": int(budget) if budget.isdigit() else budget,
+                key: _mean(robust),
+                f"{key}_ci": _interval(robust, share=not regression, seed=seed),
+                "attack_success_rate": _mean(success),
+                "attack_success_rate_ci": _interval(success, share=True, seed=seed),
+            }
+        )
+    fewest, broken = outcomes.fewest[:, inside], outcomes.broken[:, inside]
+    known = np.isfinite(fewest)
+    owner = np.broadcast_to(np.arange(fewest.shape[1]), fewest.shape)[known]
+    median = median_edits(fewest[known], broken[known], owner, seed=seed)
+    return entry | {
+        "minimal_edits": {
+            "median": median.value,
+            "median_ci": [median.low, median.high],
+            "n": median.n,
+            "censored": median.censored,
+        },
+        "budgets": budgets,
+    }
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _count(values: NDArray[np.float64]) -> int:
+    return int(np.isfinite(values).sum())
+
+
+def _interval(values: NDArray[np.float64], *, share: bool, seed: int) -> Interval:
+    """Of a share Wilson's, on the number of records (several attacks of one are not independent); else a bootstrap."""
+    known = values[np.isfinite(values)]
+    if not share:
+        return bootstrap_mean(known, seed=seed, least=2)
+    return wilson(round(float(known.sum())), len(known))

@@ -1,0 +1,16 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.room import Room
+from seqrobust.analysis.subgroups.page import page
+from seqrobust.analysis.subgroups.study import prepare, study
+
+SUBGROUPS = Room(
+    name="subgroups",
+    action="compared",
+    prepare=prepare,
+    study=study,
+    page=page,
+    leftovers=(f"parts/grouping-{5 * '[0-9]'}.json",),
+)

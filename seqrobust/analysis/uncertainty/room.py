@@ -1,0 +1,16 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.room import Room
+from seqrobust.analysis.uncertainty.page import page
+from seqrobust.analysis.uncertainty.study import prepare, study
+
+UNCERTAINTY = Room(
+    name="uncertainty",
+    action="used",
+    prepare=prepare,
+    study=study,
+    page=page,
+    leftovers=(f"parts/found-*-{5 * '[0-9]'}.npz",),
+)
