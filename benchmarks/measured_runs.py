@@ -25,11 +25,13 @@ from measured_landscape import (
     sets,
 )
 
+from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import attacks_named, scores_for
+from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.stating import attack_problem
 from seqrobust.models import Predictor
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.attack_stage import AttackSettings, attack_problem, run_shards
 from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet
 

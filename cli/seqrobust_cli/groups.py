@@ -12,9 +12,7 @@ from seqrobust_cli.texts import names_of, parse_where, patterns_of
 
 if TYPE_CHECKING:
     from seqrobust.models.source import ModelSource
-    from seqrobust.pipeline.attack_command import AttackCommand
-    from seqrobust.pipeline.attack_stage import AttackSettings
-    from seqrobust.pipeline.inputs import DataSource
+    from seqrobust.sequences.data_source import DataSource
     from seqrobust.sequences.readers import Columns
 
 
@@ -107,7 +105,7 @@ class ColumnOptions:
         self, data: Path, format: str | None, pattern: list[str] | None, split: str | None, max_length: int | None
     ) -> DataSource:
         """The records of that file."""
-        from seqrobust.pipeline.inputs import DataSource
+        from seqrobust.sequences.data_source import DataSource
 
         return DataSource(
             path=data,
@@ -180,48 +178,6 @@ class RunOptions:
             "overwrite": self.overwrite,
             "command": command_line(),
         }
-
-
-def attack_settings(
-    threat: ThreatOptions, goal: GoalOptions, sample: SampleOptions, attacks: str | None = None
-) -> AttackSettings:
-    """What an attack is told; ``attacks`` names the searches, the usual ones where there are none."""
-    from seqrobust.pipeline.attack_stage import AttackSettings
-
-    named: dict[str, Any] = {} if attacks is None else {"attacks": names_of(attacks)}
-    return AttackSettings(
-        budget=threat.budget,
-        protect=tuple(threat.protect or ()),
-        only=tuple(threat.only or ()),
-        allow=threat.allow,
-        moves=threat.moves,
-        constraints=tuple(threat.constraint or ()),
-        goal=choice("--goal", goal.goal, ("auto", "untargeted", "targeted", "up", "down")),
-        target_label=goal.target_label,
-        delta=goal.delta,
-        output=goal.output,
-        max_records=sample.max_records,
-        random_draws=goal.random_draws,
-        **named,
-    )
-
-
-def attack_call(
-    name: str,
-    model: ModelSource,
-    data: DataSource,
-    settings: AttackSettings,
-    run: RunOptions,
-    *,
-    seed: int,
-    report: bool,
-) -> AttackCommand:
-    """An attack as the pipeline takes it; ``name`` is that of the folder where none is given."""
-    from seqrobust.pipeline.attack_command import AttackCommand
-
-    return AttackCommand(
-        model=model, data=data, settings=settings, seed=seed, report=report, **run.call(name, data.path)
-    )
 
 
 def stem(model: str) -> str:

@@ -13,7 +13,7 @@ from seqrobust_cli.grouped import grouped
 from seqrobust_cli.groups import ColumnOptions, ReadingOptions, stem
 
 if TYPE_CHECKING:
-    from seqrobust.pipeline.inputs import DataSource
+    from seqrobust.sequences.data_source import DataSource
 
 _RECORDS, _ATTACKS, _SHADOWS = "Members and non-members", "Attacks", "Shadow models"
 _FILES = ("metrics.json", "results.parquet", "privacy.png")

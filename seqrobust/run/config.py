@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
+from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
 from seqrobust.memory import parse_memory
-from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.resources import configs_root
 from seqrobust.run.question_settings import (
     AttributeConfig,

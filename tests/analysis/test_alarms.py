@@ -19,9 +19,10 @@ from seqrobust.attacks import Attack, Goal, Problem, Shift, Targeted, Untargeted
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.exhaustive import Exhaustive
 from seqrobust.attacks.search import Access, Search, View
+from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.stating import goal_of
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
-from seqrobust.pipeline.attack_stage import AttackSettings, goal_of
 from seqrobust.sequences import SequenceSet, Targets, Task
 from seqrobust.threats import Budget, SubstitutionThreat
 

@@ -20,12 +20,12 @@ from seqrobust.analysis.membership import train_shadows
 from seqrobust.errors import ConfigError, DataError, InputError
 from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
 from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
 from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet, Task, encode_targets
 from seqrobust.sequences.data_config import DataConfig, load_data
+from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.encoding import one_hot
 from seqrobust.sequences.readers import Columns
 from seqrobust.training import TrainingSettings

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqrobust.alphabet import DNA
+from seqrobust.analysis.shards import write_results
 from seqrobust.errors import DataError
-from seqrobust.pipeline.attack_stage import write_results
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.fasta_headers import fasta_header, id_of, keys_of
 from seqrobust.sequences.readers import read_sequences
