@@ -1,4 +1,16 @@
-from .api.analyses import attack
+from .api.analyses import (
+    attack,
+    attribute,
+    compare,
+    compress,
+    evaluate,
+    inspect,
+    ism,
+    probe,
+    stability,
+    subgroups,
+    uncertainty,
+)
 from .api.result import Result
 from .api.subjects import load, read, records, wrap
 from .api.threats import Codons, Indels, Substitutions, Threat
@@ -12,8 +24,18 @@ __all__ = [
     "Substitutions",
     "Threat",
     "attack",
+    "attribute",
+    "compare",
+    "compress",
+    "evaluate",
+    "inspect",
+    "ism",
     "load",
+    "probe",
     "read",
     "records",
+    "stability",
+    "subgroups",
+    "uncertainty",
     "wrap",
 ]

@@ -5,19 +5,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.room import Room, Work
-from seqrobust.api.result import Result
+from seqrobust.api.result import Result, Scratch
 from seqrobust.api.subjects import Model, Records, subject_of
 from seqrobust.api.threats import Substitutions, Threat
 from seqrobust.errors import ConfigError
 from seqrobust.options import names_of
 from seqrobust.progress import Progress, Silent
-from seqrobust.run.registry import ANALYSES
+from seqrobust.run.registry import ANALYSES, Row
 from seqrobust.sequences import Task
 
 
@@ -55,24 +53,31 @@ def ask(
     Raises InputError for whatever cannot be used.
     """
     row = ANALYSES[analysis]
+    listening = listener(progress)
+    unlabelled = row.asked.endswith(":ModelOnSequences")
+    known: dict[str, Any] = {"alphabet": alphabet, "task": task, "labels": labels, "labelled": not unlabelled}
+    subject = subject_of(model, given, name=name, **known)
+    further = {other: subject_of(one, given, name=other, **known) for other, one in (others or {}).items()}
+    device = str(subject.predictor.device)
+    opening = Opening(seed=seed, device=device, memory=memory, progress=listening)
+    return studied(row.load("room"), replace(subject, others=further), told(row, threat, settings), opening)
+
+
+def studied(room: Room[Any, Any, Any, Any], subject: Any, settings: Any, opening: Opening) -> Result[Any]:
+    """What a room says of a subject in memory; pieces that it keeps lie in a folder that goes with the result."""
+    ready = room.prepare(subject, settings, opening)
+    scratch = Scratch()
+    work = Work(folder=scratch.path, progress=opening.progress, memory=opening.memory, seed=opening.seed)
+    findings = room.study(ready, work)
+    notices = dict.fromkeys([*(ready.predictor.notices if ready.predictor else []), *work.notices])
+    return Result(findings=findings, room=room, notices=tuple(notices), scratch=scratch)
+
+
+def told(row: Row, threat: Threat | int | str | None, settings: Mapping[str, Any]) -> Any:
+    """The settings of an analysis. Raises ConfigError for a name that it does not know."""
     kind = row.load("settings")
-    stated = _stated(threat, {one.name for one in fields(kind)}, settings)
-    told = kind(**_known(stated, {one.name for one in fields(kind)}, analysis))
-    listening = progress if not isinstance(progress, bool) else _bar() if progress else Silent()
-    subject = subject_of(model, given, alphabet=alphabet, task=task, labels=labels, name=name)
-    further = {
-        other: subject_of(one, given, alphabet=alphabet, task=task, labels=labels, name=other)
-        for other, one in (others or {}).items()
-    }
-    subject = replace(subject, others=further)
-    room: Room[Any, Any, Any, Any] = row.load("room")
-    opening = Opening(seed=seed, device=str(subject.predictor.device), memory=memory, progress=listening)
-    ready = room.prepare(subject, told, opening)
-    with TemporaryDirectory(prefix="seqrobust-") as folder:
-        work = Work(folder=Path(folder), progress=listening, memory=memory, seed=seed)
-        findings = room.study(ready, work)
-    notices = dict.fromkeys([*subject.predictor.notices, *work.notices])
-    return Result(findings=findings, room=room, notices=tuple(notices))
+    known = {one.name for one in fields(kind)}
+    return kind(**_known(_stated(threat, known, settings), known, row.name))
 
 
 def _stated(threat: Threat | int | str | None, known: set[str], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +112,12 @@ def _listed(name: str, value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _bar() -> Progress:
+def listener(progress: Progress | bool) -> Progress:
+    """Who hears how far it is: a bar for True, nobody for False."""
+    if not isinstance(progress, bool):
+        return progress
+    if not progress:
+        return Silent()
     from seqrobust.api.bars import Bars
 
     return Bars()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Generic
 
 import pandas as pd
@@ -17,6 +20,17 @@ from seqrobust.report.html import render, write_page
 from seqrobust.report.sections import Page
 from seqrobust.run.folder import versions
 
+_WRITTEN = ".written"
+"""Marks a scratch folder that holds the files of the findings."""
+
+
+class Scratch:
+    """A temporary folder that is there as long as somebody holds on to it."""
+
+    def __init__(self) -> None:
+        self.path = Path(mkdtemp(prefix="seqrobust-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result(Generic[FindingsT]):
@@ -26,11 +40,13 @@ class Result(Generic[FindingsT]):
         findings: as the analysis gives them.
         room: the analysis.
         notices: what should be known of model and records.
+        scratch: where large findings lie until the result is forgotten.
     """
 
     findings: FindingsT
     room: Room[Any, Any, Any, FindingsT]
     notices: tuple[str, ...]
+    scratch: Scratch
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -40,11 +56,11 @@ class Result(Generic[FindingsT]):
 
     @property
     def table(self) -> pd.DataFrame:
-        """What ``results.parquet`` of the command holds. Raises ConfigError for an analysis without one."""
-        table = getattr(self.findings, "results", None)
-        if not isinstance(table, pd.DataFrame):
-            raise ConfigError(f"{self.room.name} has no table of results", fix="see metrics, or save(folder)")
-        return table
+        """What the table of the command holds. Raises ConfigError for an analysis without one."""
+        for name in ("table", "results"):
+            if isinstance(table := getattr(self.findings, name, None), pd.DataFrame):
+                return table
+        raise ConfigError(f"{self.room.name} has no table of results", fix="see metrics, or save(folder)")
 
     @property
     def page(self) -> Page:
@@ -66,7 +82,12 @@ class Result(Generic[FindingsT]):
         if (place / "manifest.json").exists():
             raise ConfigError("the folder holds a run already", where=str(place), fix="choose another folder")
         place.mkdir(parents=True, exist_ok=True)
-        self.findings.write(place)
+        # Some findings stay on disk while they are computed, and are packed where they lie; so they are written once.
+        scratch = self.scratch.path
+        if not (scratch / _WRITTEN).exists():
+            self.findings.write(scratch)
+            (scratch / _WRITTEN).touch()
+        shutil.copytree(scratch, place, ignore=shutil.ignore_patterns("parts", _WRITTEN), dirs_exist_ok=True)
         write_json(place / "metrics.json", self.findings.plain())
         write_page(self.page, place / self.room.page_file, {"versions": versions(), "notices": list(self.notices)})
         return place

@@ -175,9 +175,16 @@ def _texts(sequences: Sequence[str] | Tensor | NDArray[Any], alphabet: Alphabet 
 
 
 def subject_of(
-    model: Model, given: Records, *, alphabet: str | None, task: Task | None, labels: Sequence[str] | None, name: str
+    model: Model,
+    given: Records,
+    *,
+    name: str,
+    alphabet: str | None = None,
+    task: Task | None = None,
+    labels: Sequence[str] | None = None,
+    labelled: bool = True,
 ) -> Subject:
-    """Model and records as analyses take them, the one tried on the other.
+    """Model and records as analyses take them, the one tried on the other; targets are left alone unless ``labelled``.
 
     Raises InputError for a model or records that cannot be used.
     """
@@ -185,7 +192,7 @@ def subject_of(
     sequences = _sequences(given, predictor.alphabet)
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
     subject = Subject(name=name, predictor=predictor, sequences=sequences, targets=None)
-    if sequences.targets is None:
+    if sequences.targets is None or not labelled:
         return subject
     return replace(subject, targets=encode_targets(sequences.targets, predictor.task, predictor.labels))
 

@@ -36,6 +36,13 @@ class ProbeFindings:
     verdicts: tuple[Verdict, ...]
     metrics: dict[str, Any]
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per record, budget and ``arm``, the positions that the attack was confined to."""
+        both = [table.assign(arm=name) for name, table in self.results.items()]
+        joined: pd.DataFrame = pd.concat(both, ignore_index=True)
+        return joined
+
     def plain(self) -> dict[str, Any]:
         """What ``metrics.json`` holds; ``verdict`` are the texts of ``verdicts`` alone."""
         return {
@@ -49,7 +56,6 @@ class ProbeFindings:
         functional letter) and ``probe.png``.
         """
         write_results(folder, self.results["nonfunctional"])
-        every_arm = [table.assign(arm=name) for name, table in self.results.items()]
         with replacing(folder / "results.parquet") as temporary:
-            pd.concat(every_arm, ignore_index=True).to_parquet(temporary, index=False)
+            self.table.to_parquet(temporary, index=False)
         draw_probe(folder / "probe.png", self.metrics)

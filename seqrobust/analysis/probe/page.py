@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, page_of
 from seqrobust.analysis.probe.examples import example_section, writing_sections
 from seqrobust.analysis.probe.findings import ProbeFindings
-from seqrobust.analysis.probe.picture import rates_figure, reliance_figure, scan_figure
+from seqrobust.analysis.probe.picture import probe_figure, rates_figure, reliance_figure, scan_figure
 from seqrobust.analysis.probe.shares import share_of
 from seqrobust.analysis.probe.verdicts import Verdict
 from seqrobust.report.look import svg_markup
@@ -190,3 +192,8 @@ def _counted(name: str, one: Metrics) -> tuple[str, ...]:
         f"{one['p_value']:.1g}",
         f"{one['q_value']:.1g}",
     )
+
+
+def whole_figure(findings: ProbeFindings) -> Figure:
+    """Flip rates by place and budget, the reliance and the scan."""
+    return probe_figure(findings.metrics)

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from seqrobust.analysis.stability.findings import StabilityFindings
+from seqrobust.analysis.stability.picture import stability_figure
 from seqrobust.analysis.stability.verdict import ALIKE_ABOVE, UNRELATED_ABOVE, Verdict
 from seqrobust.report.sections import Details, Page, Picture, Section, Table
 from seqrobust.report.words import joined, one_line, percent, plural
@@ -246,3 +248,8 @@ def _example(findings: StabilityFindings, number: int) -> Markup:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
+
+
+def figure(findings: StabilityFindings) -> Figure:
+    """Explanations before and after, and how far they moved."""
+    return stability_figure(findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqrobust.analysis.room import Room
-from seqrobust.analysis.stability.page import page
+from seqrobust.analysis.stability.page import figure, page
 from seqrobust.analysis.stability.ready import prepare
 from seqrobust.analysis.stability.study import study
 
@@ -13,6 +13,7 @@ STABILITY = Room(
     prepare=prepare,
     study=study,
     page=page,
+    figure=figure,
     leftovers=(
         f"parts/part-{5 * '[0-9]'}.parquet",
         "parts/sanity.json",

@@ -58,9 +58,10 @@ class SubgroupsFindings:
         from seqrobust.analysis.subgroups.picture import draw_subgroups
 
         with replacing(folder / "subgroups.parquet") as temporary:
-            self.table().to_parquet(temporary, index=False)
+            self.table.to_parquet(temporary, index=False)
         draw_subgroups(folder / "subgroups.png", self.plain(), self.statements)
 
+    @property
     def table(self) -> pd.DataFrame:
         """A row per grouping, group, quantity and budget, with its interval."""
         rows = [row for by, found in self.by.items() for entry in found["groups"] for row in _rows(by, entry)]

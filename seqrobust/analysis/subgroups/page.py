@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from seqrobust.analysis.subgroups.findings import SubgroupsFindings
+from seqrobust.analysis.subgroups.picture import subgroups_figure
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Details, Page, Picture, Section, Table
 from seqrobust.report.words import one_line, plural
@@ -83,3 +85,8 @@ def _cell(row: Mapping[str, Any], key: str, regression: bool) -> str:
     ends = row[f"{key}_ci"]
     interval = f" [{scale * ends[0]:.{digits}f}, {scale * ends[1]:.{digits}f}]" if ends else ""
     return f"{scale * row[key]:.{digits}f}{interval}"
+
+
+def figure(findings: SubgroupsFindings) -> Figure:
+    """Every group's robustness with its interval."""
+    return subgroups_figure(findings.plain(), findings.statements)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqrobust.analysis.room import Room
-from seqrobust.analysis.subgroups.page import page
+from seqrobust.analysis.subgroups.page import figure, page
 from seqrobust.analysis.subgroups.study import prepare, study
 
 SUBGROUPS = Room(
@@ -12,5 +12,6 @@ SUBGROUPS = Room(
     prepare=prepare,
     study=study,
     page=page,
+    figure=figure,
     leftovers=(f"parts/grouping-{5 * '[0-9]'}.json",),
 )

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from seqrobust.analysis.uncertainty.detection import detection_statement
 from seqrobust.analysis.uncertainty.findings import UncertaintyFindings
+from seqrobust.analysis.uncertainty.picture import uncertainty_figure
 from seqrobust.analysis.uncertainty.purifying import purification_statement
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
@@ -151,3 +153,8 @@ def _number(value: float | None, interval: list[float] | None) -> str:
         return "-"
     ends = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
     return f"{value:.3f}{ends}"
+
+
+def figure(findings: UncertaintyFindings) -> Figure:
+    """Uncertainty, detection and selection side by side."""
+    return uncertainty_figure(findings.metrics, findings.curves)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqrobust.analysis.room import Room
-from seqrobust.analysis.uncertainty.page import page
+from seqrobust.analysis.uncertainty.page import figure, page
 from seqrobust.analysis.uncertainty.study import prepare, study
 
 UNCERTAINTY = Room(
@@ -12,5 +12,6 @@ UNCERTAINTY = Room(
     prepare=prepare,
     study=study,
     page=page,
+    figure=figure,
     leftovers=(f"parts/found-*-{5 * '[0-9]'}.npz",),
 )
