@@ -125,8 +125,7 @@ def stability(
         model, given, threat, settings: as for :func:`attack`.
         other_models: models trained alike, whose explanations are compared with the model's.
     """
-    names = tuple(other_models or ())
-    return ask("stability", model, given, threat, others=other_models, other_models=names, **settings)
+    return ask("stability", model, given, threat, others=other_models, **settings)
 
 
 def uncertainty(
