@@ -28,9 +28,9 @@ _MEANING = (
     (
         "chance",
         "positions in random order; a method that gives all the same importance has an AUROC of 0.5, and an average "
-        "precision of the share of functional positions. A method that prefers the same places in every record may find "
-        "regions that lie at the same places, so look at the letters too; a poor score may be the method's fault or the "
-        "model's",
+        "precision of the share of functional positions. A method that prefers the same places in every record may "
+        "find regions that lie at the same places, so look at the letters too; a poor score may be the method's fault "
+        "or the model's",
     ),
 )
 
@@ -83,8 +83,8 @@ def _answer(findings: AttributeFindings) -> tuple[str, ...]:
         which = "Every method" if every else f"{len(above)} of {plural(len(methods), 'method')}"
         verb = "ranks" if every or len(above) == 1 else "rank"
         first = (
-            f"{which} {verb} the functional positions above the others clearly more often than a random ranking, most of "
-            f"all {_spaced(best)} (AUROC {auroc})."
+            f"{which} {verb} the functional positions above the others clearly more often than a random ranking, most "
+            f"of all {_spaced(best)} (AUROC {auroc})."
         )
     further = [f"Below chance: {joined([_spaced(name) for name in below])}."] if below else []
     return (first, *further)
