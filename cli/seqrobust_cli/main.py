@@ -16,7 +16,6 @@ from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
 from seqrobust_cli.inspect import inspect_model
 from seqrobust_cli.ism import ism
-from seqrobust_cli.privacy import privacy
 from seqrobust_cli.probe import probe
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
@@ -44,7 +43,6 @@ app.command()(probe)
 app.command()(stability)
 app.command()(uncertainty)
 app.command()(subgroups)
-app.command()(privacy)
 app.command("inspect")(inspect_model)
 app.command()(init)
 data_app.command()(simulate)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
@@ -25,7 +25,7 @@ SubjectT_co = TypeVar("SubjectT_co", covariant=True)
 class Asked(Protocol[SubjectT_co]):
     """Model and data as a user names them: a dataclass whose fields say all, and which opens them."""
 
-    __dataclass_fields__: Any
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def name(self) -> str:

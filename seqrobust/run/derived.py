@@ -1,7 +1,8 @@
 """What decides the results of a run and which files it reads, derived from what was asked and from the settings.
 
 Nobody lists them by hand: every field of the dataclasses counts, so that a setting or a file that is added later
-cannot be forgotten by a run that goes on.
+cannot be forgotten by a run that goes on. Fields that a class names in its ``presentation`` only say how results are
+shown or kept: a run may be resumed with others.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def derived(parts: Mapping[str, Any]) -> Derived:
 def _walk(value: Any, role: str, found: Derived) -> None:
     if is_dataclass(value) and not isinstance(value, type):
         for one in fields(value):
+            if one.name in getattr(value, "presentation", ()):
+                continue
             _walk(getattr(value, one.name), f"{role}.{one.name}" if role else one.name, found)
         known = set(found.files.values())
         for file in getattr(value, "files", ()):

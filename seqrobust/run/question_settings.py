@@ -10,10 +10,10 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from seqrobust.analysis.attribution import USUAL, Baseline, methods_named
+from seqrobust.analysis.privacy.settings import PrivacySettings
 from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.pipeline.attack_stage import AttackSettings
-from seqrobust.pipeline.privacy_settings import PrivacySettings
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
@@ -83,7 +83,7 @@ class StabilityConfig(AttackSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class PrivacyConfig(PrivacySettings):
-    """Whether it can be told who was trained on; see :class:`~seqrobust.pipeline.privacy_command.PrivacyCommand`."""
+    """Whether it can be told who was trained on; see :class:`~seqrobust.analysis.privacy.PrivacySettings`."""
 
     __pydantic_config__ = _STRICT
 

@@ -13,17 +13,18 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from seqrobust.analysis.asked import Audit
 from seqrobust.analysis.attribution import AttributionSettings
+from seqrobust.analysis.privacy import PRIVACY, PrivacySettings
 from seqrobust.analysis.stability import StabilitySettings
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import AttackSettings
 from seqrobust.pipeline.attribute_command import AttributeCommand, attribute_command
 from seqrobust.pipeline.inputs import DataSource
-from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
-from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.pipeline.probe_command import ProbeCommand, probe_command
 from seqrobust.pipeline.stability_command import StabilityCommand, stability_command
 from seqrobust.progress import Progress
+from seqrobust.run.answer import answer
 from seqrobust.run.question_settings import (
     AttributeConfig,
     PrivacyConfig,
@@ -31,7 +32,9 @@ from seqrobust.run.question_settings import (
     Question,
     StabilityConfig,
 )
+from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.data_config import Data
+from seqrobust.sequences.data_source import FileReading
 from seqrobust.sequences.readers import Columns
 from seqrobust.sequences.writing import write_sequences
 
@@ -71,10 +74,7 @@ def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progre
             "overwrite": asked.overwrite,
         }
         if isinstance(question, PrivacyConfig):
-            own = {field.name: getattr(question, field.name) for field in fields(PrivacySettings)}
-            members = _written(data, "train", asked.out)
-            audit = PrivacyCommand(**common, **own, members=members, nonmembers=source, seed=asked.seed)
-            found[name] = privacy_command(audit, progress)
+            found[name] = _audited(question, _written(data, "train", asked.out), source, common, asked.seed, progress)
         else:
             found[name] = _answer(question, {**common, "data": source}, asked.seed, progress)
     return found
@@ -88,6 +88,24 @@ def _written(data: Data, split: str, out: Path) -> DataSource:
     assert sequences.targets is not None
     targets = tuple(map(str, sequences.targets.columns))
     return DataSource(path=path, columns=Columns(targets=targets))
+
+
+def _audited(
+    question: PrivacyConfig,
+    members: DataSource,
+    nonmembers: DataSource,
+    common: dict[str, Any],
+    seed: int,
+    progress: Progress,
+) -> dict[str, Any]:
+    audit = Audit(
+        model=common.pop("model"),
+        members=members.path,
+        nonmembers=nonmembers.path,
+        reading=FileReading(columns=members.columns),
+    )
+    settings = PrivacySettings(**{one.name: getattr(question, one.name) for one in fields(PrivacySettings)})
+    return answer(PRIVACY, audit, settings, RunSettings(**common, seed=seed), progress).metrics
 
 
 def _answer(

@@ -74,6 +74,14 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.compress:COMPRESS",
             settings=f"{_ANALYSIS}.compress.settings:CompressSettings",
         ),
+        Row(
+            name="privacy",
+            question="Audit what a model leaks of its training records, by membership inference.",
+            panel="",
+            room=f"{_ANALYSIS}.privacy:PRIVACY",
+            settings=f"{_ANALYSIS}.privacy.settings:PrivacySettings",
+            asked=f"{_ANALYSIS}.asked:Audit",
+        ),
     )
 }
 """In the order of the help."""
