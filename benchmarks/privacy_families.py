@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from seqrobust.alphabet import PROTEIN
 from seqrobust.analysis.membership import auc
-from seqrobust.pipeline.privacy_settings import THRESHOLDS, WITH_SHADOWS
+from seqrobust.analysis.privacy.settings import THRESHOLDS, WITH_SHADOWS
 
 Options = argparse.Namespace
 

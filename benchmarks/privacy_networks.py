@@ -34,9 +34,9 @@ from seqrobust.analysis.membership import (
     tpr_at_fpr,
     train_shadows,
 )
+from seqrobust.analysis.privacy.label_only import DRAWS, EDITED, substituted
+from seqrobust.analysis.privacy.metrics import best_attack
 from seqrobust.models import SequenceModel, build_model
-from seqrobust.pipeline.privacy_label_only import DRAWS, EDITED, substituted
-from seqrobust.pipeline.privacy_metrics import best_attack
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.training import TrainingSettings
 from seqrobust.training.data import Labelled

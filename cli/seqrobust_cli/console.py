@@ -17,7 +17,7 @@ err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() el
 
 
 class ConsoleProgress:
-    """Draws :class:`seqrobust.pipeline.progress.Progress` on standard error.
+    """Draws :class:`seqrobust.progress.Progress` on standard error.
 
     Silent in the helper processes of distributed training, where each device runs the same command.
     """

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqrobust_cli.grouped import grouped
-from seqrobust_cli.groups import ColumnOptions
-from seqrobust_cli.options import AlphabetName, Format, TaskName, checked_task
+from seqrobust.options import Option
+from seqrobust.sequences.data_source import FileReading
+from seqrobust_cli.generated import command
+from seqrobust_cli.options import checked_task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,76 +26,91 @@ app = typer.Typer(help="Look at sequence data and check it.", no_args_is_help=Tr
 
 _MOST_ROWS = 30
 
-File = Annotated[
-    Path,
-    typer.Argument(help="FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, Swiss-Prot, UniProt XML or BED; also packed."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+@dataclass(frozen=True, kw_only=True)
+class LookedAt(FileReading):
+    """A file to be looked at, and how it is read."""
+
+    file: Annotated[
+        Path,
+        Option(
+            flag="file",
+            help="FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, Swiss-Prot, UniProt XML or BED; also packed.",
+            argument=True,
+        ),
+    ]
+    alphabet: Annotated[str | None, Option(help="DNA, RNA or PROTEIN; else guessed.")] = None
+    as_json: Annotated[bool, Option(flag="--json", help="Print JSON instead of tables.")] = False
+
+    def load(self) -> Loaded:
+        """Its records."""
+        from seqrobust.alphabet import alphabet_named
+        from seqrobust.sequences.readers import read_sequences
+
+        return read_sequences(
+            self.file,
+            format=self.format,
+            alphabet=alphabet_named(self.alphabet) if self.alphabet else None,
+            columns=self.columns,
+            genome=self.genome,
+            annotation=self.annotation,
+            where=self.where,
+        )
 
 
-@app.command("describe")
-@grouped
-def describe_file(
-    *,
-    file: File,
-    format: Format = None,
-    alphabet: AlphabetName = None,
-    columns: ColumnOptions,
-    as_json: AsJson = False,
-) -> None:
-    """Print what is in a file: lengths, letters, classes per split, copies, groups and regions."""
+@dataclass(frozen=True, kw_only=True)
+class Checked(LookedAt):
+    """A file to be checked."""
+
+    task: Annotated[str | None, Option(help="binary, classification, multilabel or regression.")] = None
+
+
+def describe_file(asked: LookedAt) -> None:
     from seqrobust.sequences.summary import describe
 
-    loaded = _load(file, columns, format, alphabet)
+    loaded = asked.load()
     summary = describe(loaded.sequences)
-    if as_json:
-        print(json.dumps({"file": str(file), "notices": loaded.notices, **asdict(summary)}, indent=2))
+    if asked.as_json:
+        print(json.dumps({"file": str(asked.file), "notices": loaded.notices, **asdict(summary)}, indent=2))
         return
     from seqrobust_cli.console import out as console
 
     _print_notices(console, loaded.notices)
-    _print_summary(console, file, summary)
+    _print_summary(console, asked.file, summary)
 
 
-@app.command("check")
-@grouped
-def check_file(
-    *,
-    file: File,
-    format: Format = None,
-    alphabet: AlphabetName = None,
-    columns: ColumnOptions,
-    task: TaskName = None,
-    as_json: AsJson = False,
-) -> None:
-    """Find what would spoil a run. Exit code 2 if there is an error, 0 if there are warnings at most."""
+def check_file(asked: Checked) -> None:
     from seqrobust.sequences.checks import check
 
-    loaded = _load(file, columns, format, alphabet)
-    problems = check(loaded.sequences, checked_task(task))
+    loaded = asked.load()
+    problems = check(loaded.sequences, checked_task(asked.task))
     errors = sum(problem.severity == "error" for problem in problems)
-    if as_json:
+    if asked.as_json:
         found = [asdict(problem) for problem in problems]
-        print(json.dumps({"file": str(file), "notices": loaded.notices, "errors": errors, "problems": found}, indent=2))
+        told = {"file": str(asked.file), "notices": loaded.notices, "errors": errors, "problems": found}
+        print(json.dumps(told, indent=2))
     else:
-        _print_problems(loaded, file, problems)
+        _print_problems(loaded, asked.file, problems)
     if errors:
         raise typer.Exit(2)
 
 
-def _load(file: Path, columns: ColumnOptions, format: str | None, alphabet: str | None) -> Loaded:
-    from seqrobust.alphabet import alphabet_named
-    from seqrobust.sequences.readers import read_sequences
-
-    return read_sequences(
-        file,
-        format=format,
-        alphabet=alphabet_named(alphabet) if alphabet else None,
-        columns=columns.columns,
-        genome=columns.genome,
-        annotation=columns.annotation,
-        where=columns.kept,
+app.command("describe")(
+    command(
+        "Print what is in a file: lengths, letters, classes per split, copies, groups and regions.",
+        "",
+        {"asked": LookedAt},
+        describe_file,
     )
+)
+app.command("check")(
+    command(
+        "Find what would spoil a run. Exit code 2 if there is an error, 0 if there are warnings at most.",
+        "",
+        {"asked": Checked},
+        check_file,
+    )
+)
 
 
 def _print_notices(console: Console, notices: Sequence[str]) -> None:

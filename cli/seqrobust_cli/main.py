@@ -13,7 +13,6 @@ from seqrobust.errors import InternalError, SeqRobustError
 from seqrobust_cli.analyses import commands
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
-from seqrobust_cli.privacy import privacy
 from seqrobust_cli.run import run
 from seqrobust_cli.simulate import simulate
 from seqrobust_cli.sweep import sweep
@@ -31,7 +30,6 @@ app.command()(train)
 app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
-app.command()(privacy)
 app.command()(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")

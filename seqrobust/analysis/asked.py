@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from seqrobust.errors import ConfigError
 from seqrobust.models.source import ModelSource, Reading, named_source
-from seqrobust.options import MODEL, Option
+from seqrobust.options import DATA, MODEL, Option
 from seqrobust.progress import Progress, Silent
-from seqrobust.sequences.data_source import DataSource
+from seqrobust.sequences.data_source import DataSource, FileReading
 
 if TYPE_CHECKING:
+    from seqrobust.analysis.sides import Sides
     from seqrobust.analysis.subject import Subject
+
+SIDES = "Members and non-members"
+"""Panel of the files of an audit."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,3 +167,70 @@ class ModelsOnData:
 
         once = replace(opening, progress=Once(opening.progress))
         return [replace(open_subject(source, self.data, once, action=action), name=name) for name, source in self.named]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """A model, records that it was trained on, and records that it was not.
+
+    Attributes:
+        model: what is audited.
+        members, nonmembers: files of records that it was, and was not, trained on.
+        data: one file with both instead, of which ``member_split`` and ``nonmember_split`` are the sides.
+        population: file of further records that it was not trained on, with which RMIA compares; None for the
+            non-members.
+        reading, max_length: how all these files are read.
+
+    Raises ConfigError for files that do not make two sides, or make one and the same.
+    """
+
+    model: ModelSource
+    members: Annotated[Path | None, Option(help="Records it was trained on.", panel=SIDES)] = None
+    nonmembers: Annotated[Path | None, Option(help="Records it was not trained on.", panel=SIDES)] = None
+    data: Annotated[Path | None, Option(help="One file with both, told by split.", panel=SIDES)] = None
+    member_split: Annotated[str, Option(help="Of --data.", panel=SIDES)] = "train"
+    nonmember_split: Annotated[str, Option(help="Of --data.", panel=SIDES)] = "test"
+    population: Annotated[
+        Path | None,
+        Option(help="Further records that it was not trained on, for RMIA; else the non-members.", panel=SIDES),
+    ] = None
+    reading: FileReading = field(default_factory=FileReading)
+    max_length: Annotated[int | None, Option(help="Cut records to this length.", panel=DATA, least=1)] = None
+
+    def __post_init__(self) -> None:
+        members, nonmembers = self.sides
+        if members == nonmembers:
+            raise ConfigError(
+                "members and non-members are the same records",
+                found=f"{members.path}, split {members.split or 'all'}",
+                fix="name two files, or two splits of one",
+            )
+
+    @property
+    def sides(self) -> tuple[DataSource, DataSource]:
+        """Members and non-members. Raises ConfigError where the files named are neither two nor one with both."""
+        if self.data is not None and self.members is None and self.nonmembers is None:
+            return self._source(self.data, self.member_split), self._source(self.data, self.nonmember_split)
+        if self.data is None and self.members is not None and self.nonmembers is not None:
+            return self._source(self.members), self._source(self.nonmembers)
+        named = {"--members": self.members, "--nonmembers": self.nonmembers, "--data": self.data}
+        raise ConfigError(
+            "an audit compares members with non-members",
+            expected="--members FILE --nonmembers FILE, or --data FILE",
+            found=", ".join(name for name, path in named.items() if path is not None) or "neither",
+        )
+
+    def _source(self, path: Path, split: str | None = None) -> DataSource:
+        return self.reading.source(path, split=split, max_length=self.max_length)
+
+    @property
+    def name(self) -> str:
+        """What a folder of results is called after: model and members."""
+        return f"{self.model.name}-{self.sides[0].path.name.split('.')[0]}"
+
+    def open(self, opening: Opening, *, action: str) -> Sides:
+        """The model, tried on the records of either side. Raises InputError for a model or file that cannot be used."""
+        from seqrobust.analysis.sides import open_sides
+
+        population = None if self.population is None else self._source(self.population)
+        return open_sides(self.model, *self.sides, population, opening)

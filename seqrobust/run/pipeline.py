@@ -87,7 +87,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
 
 
 def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> TrainOutcome:
-    """Train, and leave the files of :func:`~seqrobust.pipeline.train_stage.train_stage` and a report in the folder."""
+    """Train, and leave the files of :func:`~seqrobust.run.train.train_stage` and a report in the folder."""
     resolve_device(config.device)
     data = prepared_data(config, progress)
     folder = _folder(config, call, call.out, stage="train")

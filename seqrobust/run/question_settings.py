@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pydantic import ConfigDict
 
 from seqrobust.analysis.attribute.settings import AttributeSettings
+from seqrobust.analysis.privacy.settings import PrivacySettings
 from seqrobust.analysis.probe.settings import ProbeSettings
 from seqrobust.analysis.stability.settings import StabilitySettings
-from seqrobust.pipeline.privacy_settings import PrivacySettings
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 

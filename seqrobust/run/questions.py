@@ -13,9 +13,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from seqrobust.analysis.asked import Audit
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
-from seqrobust.pipeline.privacy_settings import PrivacySettings
 from seqrobust.progress import Progress
 from seqrobust.run.answer import answer
 from seqrobust.run.question_settings import PrivacyConfig, Question
@@ -23,6 +22,7 @@ from seqrobust.run.records import written_split
 from seqrobust.run.registry import ANALYSES
 from seqrobust.run.settings import RunSettings
 from seqrobust.sequences.data_config import Data
+from seqrobust.sequences.data_source import FileReading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,23 +61,15 @@ def _answer(name: str, question: Question, data: Data, asked: Asked, progress: P
         overwrite=asked.overwrite,
     )
     model, records = ModelSource(model=str(asked.model)), written_split(data, question.split, asked.out)
-    if isinstance(question, PrivacyConfig):
-        audit = PrivacyCommand(
-            model=model,
-            out=place,
-            device=run.device,
-            command=run.command,
-            resume=run.resume,
-            overwrite=run.overwrite,
-            members=written_split(data, "train", asked.out),
-            nonmembers=records,
-            seed=run.seed,
-            **_values(PrivacySettings, question),
-        )
-        return privacy_command(audit, progress)
     row = ANALYSES[name]
     kind = row.load("settings")
-    about = row.load("asked")(model=model, data=records)
+    about: Any
+    if isinstance(question, PrivacyConfig):
+        members = written_split(data, "train", asked.out)
+        reading = FileReading(columns=members.columns)
+        about = Audit(model=model, members=members.path, nonmembers=records.path, reading=reading)
+    else:
+        about = row.load("asked")(model=model, data=records)
     return answer(row.load("room"), about, kind(**_values(kind, question)), run, progress).metrics
 
 

@@ -129,6 +129,14 @@ ANALYSES: dict[str, Row] = {
             room=f"{_ANALYSIS}.inspect:INSPECT",
             settings=f"{_ANALYSIS}.inspect.settings:InspectSettings",
         ),
+        Row(
+            name="privacy",
+            question="Audit what a model leaks of its training records, by membership inference.",
+            panel="",
+            room=f"{_ANALYSIS}.privacy:PRIVACY",
+            settings=f"{_ANALYSIS}.privacy.settings:PrivacySettings",
+            asked=f"{_ANALYSIS}.asked:Audit",
+        ),
     )
 }
 """In the order of the help."""

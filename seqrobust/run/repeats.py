@@ -80,22 +80,22 @@ class OneOf:
         self._name = name
 
     def start(self, stage: str, total: float) -> None:
-        """See :class:`~seqrobust.pipeline.progress.Progress`."""
+        """See :class:`~seqrobust.progress.Progress`."""
         self._progress.start(f"{self._name}: {stage}", total)
 
     def advance(self, done: float, text: str = "") -> None:
-        """See :class:`~seqrobust.pipeline.progress.Progress`."""
+        """See :class:`~seqrobust.progress.Progress`."""
         self._progress.advance(done, text)
 
     def say(self, text: str) -> None:
-        """See :class:`~seqrobust.pipeline.progress.Progress`."""
+        """See :class:`~seqrobust.progress.Progress`."""
         self._progress.say(f"{self._name}: {text}")
 
 
 def run_repeats(config: RunConfig, call: RunCommand, progress: Progress) -> Repeats:
     """Run the pipeline once for each of the config's seeds, in ``seed-1``, ``seed-2`` ... of the folder.
 
-    Each of these is a folder of :func:`~seqrobust.pipeline.run.run_pipeline`; beside them stand ``summary.json``,
+    Each of these is a folder of :func:`~seqrobust.run.pipeline.run_pipeline`; beside them stand ``summary.json``,
     ``summary.csv``, ``manifest.json`` and ``report.html``. On resume finished seeds are read back, an interrupted one
     goes on, and seeds that the config names in addition are run.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -45,10 +45,9 @@ class Columns:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSource:
-    """A data file and how to read it; see :func:`seqrobust.sequences.readers.read_sequences`."""
+class FileReading:
+    """How data files are read, the same for every one of several; see :class:`DataSource`."""
 
-    path: Annotated[Path, Option(flag="--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", panel=DATA)]
     format: Annotated[str | None, Option(help="Format to force; else told by the suffix.")] = None
     columns: Columns = field(default_factory=Columns)
     genome: Annotated[Path | None, Option(help="FASTA a BED file's intervals are cut from.")] = None
@@ -62,6 +61,18 @@ class DataSource:
             read=pairs_of,
         ),
     ] = field(default_factory=dict)
+
+    def source(self, path: Path, *, split: str | None = None, max_length: int | None = None) -> DataSource:
+        """A file that is read so."""
+        said = {one.name: getattr(self, one.name) for one in fields(FileReading)}
+        return DataSource(path=path, split=split, max_length=max_length, **said)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSource(FileReading):
+    """A data file and how to read it; see :func:`seqrobust.sequences.readers.read_sequences`."""
+
+    path: Annotated[Path, Option(flag="--data", help="FASTA, CSV, TSV, Parquet, GenBank ..., also .gz.", panel=DATA)]
     patterns: Annotated[
         dict[str, str],
         Option(

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import pytest
 import typer
 from seqrobust_cli.generated import command
+from seqrobust_cli.main import app
 from typer.testing import CliRunner
 
+from seqrobust.errors import ThreatError
 from seqrobust.options import Option, names_in, names_of
 from seqrobust.run.derived import derived
 
@@ -82,3 +84,12 @@ def test_files_of_one_name_all_count(tmp_path: Path) -> None:
     places = tuple(str(tmp_path / name) for name in ("one", "two", "three"))
     found = derived({"": Folders(places=places)}).files
     assert [path.parent.name for path in found.values()] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("name", ["attack", "evaluate", "compare"])
+def test_what_one_edit_is_reaches_the_attack(name: str, files: Path) -> None:
+    model = f"{files / 'model.py'}:build"
+    models = ["--model", f"a={model}", "--model", f"b={model}"] if name == "compare" else ["--model", model]
+    reading = ["--task", "classification", "--alphabet", "DNA", "--labels", "EI,IE,N", "--data", str(files / "dna.tsv")]
+    with pytest.raises(ThreatError, match="unknown moves"):
+        app(args=[name, *models, *reading, "--moves", "leaps"], standalone_mode=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import typer
-from seqrobust_cli.privacy import privacy
+from seqrobust_cli.analyses import commands
 from typer.testing import CliRunner
 
 from seqrobust.errors import InputError
@@ -18,7 +18,7 @@ from seqrobust.errors import InputError
 def ask(*arguments: object) -> str:
     """What is printed, notices included; what is refused is raised."""
     app = typer.Typer()
-    app.command()(privacy)
+    app.command()(commands()["privacy"])
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -35,7 +35,7 @@ def test_our_checkpoint_and_its_own_file(files: Path, checkpoint: Callable[[str]
     assert "lira online" in said
     assert "10 validation records are on neither side" in said
     assert "50 non-members cannot show a false-positive rate of 1 %: 100 or more are needed" in said
-    assert "metrics.json, results.parquet, privacy.png" in said
+    assert "manifest.json, metrics.json, privacy.png, report.html, results.parquet" in said
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["attacks"]["rmia"]) >= {"auc", "auc_ci", "tpr_at_fpr", "balanced_accuracy"}
     assert set(metrics["shift"]) >= {"auc", "auc_ci"}

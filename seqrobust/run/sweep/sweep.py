@@ -276,7 +276,7 @@ class _Trials(OneOf):
     """Progress of a trial; what is worth saying is said of all trials, once."""
 
     def say(self, text: str) -> None:
-        """See :class:`~seqrobust.pipeline.progress.Progress`."""
+        """See :class:`~seqrobust.progress.Progress`."""
         self._progress.say(text)
 
 

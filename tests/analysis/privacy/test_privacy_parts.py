@@ -13,9 +13,9 @@ import torch
 from seqrobust.alphabet import DNA
 from seqrobust.analysis.membership import roc
 from seqrobust.analysis.membership.roc import clopper_pearson
-from seqrobust.pipeline.privacy_label_only import substituted, survival
-from seqrobust.pipeline.privacy_metrics import relatives, split_units, verdict
-from seqrobust.pipeline.privacy_picture import alike, band, privacy_figure
+from seqrobust.analysis.privacy.label_only import substituted, survival
+from seqrobust.analysis.privacy.metrics import relatives, split_units, verdict
+from seqrobust.analysis.privacy.picture import alike, band, privacy_figure
 from seqrobust.sequences import SequenceSet, Targets
 
 

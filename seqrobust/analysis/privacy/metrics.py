@@ -23,12 +23,12 @@ from seqrobust.analysis.membership import (
     tpr_at_fpr,
 )
 from seqrobust.analysis.membership.scores import Floats
+from seqrobust.analysis.privacy.pool import Pool
+from seqrobust.analysis.privacy.scores import Score, Scores
+from seqrobust.analysis.privacy.settings import WITH_SHADOWS
+from seqrobust.analysis.privacy.shadows import Shadows
 from seqrobust.errors import DataError
-from seqrobust.pipeline.privacy_scores import Score, Scores
-from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
-from seqrobust.pipeline.privacy_setup import Pool
-from seqrobust.pipeline.privacy_shadows import Shadows
-from seqrobust.run.folder import plain
+from seqrobust.files import plain
 
 _GROUPS = 40
 """Groups above which numbers of each would be of hardly a record."""
@@ -133,8 +133,8 @@ def metrics_of(
         ],
     }
     metrics["verdict"] = verdict(metrics)
-    said: dict[str, Any] = plain(metrics)
-    return said
+    held: dict[str, Any] = plain(metrics)
+    return held
 
 
 def _numbers(pool: Pool, score: Score, copies: Copies, together: NDArray[np.int64], seed: int) -> dict[str, Any]:

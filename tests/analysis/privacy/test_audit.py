@@ -1,10 +1,10 @@
-"""The folder of a call of ``seqrobust privacy``: who is found out, what is warned of, and how a stopped run goes on."""
+"""An audit of membership: who is found out, what is warned of, how a stopped run goes on, and how it is shown."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
+from seqrobust.analysis.asked import Audit
 from seqrobust.analysis.membership import train_shadows
+from seqrobust.analysis.privacy import PRIVACY, WITH_SHADOWS, PrivacyFindings, PrivacySettings
 from seqrobust.errors import ConfigError, DataError, InputError
 from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
 from seqrobust.models.source import ModelSource
-from seqrobust.pipeline.privacy_command import PrivacyCommand, privacy_command
-from seqrobust.pipeline.privacy_settings import WITH_SHADOWS
 from seqrobust.progress import Silent
+from seqrobust.run.answer import Answer, answer
+from seqrobust.run.settings import RunSettings
 from seqrobust.sequences import SequenceSet, Task, encode_targets
 from seqrobust.sequences.data_config import DataConfig, load_data
-from seqrobust.sequences.data_source import DataSource
+from seqrobust.sequences.data_source import FileReading
 from seqrobust.sequences.encoding import one_hot
 from seqrobust.sequences.readers import Columns
 from seqrobust.training import TrainingSettings
@@ -116,18 +118,44 @@ def write_model(
     save_checkpoint(folder / "model.ckpt", model, card)
 
 
-def call(folder: Path, *, target: str = "label", **more: Any) -> PrivacyCommand:
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A question, how it is asked, and where its answer goes."""
+
+    asked: Audit
+    settings: PrivacySettings
+    run: RunSettings
+
+
+def call(folder: Path, *, target: str | None = "label", **more: Any) -> Call:
     """On that folder's files, written into ``out`` there."""
-    columns = Columns(targets=(target,))
     usual: dict[str, Any] = {
         "model": ModelSource(model=str(folder / "model.ckpt")),
-        "members": DataSource(path=folder / "members.tsv", columns=columns),
-        "nonmembers": DataSource(path=folder / "nonmembers.tsv", columns=columns),
+        "reading": FileReading(columns=Columns(targets=() if target is None else (target,))),
         "out": folder / "out",
         "device": "cpu",
         "shadows": 4,
     }
-    return PrivacyCommand(**{**usual, **more})
+    if "data" not in more:
+        usual |= {name: folder / f"{name}.tsv" for name in ("members", "nonmembers")}
+    told = {**usual, **more}
+    parts = []
+    for kind in (Audit, PrivacySettings, RunSettings):
+        named = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+        parts.append(kind(**{name: told.pop(name) for name in [*told] if name in named}))
+    assert not told
+    asked, settings, run = parts
+    return Call(asked=asked, settings=settings, run=run)
+
+
+def answered(question: Call, progress: Silent) -> Answer[PrivacyFindings]:
+    """The whole answer."""
+    return answer(PRIVACY, question.asked, question.settings, question.run, progress)
+
+
+def audited(question: Call, progress: Silent) -> dict[str, Any]:
+    """What ``metrics.json`` holds."""
+    return answered(question, progress).metrics
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +164,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("privacy")
     write_records(made)
     write_model(made)
-    privacy_command(call(made, shadows=10, label_only=True), Silent())
+    audited(call(made, shadows=10, label_only=True), Silent())
     return made
 
 
@@ -228,7 +256,7 @@ def test_other_versions_of_records_are_asked_about(folder: Path, tmp_path: Path)
     """Both strands and a moved version: shadow models answer three times, and LiRA weighs the answers together."""
     first = json.loads((folder / "out" / "metrics.json").read_text())["attacks"]
     asked = call(folder, shadows=10, other_strand=True, shifts=1, label_only=True, draw=False, out=tmp_path / "out")
-    attacks = privacy_command(asked, Silent())["attacks"]
+    attacks = audited(asked, Silent())["attacks"]
     with np.load(tmp_path / "out" / "parts" / "shadows-00000.npz") as archive:
         logits = archive["logits"]
     with np.load(folder / "out" / "parts" / "shadows-00000.npz") as archive:
@@ -248,8 +276,7 @@ def test_rmia_compares_with_a_population(folder: Path, tmp_path: Path) -> None:
     rows += [f"{row.id}\t{row.label}\t{row.sequence}" for row in known.itertuples()]
     path = tmp_path / "population.tsv"
     path.write_text("id\tlabel\tsequence\n" + "\n".join(rows) + "\n")
-    source = DataSource(path=path, columns=Columns(targets=("label",)))
-    metrics = privacy_command(call(folder, population=source, draw=False, out=tmp_path / "out"), Silent())
+    metrics = audited(call(folder, population=path, draw=False, out=tmp_path / "out"), Silent())
     assert any("7 population records are members or non-members" in said for said in metrics["notices"])
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")
     for name in ("rmia", "rmia_offline"):
@@ -258,13 +285,13 @@ def test_rmia_compares_with_a_population(folder: Path, tmp_path: Path) -> None:
         assert metrics["attacks"][name]["auc_ci"][0] > 0.7
     path.write_text("id\tlabel\tsequence\n" + rows[-1] + "\n")
     with pytest.raises(DataError, match="no population is left"):
-        privacy_command(call(folder, population=source, out=tmp_path / "other"), Silent())
+        audited(call(folder, population=path, out=tmp_path / "other"), Silent())
 
 
 def test_resume_trains_no_shadow_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     shutil.copytree(folder / "out", out)
-    parts = sorted((out / "parts").iterdir())
+    parts = sorted((out / "parts").glob("shadows-*"))
     assert [part.name for part in parts] == ["shadows-00000.npz", "shadows-00001.npz"]
     before = json.loads((out / "metrics.json").read_text())
     trained: list[int] = []
@@ -273,28 +300,28 @@ def test_resume_trains_no_shadow_again(folder: Path, tmp_path: Path, monkeypatch
         trained.append(len(inside))
         return train_shadows(build, pool, inside, **more)
 
-    monkeypatch.setattr("seqrobust.pipeline.privacy_shadows.train_shadows", counted)
+    monkeypatch.setattr("seqrobust.analysis.privacy.shadows.train_shadows", counted)
     usual: dict[str, Any] = {"out": out, "shadows": 10, "resume": True, "draw": False}
-    again = privacy_command(call(folder, label_only=True, **usual), Silent())
+    again = audited(call(folder, label_only=True, **usual), Silent())
     assert trained == []
     assert again == before
     # A block that is missing is trained as it was the first time.
     parts[1].unlink()
-    again = privacy_command(call(folder, label_only=True, **usual), Silent())
+    again = audited(call(folder, label_only=True, **usual), Silent())
     assert trained == [2]
     assert again == before
     # Another choice of attacks needs no other models; another seed does.
-    fewer = privacy_command(call(folder, attacks=("rmia",), prior=0.1, **usual), Silent())
+    fewer = audited(call(folder, attacks=("rmia",), prior=0.1, **usual), Silent())
     assert trained == [2]
     assert fewer["attacks"]["rmia"] == before["attacks"]["rmia"]
     with pytest.raises(ConfigError, match="other settings"):
-        privacy_command(call(folder, seed=5, **usual), Silent())
+        audited(call(folder, seed=5, **usual), Silent())
 
 
-def test_a_net_that_was_never_trained_betrays_nobody(tmp_path: Path) -> None:
+def test_a_net_that_was_never_trained_leaks_nothing(tmp_path: Path) -> None:
     write_records(tmp_path)
     write_model(tmp_path, trained=False)
-    metrics = privacy_command(call(tmp_path, draw=False), Silent())
+    metrics = audited(call(tmp_path, draw=False), Silent())
     for name, one in metrics["attacks"].items():
         assert one["auc_ci"][0] < 0.5 < one["auc_ci"][1], name
     assert "this cannot be told from chance" in metrics["verdict"]
@@ -305,7 +332,7 @@ def test_a_shift_is_warned_of(tmp_path: Path) -> None:
     write_records(tmp_path, rich=1.0)
     write_model(tmp_path, trained=False)
     heard = Heard()
-    metrics = privacy_command(call(tmp_path, shadows=0, draw=False), heard)
+    metrics = audited(call(tmp_path, shadows=0, draw=False), heard)
     assert metrics["shift"]["auc_ci"][0] > 0.7
     assert any("can be told apart without the model" in text for text in heard.said)
     assert "may be no leak of the model's" in metrics["verdict"]
@@ -315,13 +342,13 @@ def test_without_a_recipe_shadow_attacks_are_left_out(tmp_path: Path) -> None:
     write_records(tmp_path)
     write_model(tmp_path, trained=False, recipe=False)
     heard = Heard()
-    metrics = privacy_command(call(tmp_path, shadows=None), heard)
+    metrics = audited(call(tmp_path, shadows=None), heard)
     assert set(metrics["left_out"]) == set(WITH_SHADOWS)
     assert "--recipe" in metrics["left_out"]["rmia"]
     assert any("lira_online" in text and "--recipe" in text for text in heard.said)
     assert "were not tried" in metrics["verdict"]
     with pytest.raises(ConfigError, match="no attack is left"):
-        privacy_command(call(tmp_path, attacks=("rmia",), out=tmp_path / "other"), Silent())
+        audited(call(tmp_path, attacks=("rmia",), out=tmp_path / "other"), Silent())
     assert not (tmp_path / "other").exists()
 
 
@@ -335,20 +362,20 @@ def test_a_recipe_from_a_config(tmp_path: Path) -> None:
     config = tmp_path / "recipe.yaml"
     config.write_text(text.format("classification", ""))
     heard = Heard()
-    metrics = privacy_command(call(tmp_path, recipe=config, draw=False), heard)
+    metrics = audited(call(tmp_path, recipe=config, draw=False), heard)
     assert (metrics["shadows"]["n"], metrics["left_out"]) == (4, {})
     assert "an adversary searches for each by itself" in metrics["shadows"]["training"]
     assert not any("ordinary way" in said for said in heard.said)
     # A region that these records do not have.
     config.write_text(text.format("classification", "TATA"))
-    metrics = privacy_command(call(tmp_path, recipe=config, draw=False, out=tmp_path / "without"), heard)
+    metrics = audited(call(tmp_path, recipe=config, draw=False, out=tmp_path / "without"), heard)
     assert "as asked" not in metrics["shadows"]["training"]
     assert "adversary" not in metrics["shadows"]["training"]
     assert any("shadow models are trained in the ordinary way" in said for said in metrics["notices"])
     assert any("'TATA'" in said for said in heard.said)
     config.write_text(text.format("regression", ""))
     with pytest.raises(ConfigError, match="another task"):
-        privacy_command(call(tmp_path, recipe=config, out=tmp_path / "other"), Silent())
+        audited(call(tmp_path, recipe=config, out=tmp_path / "other"), Silent())
 
 
 def test_shadows_train_as_the_checkpoint_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,8 +398,8 @@ def test_shadows_train_as_the_checkpoint_says(tmp_path: Path, monkeypatch: pytes
         protected.append(int((~more["adversarial"].threat().editable(pool.sequences)).sum()))
         return train_shadows(build, pool, inside, **more)
 
-    monkeypatch.setattr("seqrobust.pipeline.privacy_shadows.train_shadows", heard)
-    metrics = privacy_command(call(tmp_path, draw=False, attacks=("rmia",)), Silent())
+    monkeypatch.setattr("seqrobust.analysis.privacy.shadows.train_shadows", heard)
+    metrics = audited(call(tmp_path, draw=False, attacks=("rmia",)), Silent())
     assert (told[0]["last"], told[0]["settings"].epochs, told[0]["adversarial"].steps) == (3, 5, 2)
     assert protected == [200 * 6]
     assert not any("ordinary way" in said for said in metrics["notices"])
@@ -390,7 +417,7 @@ def test_every_task(task: Task, alphabet: Alphabet, missing: set[str], tmp_path:
     write_records(tmp_path, task=task, alphabet=alphabet, count=60)
     write_model(tmp_path, task=task, alphabet=alphabet)
     target = "activity" if task == "regression" else "label"
-    metrics = privacy_command(call(tmp_path, target=target, label_only=True, draw=False), Silent())
+    metrics = audited(call(tmp_path, target=target, label_only=True, draw=False), Silent())
     assert set(metrics["left_out"]) == missing
     assert metrics["attacks"]["lira_online"]["auc_ci"][0] > 0.6
     assert metrics["attacks"]["shadow_gaussian"]["auc_ci"][0] > 0.6
@@ -415,12 +442,9 @@ def test_validation_records_are_on_neither_side(tmp_path: Path) -> None:
     expected = set(trained.in_split("train")[0].ids)
     assert len(expected) == 90
     for name, count in (("whole", 90), ("moved", 100)):
-        both: dict[str, Any] = {
-            f"{kind}members": DataSource(path=tmp_path / f"{name}.tsv", split=split)
-            for kind, split in (("", "train"), ("non", "test"))
-        }
         heard = Heard()
-        metrics = privacy_command(call(tmp_path, **both, shadows=0, draw=False, out=tmp_path / name), heard)
+        usual: dict[str, Any] = {"target": None, "shadows": 0, "draw": False, "out": tmp_path / name}
+        metrics = audited(call(tmp_path, data=tmp_path / f"{name}.tsv", **usual), heard)
         assert (metrics["n_members"], metrics["n_nonmembers"]) == (count, 100)
         said = " ".join(heard.said)
         assert ("10 validation records are on neither side" in said) == (name == "whole")
@@ -436,7 +460,7 @@ def test_near_copies_are_told_and_left_out(tmp_path: Path) -> None:
     copies = [f"copy{i}\t" + line.split("\t", 1)[1] for i, line in enumerate(lines[1:21])]
     with (tmp_path / "nonmembers.tsv").open("a") as file:
         file.write("\n".join(copies) + "\n")
-    metrics = privacy_command(call(tmp_path, shadows=0, draw=False), Silent())
+    metrics = audited(call(tmp_path, shadows=0, draw=False), Silent())
     assert (metrics["copies"]["exact"], metrics["copies"]["nonmembers_left"]) == (20, 100)
     one = metrics["attacks"]["loss"]
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")
@@ -449,7 +473,7 @@ def test_bad_inputs(tmp_path: Path) -> None:
     write_records(tmp_path)
     write_model(tmp_path, trained=False)
     with pytest.raises(ConfigError, match="the same records"):
-        call(tmp_path, nonmembers=call(tmp_path).members)
+        call(tmp_path, nonmembers=tmp_path / "members.tsv")
     lines = (tmp_path / "members.tsv").read_text().splitlines()
     (tmp_path / "some.tsv").write_text("\n".join(lines[:9]) + "\n")
     refused: list[tuple[str, str, str]] = [("some.tsv", "overlap", "'m0' and 7 more")]
@@ -459,7 +483,7 @@ def test_bad_inputs(tmp_path: Path) -> None:
     refused.append(("plain.fa", "no targets", "--target-column"))
     for name, problem, detail in refused:
         with pytest.raises(InputError) as caught:
-            privacy_command(call(tmp_path, nonmembers=DataSource(path=tmp_path / name)), Silent())
+            audited(call(tmp_path, nonmembers=tmp_path / name, target=None), Silent())
         assert problem in str(caught.value)
         assert detail in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -470,6 +494,5 @@ def test_bad_inputs(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=option):
             call(tmp_path, **wrong)
-    same = call(tmp_path, members=DataSource(path=tmp_path / "members.tsv", split="train"))
     with pytest.raises(DataError, match="split"):
-        privacy_command(replace(same, nonmembers=DataSource(path=tmp_path / "members.tsv", split="test")), Silent())
+        audited(call(tmp_path, data=tmp_path / "members.tsv"), Silent())

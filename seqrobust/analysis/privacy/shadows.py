@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.membership import assign_records, shadow_logits, train_shadows
 from seqrobust.analysis.membership.scores import Floats
+from seqrobust.analysis.privacy.pool import Pool
+from seqrobust.analysis.privacy.recipe import Recipe
 from seqrobust.errors import DataError
 from seqrobust.files import replacing
-from seqrobust.pipeline.privacy_recipe import Recipe
-from seqrobust.pipeline.privacy_setup import Pool
 from seqrobust.progress import Progress
 from seqrobust.training.data import Labelled
 
@@ -53,7 +53,7 @@ def shadows_of(
 
     Args:
         pool, recipe: the records, and what models are made by.
-        folder: of the run; blocks are kept in ``parts/``.
+        folder: where blocks are kept.
         progress: hears of epochs.
         seed: of halves, weights and batches.
         clusters: (N,) relatives that stay in one half.
@@ -69,7 +69,7 @@ def shadows_of(
     parts: list[tuple[Floats, Floats | None]] = []
     how = ""
     for block, start in enumerate(starts):
-        path, rows = folder / "parts" / f"shadows-{block:05d}.npz", inside[start : start + BLOCK]
+        path, rows = folder / f"shadows-{block:05d}.npz", inside[start : start + BLOCK]
         if not path.exists():
             _train_block(pool, recipe, rows, path, progress, seed=seed, block=block)
         with np.load(path) as archive:

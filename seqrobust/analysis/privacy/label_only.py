@@ -1,6 +1,12 @@
-"""Attacks by a model's answers alone, about versions of each record with random edits and with adversarial ones."""
+"""Attacks by a model's predicted labels alone, of versions of each record with random edits and with adversarial ones.
+
+The searches take a while: scores are kept once they are known, so that an interrupted run does not search again.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,11 +15,13 @@ from torch import Tensor
 
 from seqrobust.analysis.membership import combined_score, edits_score, survival_score
 from seqrobust.analysis.membership.scores import Floats
+from seqrobust.analysis.privacy.pool import Pool
+from seqrobust.analysis.room import Work
 from seqrobust.attacks import Problem, Untargeted, attacks_named, run_shard, scores_for
 from seqrobust.attacks.goals import is_right
 from seqrobust.errors import ModelError
+from seqrobust.files import replacing
 from seqrobust.models import Predictor
-from seqrobust.pipeline.privacy_setup import Pool
 from seqrobust.sequences.encoding import reverse_complement
 from seqrobust.threats import Budget, SubstitutionThreat
 
@@ -22,13 +30,34 @@ EDITED = (0.02, 0.05, 0.1)
 DRAWS = 10
 """Random versions of each record at each share."""
 LARGEST = 8
-"""Substitutions up to which the fewest that change an answer are looked for."""
+"""Substitutions up to which the fewest that change a prediction are looked for."""
+KEPT = ("label-only.npy", "label-only-edits.npy")
+"""Files of scores that are kept."""
 _BY_GRADIENT, _BY_ANSWERS = ("quick",), ("block_search",)
+
+
+def label_only_scores(pool: Pool, work: Work, *, edits: bool) -> dict[str, Floats]:
+    """(N,) scores by attack; those with adversarial edits only where they are asked for."""
+    places = [work.parts / name for name in KEPT]
+    survived = _kept(places[0], lambda: survival(pool, work.seed))
+    found = {"label_only": survived}
+    if edits:
+        found["label_only_edits"] = _kept(places[1], lambda: fewest_edits(pool, survived, work.seed, work.memory))
+    return found
+
+
+def _kept(path: Path, scores: Callable[[], Floats]) -> Floats:
+    """What the file holds; computed and kept there where it does not exist."""
+    if not path.exists():
+        with replacing(path) as temporary:
+            np.save(temporary, scores())
+    kept: Floats = np.load(path)
+    return kept
 
 
 def survival(pool: Pool, seed: int) -> Floats:
     """(N,) share of randomly substituted versions, on either strand where the pool asks for both, that are still
-    answered rightly.
+    classified correctly.
     """
     predictor, sequences = pool.predictor, pool.sequences
     rng = np.random.default_rng(seed)
@@ -45,9 +74,9 @@ def survival(pool: Pool, seed: int) -> Floats:
     return survival_score(right)
 
 
-def fewest_edits(pool: Pool, broken_ties: Floats, seed: int) -> Floats:
-    """(N,) fewest substitutions found that change a right answer, up to :data:`LARGEST`; ties broken by the (N,) shares
-    of random versions survived.
+def fewest_edits(pool: Pool, broken_ties: Floats, seed: int, memory: int | None = None) -> Floats:
+    """(N,) fewest substitutions found that change a correct prediction, up to :data:`LARGEST`; ties broken by the (N,)
+    shares of random versions survived.
 
     What a search finds is an upper bound. One by gradients stands here for an adversary who has only answers, and would
     take thousands of them (Choquette-Choo et al. 2021): it is the distance that matters, not the way to it.
@@ -67,7 +96,7 @@ def fewest_edits(pool: Pool, broken_ties: Floats, seed: int) -> Floats:
     edits = np.full(len(sequences), np.nan)
     clean = np.zeros(len(sequences), bool)
     with predictor.attached():
-        scores = scores_for(predictor)
+        scores = scores_for(predictor, memory=memory)
         for rows in problem.shards():
             try:
                 run = run_shard(problem, attacks, rows, scores=scores.renewed())

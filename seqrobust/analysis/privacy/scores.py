@@ -20,10 +20,11 @@ from seqrobust.analysis.membership import (
 from seqrobust.analysis.membership.rmia import Rmia
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.analysis.membership.shadow import Family
-from seqrobust.pipeline.privacy_label_only import fewest_edits, survival
-from seqrobust.pipeline.privacy_settings import LABEL_ONLY, THRESHOLDS, WITH_SHADOWS
-from seqrobust.pipeline.privacy_setup import Pool
-from seqrobust.pipeline.privacy_shadows import Shadows
+from seqrobust.analysis.privacy.label_only import label_only_scores
+from seqrobust.analysis.privacy.pool import Pool
+from seqrobust.analysis.privacy.settings import LABEL_ONLY, THRESHOLDS, WITH_SHADOWS, PrivacySettings
+from seqrobust.analysis.privacy.shadows import Shadows
+from seqrobust.analysis.room import Work
 from seqrobust.sequences import Targets
 
 _LEAST = 1e-3
@@ -54,9 +55,10 @@ class Scores:
     notices: tuple[str, ...]
 
 
-def all_scores(pool: Pool, shadows: Shadows | None, wanted: tuple[str, ...], *, prior: float, seed: int) -> Scores:
+def all_scores(pool: Pool, shadows: Shadows | None, settings: PrivacySettings, work: Work) -> Scores:
     """Scores of the wanted attacks, as far as they apply."""
-    left_out = _left_out(pool, shadows, wanted)
+    wanted = settings.wanted
+    left_out = not_applicable(pool, wanted)
     chosen = [name for name in wanted if name not in left_out]
     spread, residual = _scale(pool, shadows)
     own = _signals(pool.targets, pool.logits, spread, residual)
@@ -65,20 +67,19 @@ def all_scores(pool: Pool, shadows: Shadows | None, wanted: tuple[str, ...], *, 
     notices: tuple[str, ...] = ()
     if shadows is not None and any(name in WITH_SHADOWS for name in chosen):
         compared = _Compared(pool=pool, shadows=shadows, spread=spread, residual=residual)
-        with_shadows, notices = _with_shadows(compared, chosen, prior)
+        with_shadows, notices = _with_shadows(compared, chosen, settings.prior)
         found |= with_shadows
     if any(name in LABEL_ONLY for name in chosen):
-        survived = survival(pool, seed)
-        found["label_only"] = Score(values=survived)
-        if "label_only_edits" in chosen:
-            found["label_only_edits"] = Score(values=fewest_edits(pool, survived, seed))
+        by_labels = label_only_scores(pool, work, edits="label_only_edits" in chosen)
+        found |= {name: Score(values=values) for name, values in by_labels.items()}
     return Scores(found={name: found[name] for name in chosen}, left_out=left_out, notices=notices)
 
 
-def _left_out(pool: Pool, shadows: Shadows | None, wanted: tuple[str, ...]) -> dict[str, str]:
+def not_applicable(pool: Pool, wanted: tuple[str, ...]) -> dict[str, str]:
+    """Those of the wanted attacks that cannot be had of this pool, and why."""
     left_out = {}
     for name in wanted:
-        if name in WITH_SHADOWS and shadows is None:
+        if name in WITH_SHADOWS and pool.recipe is None:
             left_out[name] = pool.why_none
         elif pool.targets.task == "regression" and name in ("entropy", "modified_entropy"):
             left_out[name] = "a regression's prediction has no entropy"

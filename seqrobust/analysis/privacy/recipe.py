@@ -13,16 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 from seqrobust.errors import ConfigError, InputError
 from seqrobust.models import ModelCard, SequenceModel, build_model
 from seqrobust.models.base import HyperParameter
-from seqrobust.pipeline.inputs import DataSource
-from seqrobust.run.config import RunConfig, TrainConfig, read_config
 from seqrobust.sequences import SequenceSet, Targets
-from seqrobust.sequences.data_config import load_data
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training import AdversarialSettings, TrainingSettings
+from seqrobust.training.config import RecipeConfig, TrainConfig
 from seqrobust.training.data import Labelled
 from seqrobust.training.objectives import make_objective
-
-_NEEDED = ("name", "task", "seed", "data")
+from seqrobust.yaml_file import load_config, read_text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +50,14 @@ class Recipe:
         """That each shadow model is trained for."""
         return self.settings.epochs if self.last is None else min(self.last, self.settings.epochs)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that training reads beside the records: a table of permitted letters, a teacher."""
+        if self.adversarial is None:
+            return ()
+        named = (self.adversarial.allow, self.adversarial.teacher)
+        return tuple(Path(text) for text in named if text and Path(text).is_file())
+
     def build(self) -> SequenceModel:
         """One with weights from torch's current generator."""
         return build_model(
@@ -65,21 +70,21 @@ class Recipe:
 
 
 def find_recipe(
-    config: Path | None, card: ModelCard | None, targets: Targets, sequences: SequenceSet, said: list[str]
+    config: Path | None, card: ModelCard | None, targets: Targets, sequences: SequenceSet, notices: list[str]
 ) -> tuple[Recipe | None, str]:
-    """The recipe, or None and the reason; what should be known of it is added to ``said``.
+    """The recipe, or None and the reason; what should be known of it is added to ``notices``.
 
     Args:
         config: of the user's, which counts before the checkpoint's own.
         card: of the checkpoint, None for a stranger's model.
         targets, sequences: of the pool.
-        said: notices.
+        notices: what should be known of the recipe.
 
     Raises ConfigError for a config that cannot be read or builds no model for these records.
     """
     given: tuple[str, Mapping[str, Any], Unknown, TrainConfig]
     if config is not None:
-        whole = read_config(config)
+        whole = load_config(read_text(config), RecipeConfig, where=str(config))
         if whole.task != targets.task:
             raise ConfigError("the recipe is for another task", expected=targets.task, found=whole.task, where="task")
         given = (whole.model.architecture, whole.model.hyperparameters, whole.model.unknown, whole.training)
@@ -101,7 +106,7 @@ def find_recipe(
         input_length=int(sequences.lengths.max()),
         unknown=unknown,
         settings=settings,
-        adversarial=_adversary(training, Labelled(sequences=sequences, targets=targets), unknown, settings, said),
+        adversarial=_adversary(training, Labelled(sequences=sequences, targets=targets), unknown, settings, notices),
         last=_last(card) if config is None else None,
     )
     with torch.random.fork_rng(devices=[]):
@@ -110,7 +115,7 @@ def find_recipe(
 
 
 def _adversary(
-    training: TrainConfig, pool: Labelled, unknown: Unknown, settings: TrainingSettings, said: list[str]
+    training: TrainConfig, pool: Labelled, unknown: Unknown, settings: TrainingSettings, notices: list[str]
 ) -> AdversarialSettings | None:
     """The recipe's adversary, where it can be trained against on these records."""
     if training.adversarial is None:
@@ -119,7 +124,7 @@ def _adversary(
         make_objective(pool, unknown, settings, training.adversarial)
     except InputError as error:
         reason = " ".join(str(error).split())
-        said.append(
+        notices.append(
             "the model was trained against an adversary, and shadow models are trained in the ordinary way, for theirs "
             f"cannot be had here ({reason}): what they say of members holds for it less well, and shadow attacks "
             "may seem weaker than they are"
@@ -138,34 +143,3 @@ def _last(card: ModelCard | None) -> int | None:
 def _ordinary(training: TrainConfig) -> TrainingSettings:
     names = TrainingSettings.__dataclass_fields__
     return TrainingSettings(**{name: getattr(training, name) for name in names})
-
-
-def splits_as_trained(data: DataSource, card: ModelCard | None, said: list[str]) -> dict[str, str] | None:
-    """Id to split as the checkpoint's training drew them, where that file is the one it was trained on; else None.
-
-    A file's training split may hold records that were set aside for validation: those are neither members nor records
-    that the model has no part of.
-    """
-    try:
-        # What a run notes beside its config, and sections that a later version knows, are no matter here.
-        kept = {name: value for name, value in card.provenance["config"].items() if name in _NEEDED} if card else {}
-        config = RunConfig.model_validate(kept) if card else None
-    except (AttributeError, KeyError, TypeError, ValueError, InputError):
-        config = None
-    if config is None or config.data.path is None or data.split is None:
-        return None
-    if not data.path.exists() or config.data.path.resolve() != data.path.resolve():
-        said.append(
-            "this is not the file that the checkpoint names: records that its training set aside for validation, if "
-            "they are among the members given, were not trained on"
-        )
-        return None
-    try:
-        made = load_data(config.data, config.task, config.seed)
-    except InputError:
-        return None
-    assert made.sequences.splits is not None
-    splits = dict(zip(made.sequences.ids, made.sequences.splits.tolist(), strict=True))
-    aside = sum(name == "valid" for name in splits.values())
-    said.append(f"splits are those of the checkpoint's training; {aside:,} validation records are on neither side")
-    return splits
