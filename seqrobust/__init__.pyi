@@ -1,6 +1,7 @@
 from .api.analyses import (
     attack,
     attribute,
+    audit_privacy,
     compare,
     compress,
     evaluate,
@@ -14,6 +15,7 @@ from .api.analyses import (
 from .api.result import Result
 from .api.subjects import load, read, records, wrap
 from .api.threats import Codons, Indels, Substitutions, Threat
+from .api.training import Training, run, train
 
 __version__: str
 
@@ -23,8 +25,10 @@ __all__ = [
     "Result",
     "Substitutions",
     "Threat",
+    "Training",
     "attack",
     "attribute",
+    "audit_privacy",
     "compare",
     "compress",
     "evaluate",
@@ -34,8 +38,10 @@ __all__ = [
     "probe",
     "read",
     "records",
+    "run",
     "stability",
     "subgroups",
+    "train",
     "uncertainty",
     "wrap",
 ]

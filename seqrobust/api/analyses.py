@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from seqrobust.analysis.asked import Opening
 from seqrobust.api.asking import ask, listener, studied, told
 from seqrobust.api.result import Result
-from seqrobust.api.subjects import Model, Records, subject_of
+from seqrobust.api.subjects import Model, Records, sides_of, subject_of
 from seqrobust.api.threats import Threat
 from seqrobust.progress import Progress
 from seqrobust.run.registry import ANALYSES
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from seqrobust.analysis.evaluate import EvaluateFindings
     from seqrobust.analysis.inspect import InspectFindings
     from seqrobust.analysis.ism import IsmFindings
+    from seqrobust.analysis.privacy import PrivacyFindings
     from seqrobust.analysis.probe import ProbeFindings
     from seqrobust.analysis.stability import StabilityFindings
     from seqrobust.analysis.subgroups import SubgroupsFindings
@@ -88,7 +89,7 @@ def compare(
         seed, memory, progress: see :func:`seqrobust.api.asking.ask`.
         settings: of the attack, and ``alphabet``, ``task`` and ``labels`` of modules that are not wrapped yet.
     """
-    about = {name: settings.pop(name) for name in ("alphabet", "task", "labels") if name in settings}
+    about: dict[str, Any] = {name: settings.pop(name) for name in ("alphabet", "task", "labels") if name in settings}
     subjects = [subject_of(model, given, name=name, **about) for name, model in models.items()]
     opening = Opening(seed=seed, memory=memory, progress=listener(progress))
     row = ANALYSES["compare"]
@@ -172,3 +173,28 @@ def subgroups(
     opening = Opening(seed=seed)
     room = row.load("room")
     return studied(room, asked.open(opening, action=room.action), told(row, None, settings), opening)
+
+
+def audit_privacy(
+    model: Model,
+    members: Records,
+    nonmembers: Records,
+    *,
+    population: Records | None = None,
+    seed: int = 0,
+    progress: Progress | bool = False,
+    **settings: Any,
+) -> Result[PrivacyFindings]:
+    """Whose records was it trained on; see :class:`seqrobust.analysis.privacy.PrivacySettings`.
+
+    Args:
+        model: as for :func:`attack`; the path of a checkpoint says how shadow models are trained alike.
+        members, nonmembers: records that it was, and was not, trained on, with targets.
+        population: further records that it was not trained on, with which RMIA compares.
+        seed, progress: see :func:`seqrobust.api.asking.ask`.
+        settings: of the audit, and ``alphabet``, ``task`` and ``labels`` of a module that is not wrapped yet.
+    """
+    about: dict[str, Any] = {name: settings.pop(name) for name in ("alphabet", "task", "labels") if name in settings}
+    row, opening = ANALYSES["privacy"], Opening(seed=seed, progress=listener(progress))
+    sides = sides_of(model, members, nonmembers, population, about)
+    return studied(row.load("room"), sides, told(row, None, settings), opening)

@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet, alphabet_named
+from seqrobust.analysis.sides import Sides
 from seqrobust.analysis.subject import Subject, spread_rows
 from seqrobust.errors import DataError, ModelError
+from seqrobust.models import load_checkpoint
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import SAMPLES, ModelSource
-from seqrobust.sequences import Region, SequenceSet, Task, encode_targets
+from seqrobust.sequences import Region, SequenceSet, Targets, Task, encode_targets
 from seqrobust.sequences.readers import guess_alphabet, read_sequences
+from seqrobust.training.data import Labelled
 
 Model = Predictor | nn.Module | str | Path
 """A wrapped model, a module, or what names one: a checkpoint, or ``file.py:factory``."""
@@ -195,6 +198,38 @@ def subject_of(
     if sequences.targets is None or not labelled:
         return subject
     return replace(subject, targets=encode_targets(sequences.targets, predictor.task, predictor.labels))
+
+
+def sides_of(
+    model: Model, members: Records, nonmembers: Records, population: Records | None, about: Mapping[str, Any]
+) -> Sides:
+    """A model and the records of either side, as an audit takes them.
+
+    Raises DataError for records without targets.
+    """
+    inside = subject_of(model, members, name="model", **about)
+    outside = subject_of(inside.predictor, nonmembers, name="model")
+    others = None if population is None else subject_of(inside.predictor, population, name="model")
+    first, second = _targets(inside, "members"), _targets(outside, "non-members")
+    named = model if isinstance(model, str | Path) and Path(model).is_file() else None
+    return Sides(
+        name=inside.name,
+        predictor=inside.predictor,
+        members=inside.sequences,
+        nonmembers=outside.sequences,
+        targets=replace(first, values=np.concatenate([first.values, second.values])),
+        population=None
+        if others is None
+        else Labelled(sequences=others.sequences, targets=_targets(others, "population")),
+        card=None if named is None else load_checkpoint(Path(named))[1],
+        steps_before=inside.predictor.average_strands,
+    )
+
+
+def _targets(subject: Subject, kind: str) -> Targets:
+    if subject.targets is None:
+        raise DataError(f"the {kind} have no targets", fix="an audit compares answers with what is true of the records")
+    return subject.targets
 
 
 def _predictor(

@@ -53,12 +53,15 @@ CALLS: dict[str, Callable[[Path], sr.Result[Any]]] = {
     "uncertainty": lambda _: sr.uncertainty(net(), some(60), 1, members={"b": net(4)}, parts=("epistemic",), **HOW),
     "inspect": lambda _: sr.inspect(net(), some(), 3, ways=2, **QUICK),
     "compress": lambda _: sr.compress(net(), some(), 1, methods=("weights-3",), by_layer=(), **QUICK),
+    "audit_privacy": lambda _: sr.audit_privacy(
+        net(), some(60).take(range(30)), some(60).take(range(30, 60)), attacks=("loss", "margin"), **HOW
+    ),
     "subgroups": lambda folder: sr.subgroups(sr.attack(net(), some(40), 1, **QUICK).save(folder / "attacked")),
 }
 
 
 def test_every_analysis_of_the_registry_is_called_here() -> None:
-    assert set(CALLS) == set(ANALYSES) - {"privacy"}
+    assert {name.removeprefix("audit_") for name in CALLS} == set(ANALYSES)
     assert set(CALLS) <= set(sr.__all__)
 
 
@@ -92,3 +95,21 @@ def test_a_map_is_that_of_the_module(tmp_path: Path) -> None:
         mutant = encoded[1:2].clone()
         mutant[0, :, 7] = torch.tensor([0.0, 0, 1, 0])
         np.testing.assert_allclose(scores[1, 2, 7], module(mutant)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_config_is_trained_and_run(tmp_path: Path) -> None:
+    config: dict[str, Any] = {
+        "name": "small",
+        "task": "classification",
+        "device": "cpu",
+        "data": {"simulate": {"grammar": "promoter", "n": 120, "length": 80}},
+        "model": {"channels": 8, "blocks": 1},
+        "training": {"epochs": 1},
+    }
+    trained = sr.train(config, tmp_path / "train")
+    assert trained.metrics["valid"]["n"] > 0
+    assert len(trained.history) == 1
+    found = sr.attack(trained.model, sr.records(["ACGT" * 20, "TTGACA" * 13]), 1, attacks="quick")
+    assert len(found.table) == 2
+    whole = sr.run({**config, "attack": {"budget": 1, "attacks": ["quick"], "max_records": 5}}, tmp_path / "run")
+    assert (whole / "report.html").exists()
