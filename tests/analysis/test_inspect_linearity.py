@@ -220,7 +220,7 @@ def test_layers_that_scale_do_not_amplify() -> None:
     module = nn.Sequential(Scale(), nn.Dropout(), Scale()).eval()
     ways = segments()
     batch = torch.cat([ways.start, ways.end, ways.start])
-    with watched(module, 2) as seen:
+    with watched(module, 2, len(ways)) as seen:
         module(batch)
     inputs = relative_differences(batch, 2)
     assert list(seen.found) == ["0", "2"]
@@ -234,7 +234,7 @@ def test_layers_that_scale_do_not_amplify() -> None:
 def test_differences_of_a_layer_are_its_own() -> None:
     torch.manual_seed(0)
     module, ways = NETS["ours"]().eval(), segments()
-    with watched(module, 1) as seen, torch.no_grad():
+    with watched(module, 1, len(ways)) as seen, torch.no_grad():
         module(torch.cat([ways.start, ways.end]))
     first = module.blocks[0].convolution
     with torch.no_grad():

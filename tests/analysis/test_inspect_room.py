@@ -75,6 +75,23 @@ def cnn():
     return centred(Pooled())
 
 
+class Windows(nn.Module):
+    # Its recurrent layer is given several windows a record.
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.GRU(4, 8, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        states = self.layer(x.transpose(1, 2).reshape(-1, 2, 4))[0][:, -1]
+        return self.head(9 * states.reshape(len(x), -1, 8).mean(1))
+
+
+def windows():
+    torch.manual_seed(0)
+    return centred(Windows())
+
+
 def noisy():
     class Noisy(Pooled):
         def forward(self, x):
@@ -163,6 +180,14 @@ def test_the_files_agree(factory: str, tmp_path: Path) -> None:
     assert linear["exact"] == (factory == "cnn")
     assert (linear["regions"] is not None) == (factory == "cnn")
     assert any("sampled" in text for text in heard.notices) == (factory != "cnn")
+
+
+def test_a_layer_without_a_row_a_record_is_left_out(tmp_path: Path) -> None:
+    heard = Heard()
+    metrics = made(tmp_path, "windows").inspect(heard, ways=2).metrics
+    assert metrics["recurrent"] == {}
+    assert [row["name"] for row in metrics["layers"]] == ["input", "head"]
+    assert any("not compared: layer" in text for text in heard.notices)
 
 
 def test_sequences_of_an_earlier_attack_are_taken(tmp_path: Path) -> None:

@@ -100,7 +100,10 @@ def _traces(predictor: Predictor, pair: Pairs) -> list[Trace]:
         versions = pair.versions[:3].flatten(0, 1).to(predictor.device)
         predictor.differentiable(predictor.encode(versions), predictor.lengths(versions))
         return [
-            trimmed(trace, int(pair.lengths[0]), predictor.input_length) for call in calls for trace in traces(call)
+            trimmed(trace, int(pair.lengths[0]), predictor.input_length)
+            for call in calls
+            if len(call.inputs) == len(versions)
+            for trace in traces(call)
         ]
 
 

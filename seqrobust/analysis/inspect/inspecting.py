@@ -77,7 +77,7 @@ def inspect_activations(predictor: Predictor, pairs: Pairs, found: Found) -> Non
     versions = pairs.versions.flatten(0, 1).to(predictor.device)
     points = predictor.encode(versions)
     variants = len(pairs.random) + 1
-    with watched(predictor.module, variants) as seen, recorded(predictor.module) as calls:
+    with watched(predictor.module, variants, len(pairs)) as seen, recorded(predictor.module) as calls:
         logits = predictor.differentiable(points, predictor.lengths(versions))
     n = len(pairs)
     found.add(pairs.ids, "edits", "", "adversarial", "count", pairs.n_edits.astype(float).tolist())
@@ -87,6 +87,10 @@ def inspect_activations(predictor: Predictor, pairs: Pairs, found: Found) -> Non
     _layers(pairs, seen, relative_differences(points, variants), found)
     length = int(pairs.lengths[0])
     for call in calls:
+        # A layer that was given positions for records, or only some of them, says nothing of a record.
+        if len(call.inputs) != len(versions):
+            found.left_out.add(call.name)
+            continue
         for trace in traces(call):
             _gates(pairs, trimmed(trace, length, predictor.input_length), found)
 

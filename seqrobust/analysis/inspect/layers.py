@@ -27,20 +27,22 @@ class LayerDifferences:
 
     Attributes:
         variants: edited versions of each record.
+        records: clean records of the batch.
         found: by layer in the order they were called, (variants, n) relative differences.
         kinds: class of each layer.
         left_out: layers whose outputs do not hold a row a record.
     """
 
     variants: int
+    records: int
     found: dict[str, Tensor] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
 
     def note(self, name: str, kind: str, output: Tensor) -> None:
         """Keep the differences of one output, whose rows are the clean records and then each variant of them."""
-        rows = self.variants + 1
-        if output.ndim < 2 or output.shape[0] % rows or not output.is_floating_point():
+        rows = (self.variants + 1) * self.records
+        if output.ndim < 2 or output.shape[0] != rows or not output.is_floating_point():
             self.left_out.add(name)
             return
         number, own = 1, name
@@ -58,12 +60,12 @@ def relative_differences(rows: Tensor, variants: int) -> Tensor:
 
 
 @contextmanager
-def watched(module: nn.Module, variants: int) -> Iterator[LayerDifferences]:
+def watched(module: nn.Module, variants: int, records: int) -> Iterator[LayerDifferences]:
     """Within it the outputs of every innermost layer are compared. Hooks are taken off again.
 
     The batch holds n clean records, then every variant of them in the same order, all of one length.
     """
-    seen = LayerDifferences(variants=variants)
+    seen = LayerDifferences(variants=variants, records=records)
     handles = [
         part.register_forward_hook(_hook(seen, name))
         for name, part in module.named_modules()
