@@ -15,7 +15,7 @@ from .api.analyses import (
 from .api.result import Result
 from .api.subjects import load, read, records, wrap
 from .api.threats import Codons, Indels, Substitutions, Threat
-from .api.training import Training, run, train
+from .api.training import Training, run_pipeline, train
 
 __version__: str
 
@@ -38,7 +38,7 @@ __all__ = [
     "probe",
     "read",
     "records",
-    "run",
+    "run_pipeline",
     "stability",
     "subgroups",
     "train",

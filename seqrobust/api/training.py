@@ -13,8 +13,8 @@ from seqrobust.api.asking import listener
 from seqrobust.api.subjects import load
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
+from seqrobust.run import pipeline
 from seqrobust.run.config import RunConfig, find_config
-from seqrobust.run.pipeline import RunCommand, run_pipeline, train_only
 from seqrobust.yaml_file import load_config, read_text
 
 if TYPE_CHECKING:
@@ -54,18 +54,18 @@ def train(
 
     Raises ConfigError for a config that cannot be read, DataError for its records.
     """
-    call = RunCommand(out=Path(out), resume=resume, overwrite=overwrite, command="seqrobust.train")
-    trained = train_only(_config(config), call, listener(progress))
+    call = pipeline.RunCommand(out=Path(out), resume=resume, overwrite=overwrite, command="seqrobust.train")
+    trained = pipeline.train_only(_config(config), call, listener(progress))
     checkpoint = Path(out) / "model.ckpt"
     return Training(model=load(checkpoint), checkpoint=checkpoint, metrics=trained.metrics, history=trained.history)
 
 
-def run(
+def run_pipeline(
     config: Config, out: str | Path, *, resume: bool = False, overwrite: bool = False, progress: Progress | bool = False
 ) -> Path:
     """The whole pipeline of a config of one seed, as ``seqrobust run`` does; gives the folder. See :func:`train`."""
-    call = RunCommand(out=Path(out), resume=resume, overwrite=overwrite, command="seqrobust.run")
-    run_pipeline(_config(config), call, listener(progress))
+    call = pipeline.RunCommand(out=Path(out), resume=resume, overwrite=overwrite, command="seqrobust.run_pipeline")
+    pipeline.run_pipeline(_config(config), call, listener(progress))
     return Path(out)
 
 

@@ -111,5 +111,7 @@ def test_a_config_is_trained_and_run(tmp_path: Path) -> None:
     assert len(trained.history) == 1
     found = sr.attack(trained.model, sr.records(["ACGT" * 20, "TTGACA" * 13]), 1, attacks="quick")
     assert len(found.table) == 2
-    whole = sr.run({**config, "attack": {"budget": 1, "attacks": ["quick"], "max_records": 5}}, tmp_path / "run")
+    whole = sr.run_pipeline(
+        {**config, "attack": {"budget": 1, "attacks": ["quick"], "max_records": 5}}, tmp_path / "run"
+    )
     assert (whole / "report.html").exists()
