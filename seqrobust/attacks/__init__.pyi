@@ -1,23 +1,23 @@
-from .annealing import Annealing
-from .beam import Beam
-from .block_search import BlockSearch
 from .coded import Scores, coded, scores_for
-from .decision_based import DecisionBased
-from .discrete_pgd import DiscretePGD
 from .driver import run_shard
-from .exchange import Exchange
-from .exhaustive import Exhaustive
-from .frank_wolfe import FrankWolfe
-from .genetic import Genetic
 from .goals import Goal, Shift, Targeted, Untargeted, predictions, true_margin
-from .greedy import Greedy
-from .gumbel import GumbelSoftmax
-from .one_step import OneStep
 from .presets import ATTACKS, DEFAULT_ATTACKS, PRESETS, attacks_named
 from .problem import Problem, ShardRun
-from .random_substitutions import RandomSubstitutions
-from .relaxed_pgd import RelaxedPGD
 from .search import Attack
+from .searches.annealing import Annealing
+from .searches.beam import Beam
+from .searches.block_search import BlockSearch
+from .searches.decision_based import DecisionBased
+from .searches.discrete_pgd import DiscretePGD
+from .searches.exchange import Exchange
+from .searches.exhaustive import Exhaustive
+from .searches.frank_wolfe import FrankWolfe
+from .searches.genetic import Genetic
+from .searches.greedy import Greedy
+from .searches.gumbel import GumbelSoftmax
+from .searches.one_step import OneStep
+from .searches.random_substitutions import RandomSubstitutions
+from .searches.relaxed_pgd import RelaxedPGD
 
 __all__ = [
     "ATTACKS",

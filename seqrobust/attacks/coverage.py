@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from seqrobust.attacks.exhaustive import Exhaustive
 from seqrobust.attacks.problem import Problem
 from seqrobust.attacks.search import Attack
+from seqrobust.attacks.searches.exhaustive import Exhaustive
 from seqrobust.errors import ConfigError
 
 

@@ -18,7 +18,6 @@ from torch import Tensor
 from seqrobust.attacks.coded import Scores, scores_for
 from seqrobust.attacks.control import score_random
 from seqrobust.attacks.goals import FARTHEST, BoundGoal, predictions
-from seqrobust.attacks.greedy import relative
 from seqrobust.attacks.kept import LOOKED_AT, Kept, TokensOf
 from seqrobust.attacks.problem import Problem, ShardRun
 from seqrobust.attacks.rounding import Judged, judged, near_threshold
@@ -34,6 +33,7 @@ from seqrobust.attacks.search import (
     Question,
     View,
 )
+from seqrobust.attacks.searches.greedy import relative
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import InternalError
 from seqrobust.neighbours import Edits, apply_edits

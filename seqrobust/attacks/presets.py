@@ -12,21 +12,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from seqrobust.attacks.annealing import Annealing
-from seqrobust.attacks.beam import Beam
-from seqrobust.attacks.block_search import BlockSearch
-from seqrobust.attacks.decision_based import DecisionBased
-from seqrobust.attacks.discrete_pgd import DiscretePGD
-from seqrobust.attacks.exchange import Exchange
-from seqrobust.attacks.exhaustive import Exhaustive
-from seqrobust.attacks.frank_wolfe import FrankWolfe
-from seqrobust.attacks.genetic import Genetic
-from seqrobust.attacks.greedy import Greedy
-from seqrobust.attacks.gumbel import GumbelSoftmax
-from seqrobust.attacks.one_step import OneStep
-from seqrobust.attacks.random_substitutions import RandomSubstitutions
-from seqrobust.attacks.relaxed_pgd import RelaxedPGD
 from seqrobust.attacks.search import Attack
+from seqrobust.attacks.searches.annealing import Annealing
+from seqrobust.attacks.searches.beam import Beam
+from seqrobust.attacks.searches.block_search import BlockSearch
+from seqrobust.attacks.searches.decision_based import DecisionBased
+from seqrobust.attacks.searches.discrete_pgd import DiscretePGD
+from seqrobust.attacks.searches.exchange import Exchange
+from seqrobust.attacks.searches.exhaustive import Exhaustive
+from seqrobust.attacks.searches.frank_wolfe import FrankWolfe
+from seqrobust.attacks.searches.genetic import Genetic
+from seqrobust.attacks.searches.greedy import Greedy
+from seqrobust.attacks.searches.gumbel import GumbelSoftmax
+from seqrobust.attacks.searches.one_step import OneStep
+from seqrobust.attacks.searches.random_substitutions import RandomSubstitutions
+from seqrobust.attacks.searches.relaxed_pgd import RelaxedPGD
 from seqrobust.attacks.settings import DEFAULT_ATTACKS as DEFAULT_ATTACKS
 from seqrobust.errors import ConfigError
 

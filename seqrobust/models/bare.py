@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
-from seqrobust.models.calling import Caller
+from seqrobust.models.checks.calling import Caller
 from seqrobust.models.outputs import OutputScale, as_logits, outputs_matrix
 from seqrobust.models.wrappers import reverse_complement
 from seqrobust.sequences.targets import Task

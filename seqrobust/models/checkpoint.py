@@ -18,8 +18,8 @@ from seqrobust.alphabet import Alphabet, alphabet_named
 from seqrobust.errors import InputError, InternalError, ModelError
 from seqrobust.files import replacing
 from seqrobust.models.base import HyperParameter, SequenceModel
+from seqrobust.models.files.weights import check_finite, first_line, read_weights
 from seqrobust.models.registry import build_model
-from seqrobust.models.weights import check_finite, first_line, read_weights
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.sequences.targets import TASKS, Task
 

@@ -12,7 +12,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
-from seqrobust.models.state_dicts import fitted
+from seqrobust.models.files.state_dicts import fitted
+from seqrobust.models.files.weights import check_finite, read_weights
 from seqrobust.models.user_code import (
     code_from_file,
     code_from_package,
@@ -20,7 +21,6 @@ from seqrobust.models.user_code import (
     users_error,
     working_folder_importable,
 )
-from seqrobust.models.weights import check_finite, read_weights
 
 
 def load_module(reference: str, weights: Path | None = None, *, prefix: str | None = None) -> nn.Module:

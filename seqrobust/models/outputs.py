@@ -1,6 +1,6 @@
 """What a module returned, turned into logits of one shape: (N, 1) binary, (N, T) otherwise.
 
-Probabilities (see :mod:`seqrobust.models.scale`) are turned back: log p differs from the logits
+Probabilities (see :mod:`seqrobust.models.checks.scale`) are turned back: log p differs from the logits
 by a constant per record, which no margin sees, and log(p / (1 - p)) is the logit itself. Rounding makes this inexact
 where float32 probabilities are saturated, and there the gradient is lost as well; that is said.
 """
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqrobust.errors import ModelError
-from seqrobust.models.calling import in_words
+from seqrobust.models.checks.calling import in_words
 from seqrobust.sequences.kinds import OutputScale as OutputScale
 from seqrobust.sequences.kinds import Task
 

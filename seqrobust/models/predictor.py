@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
-from seqrobust.models.calling import Caller
-from seqrobust.models.checking import Trial
+from seqrobust.models.checks.calling import Caller
+from seqrobust.models.checks.checking import Trial
 from seqrobust.models.expectation import each_alone, sample_seed, seeded
 from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
 from seqrobust.models.modes import evaluation_mode, modes_of, put_back

@@ -17,8 +17,8 @@ from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.worst_case import Grid, control_ahead, evaluation_metrics, worst_case
 from seqrobust.attacks import Attack, Goal, Problem, Shift, Targeted, Untargeted, attacks_named, run_shard
 from seqrobust.attacks.coverage import require_coverage
-from seqrobust.attacks.exhaustive import Exhaustive
 from seqrobust.attacks.search import Access, Search, View
+from seqrobust.attacks.searches.exhaustive import Exhaustive
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.attacks.stating import goal_of
 from seqrobust.errors import ConfigError

@@ -12,7 +12,7 @@ from attacks_zoo import DNA, PROTEIN, Linear, SmallCNN, predictor_for, records
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.attacks import ATTACKS, Goal, Problem, ShardRun, Shift, Targeted, Untargeted, predictions, run_shard
-from seqrobust.attacks.greedy import best_candidates
+from seqrobust.attacks.searches.greedy import best_candidates
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.predictor import Predictor

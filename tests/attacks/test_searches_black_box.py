@@ -15,13 +15,13 @@ from torch import Tensor
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.attacks import Attack, Problem, ShardRun, Shift, Untargeted, run_shard
-from seqrobust.attacks.annealing import Annealing
-from seqrobust.attacks.block_search import BlockSearch, _Knowledge
-from seqrobust.attacks.decision_based import DecisionBased
-from seqrobust.attacks.genetic import Genetic, cross
-from seqrobust.attacks.one_step import OneStep
-from seqrobust.attacks.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.search import Access, Answer, AskDecisions, AskSequences, Search, View
+from seqrobust.attacks.searches.annealing import Annealing
+from seqrobust.attacks.searches.block_search import BlockSearch, _Knowledge
+from seqrobust.attacks.searches.decision_based import DecisionBased
+from seqrobust.attacks.searches.genetic import Genetic, cross
+from seqrobust.attacks.searches.one_step import OneStep
+from seqrobust.attacks.searches.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.attacks.variation import Variation, owners, pick
 from seqrobust.neighbours import NeighbourScores

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.attacks import Attack, Problem, ShardRun, Shift, Untargeted, run_shard
-from seqrobust.attacks.gumbel import GumbelSoftmax
-from seqrobust.attacks.one_step import OneStep
-from seqrobust.attacks.random_substitutions import RandomSubstitutions
-from seqrobust.attacks.relaxed_pgd import RelaxedPGD, best_corner, random_corner
 from seqrobust.attacks.search import Access, Answer, AskGradient, AskScores, AskSequences, Search, View
+from seqrobust.attacks.searches.gumbel import GumbelSoftmax
+from seqrobust.attacks.searches.one_step import OneStep
+from seqrobust.attacks.searches.random_substitutions import RandomSubstitutions
+from seqrobust.attacks.searches.relaxed_pgd import RelaxedPGD, best_corner, random_corner
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.attacks.variation import Variation
 from seqrobust.neighbours import NeighbourScores

@@ -26,8 +26,8 @@ from seqrobust.attacks import (
     run_shard,
     true_margin,
 )
-from seqrobust.attacks.beam import best_distinct
 from seqrobust.attacks.search import Access, AskDecisions, AskSequences, Search, View
+from seqrobust.attacks.searches.beam import best_distinct
 from seqrobust.attacks.ways import Lanes, leading
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from seqrobust.alphabet import DNA
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor
-from seqrobust.models.calling import in_words
+from seqrobust.models.checks.calling import in_words
 from seqrobust.models.modes import evaluation_mode
 from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
 from seqrobust.sequences.encoding import one_hot

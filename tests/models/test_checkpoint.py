@@ -20,7 +20,7 @@ import torch
 from seqrobust.alphabet import ALPHABETS, DNA, PROTEIN
 from seqrobust.errors import InternalError, ModelError
 from seqrobust.models import ARCHITECTURES, ModelCard, SequenceModel, build_model, load_checkpoint, save_checkpoint
-from seqrobust.models.weights import read_weights
+from seqrobust.models.files.weights import read_weights
 
 LABELS = {"binary": ("no", "yes"), "classification": ("a", "b", "c"), "multilabel": ("x", "y"), "regression": ("v",)}
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from seqrobust.alphabet import DNA
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor
-from seqrobust.models.spans import span_of
+from seqrobust.models.checks.spans import span_of
 from seqrobust.sequences import Task
 from seqrobust.sequences.encoding import one_hot
 

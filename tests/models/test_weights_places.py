@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
 from seqrobust.models import load_module
-from seqrobust.models.weights import read_weights
+from seqrobust.models.files.weights import read_weights
 
 CODE = """\
 from torch import nn

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from seqrobust.models.bare import ROWS, BareModel
-from seqrobust.models.calling import settled
+from seqrobust.models.checks.calling import settled
+from seqrobust.models.checks.probing import probes
+from seqrobust.models.checks.repeatability import Randomness, randomness, refuse_dependence
+from seqrobust.models.checks.scale import Evidence, decided
+from seqrobust.models.checks.spans import Ends, span_of
 from seqrobust.models.expectation import can_stand_alone, rounding_share
 from seqrobust.models.outputs import OutputScale, as_logits
-from seqrobust.models.probing import probes
-from seqrobust.models.repeatability import Randomness, randomness, refuse_dependence
-from seqrobust.models.scale import Evidence, decided
-from seqrobust.models.spans import Ends, span_of
 from seqrobust.sequences.targets import Task
 
 _ROWS = 2

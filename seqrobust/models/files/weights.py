@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from seqrobust.errors import ModelError
-from seqrobust.models.foreign_files import check_not_foreign
-from seqrobust.models.numpy_pickles import finished, read_as_numbers
+from seqrobust.models.files.foreign_files import check_not_foreign
+from seqrobust.models.files.numpy_pickles import finished, read_as_numbers
 
 _PLAIN = (
     "ask for a plain state dict: torch.save(model.state_dict(), ...), or safetensors; a whole model that you trust as "

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import all_edits, relative, top_edits
 from seqrobust.attacks.search import (
     Access,
     Answer,
@@ -19,6 +18,7 @@ from seqrobust.attacks.search import (
     View,
     gradient_of,
 )
+from seqrobust.attacks.searches.greedy import all_edits, relative, top_edits
 from seqrobust.attacks.ways import Lanes, lanes_of, rank_within
 from seqrobust.neighbours import Edits, apply_edits
 

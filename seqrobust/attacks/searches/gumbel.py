@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import torch
 
-from seqrobust.attacks.relaxed_pgd import best_corner
 from seqrobust.attacks.search import Access, AskGradient, AskScores, Search, View, gradient_of
+from seqrobust.attacks.searches.relaxed_pgd import best_corner
 
 _FORBIDDEN = -1e9
 """Logit of a letter that is not permitted."""

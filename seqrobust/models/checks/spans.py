@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from seqrobust.models.origin import Made, Recorder
+from seqrobust.models.checks.origin import Made, Recorder
 
 
 class Span(NamedTuple):

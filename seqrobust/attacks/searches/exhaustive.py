@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import all_edits
 from seqrobust.attacks.search import Access, Answer, AskNeighbours, Question, Search, View
+from seqrobust.attacks.searches.greedy import all_edits
 from seqrobust.neighbours import Edits
 from seqrobust.threats import BoundThreat
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.greedy import relative, top_edits
 from seqrobust.attacks.rounding import best_candidates
 from seqrobust.attacks.search import (
     Access,
@@ -29,6 +28,7 @@ from seqrobust.attacks.search import (
     gradient_of,
     rounding_of,
 )
+from seqrobust.attacks.searches.greedy import relative, top_edits
 from seqrobust.attacks.ways import Lanes, lanes_of, leading
 from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.threats import BoundThreat

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from seqrobust.errors import ModelError
+from seqrobust.models.checks.spans import Ends, Span
 from seqrobust.models.outputs import OutputScale
-from seqrobust.models.spans import Ends, Span
 from seqrobust.sequences.targets import Task
 
 SATURATED = 1e-6
