@@ -13,6 +13,7 @@ from seqrobust.analysis.attribution import USUAL, Baseline, methods_named
 from seqrobust.analysis.privacy.settings import PrivacySettings
 from seqrobust.analysis.stability import USUAL as USUAL_STABILITY
 from seqrobust.analysis.stability import StabilitySettings
+from seqrobust.errors import ConfigError
 from seqrobust.pipeline.attack_stage import AttackSettings
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
@@ -88,6 +89,16 @@ class PrivacyConfig(PrivacySettings):
     __pydantic_config__ = _STRICT
 
     split: str = "test"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.split == "train":
+            raise ConfigError(
+                "members and non-members are the same records",
+                expected="a split that training does not see",
+                found="train",
+                where="privacy.split",
+            )
 
     @property
     def regions_named(self) -> tuple[str, ...]:
