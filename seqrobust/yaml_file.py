@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from seqrobust.errors import ConfigError
+from seqrobust.errors import ConfigError, InputError
 from seqrobust.resources import data_root
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -50,6 +50,9 @@ def load_config(text: str, schema: type[Model], *, where: str, overrides: Sequen
         return schema.model_validate(_expanded(content))
     except ValidationError as error:
         raise _config_error(error, schema, root, where) from None
+    except InputError as error:
+        # What a value's own checks refuse, which know no file.
+        raise error.at(where) from None
 
 
 def override(content: dict[str, Any], item: str) -> None:

@@ -13,6 +13,7 @@ from seqrobust.analysis.attribute.settings import AttributeSettings
 from seqrobust.analysis.privacy.settings import PrivacySettings
 from seqrobust.analysis.probe.settings import ProbeSettings
 from seqrobust.analysis.stability.settings import StabilitySettings
+from seqrobust.errors import ConfigError
 
 _STRICT = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
@@ -69,6 +70,16 @@ class PrivacyConfig(PrivacySettings):
     __pydantic_config__ = _STRICT
 
     split: str = "test"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.split == "train":
+            raise ConfigError(
+                "members and non-members are the same records",
+                expected="a split that training does not see",
+                found="train",
+                where="privacy.split",
+            )
 
     @property
     def regions_named(self) -> tuple[str, ...]:

@@ -95,6 +95,7 @@ def test_a_question_that_comes_later_is_answered_without_training_anew(tmp_path:
         ("stability: {functional: [minus53]}", "minus53"),
         ("attribute: {save: csv}", "csv"),
         ("privacy: {split: other}", "other"),
+        ("privacy: {split: train}", "the same records"),
         ("privacy: {shadows: 2}", "too few shadow models"),
         ("privacy: {members: train}", "members"),
     ],

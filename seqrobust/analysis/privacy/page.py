@@ -38,9 +38,10 @@ def figure(findings: PrivacyFindings) -> Figure:
 def _answer(metrics: Mapping[str, Any]) -> Section:
     count = metrics["shadows"]["n"]
     models = f"{count} shadow models" if count else "no shadow models"
+    said = metrics["verdict"]
     return Section(
         answer=(
-            metrics["verdict"],
+            f"{said[0].upper()}{said[1:]}.",
             f"{metrics['n_members']:,} members, {metrics['n_nonmembers']:,} non-members; {models}",
         )
     )

@@ -1,10 +1,9 @@
-"""An audit of membership: who is found out, what is warned of, how a stopped run goes on, and how it is shown."""
+"""An audit of membership: who is found out, what is warned of, and what is refused."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,160 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from audits import HYPER, LENGTH, Heard, audited, call, write_model, write_records
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
 
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
-from seqrobust.analysis.asked import Audit
-from seqrobust.analysis.membership import train_shadows
-from seqrobust.analysis.privacy import PRIVACY, WITH_SHADOWS, PrivacyFindings, PrivacySettings
 from seqrobust.errors import ConfigError, DataError, InputError
-from seqrobust.models import ModelCard, build_model, load_checkpoint, save_checkpoint
-from seqrobust.models.source import ModelSource
+from seqrobust.models import build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Silent
-from seqrobust.run.answer import Answer, answer
-from seqrobust.run.settings import RunSettings
-from seqrobust.sequences import SequenceSet, Task, encode_targets
+from seqrobust.sequences import SequenceSet, Task
 from seqrobust.sequences.data_config import DataConfig, load_data
-from seqrobust.sequences.data_source import FileReading
 from seqrobust.sequences.encoding import one_hot
-from seqrobust.sequences.readers import Columns
-from seqrobust.training import TrainingSettings
-from seqrobust.training.data import Labelled
-
-LENGTH = 20
-SETTINGS: dict[str, Any] = {"epochs": 30, "batch_size": 16, "learning_rate": 8e-3, "schedule": "constant"}
-HYPER: dict[str, Any] = {
-    "channels": 12,
-    "blocks": 1,
-    "first_kernel": 5,
-    "hidden": 24,
-    "dropout": 0.0,
-    "head": "flatten",
-}
-LABELS: dict[Task, tuple[str, ...]] = {
-    "classification": ("EI", "IE", "N"),
-    "binary": ("no", "yes"),
-    "multilabel": ("up", "down"),
-    "regression": ("activity",),
-}
-
-
-class Heard(Silent):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        """See the protocol."""
-        self.said.append(text)
-
-
-def write_records(
-    folder: Path, *, task: Task = "classification", alphabet: Alphabet = DNA, count: int = 100, rich: float = 0.0
-) -> None:
-    """Members and non-members of random letters and random answers; ``rich`` non-members hold more of one letter."""
-    rng = np.random.default_rng(0)
-    letters = list(alphabet.letters)
-    for name in ("members", "nonmembers"):
-        weights = np.ones(len(letters))
-        weights[0] += 4 * rich if name == "nonmembers" else 0
-        texts = ["".join(row) for row in rng.choice(letters, (count, LENGTH), p=weights / weights.sum())]
-        drawn = {
-            "classification": rng.choice(["EI", "IE", "N"], count).tolist(),
-            "binary": rng.choice(["no", "yes"], count).tolist(),
-            "multilabel": rng.choice(["", "up", "down", "up;down"], count).tolist(),
-            "regression": rng.normal(2, 3, count).round(3).tolist(),
-        }[task]
-        head = "activity" if task == "regression" else "label"
-        rows = [
-            f"{name[0]}{i}\t{value}\tg{i % 4}\t{text}" for i, (value, text) in enumerate(zip(drawn, texts, strict=True))
-        ]
-        (folder / f"{name}.tsv").write_text(f"id\t{head}\tgroup\tsequence\n" + "\n".join(rows) + "\n")
-
-
-def write_model(
-    folder: Path, *, task: Task = "classification", alphabet: Alphabet = DNA, trained: bool = True, recipe: bool = True
-) -> None:
-    """A small net that learnt the members by heart, or was never trained."""
-    table = pd.read_csv(folder / "members.tsv", sep="\t", keep_default_na=False)
-    column = table.columns[1]
-    targets = encode_targets(table[[column]], task, LABELS[task])
-    sequences = SequenceSet.from_texts(table["sequence"].tolist(), alphabet)
-    outputs = targets.outputs
-
-    def build() -> Any:
-        return build_model("cnn", alphabet_size=alphabet.size, outputs=outputs, input_length=LENGTH, **HYPER)
-
-    torch.manual_seed(3)
-    model = build()
-    if trained:
-        # Trained as shadow models are, but on every member.
-        inside = np.ones((1, len(sequences)), bool)
-        pool = Labelled(sequences=sequences, targets=targets)
-        model = train_shadows(build, pool, inside, settings=TrainingSettings(**SETTINGS), way="serial").models[0]
-    training = {**SETTINGS, "adversarial": None}
-    card = ModelCard(
-        alphabet=alphabet,
-        task=task,
-        labels=LABELS[task],
-        architecture="cnn",
-        hyperparameters=model.hyperparameters,
-        input_length=LENGTH,
-        provenance={"training": training} if recipe else {},
-    )
-    save_checkpoint(folder / "model.ckpt", model, card)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """A question, how it is asked, and where its answer goes."""
-
-    asked: Audit
-    settings: PrivacySettings
-    run: RunSettings
-
-
-def call(folder: Path, *, target: str | None = "label", **more: Any) -> Call:
-    """On that folder's files, written into ``out`` there."""
-    usual: dict[str, Any] = {
-        "model": ModelSource(model=str(folder / "model.ckpt")),
-        "reading": FileReading(columns=Columns(targets=() if target is None else (target,))),
-        "out": folder / "out",
-        "device": "cpu",
-        "shadows": 4,
-    }
-    if "data" not in more:
-        usual |= {name: folder / f"{name}.tsv" for name in ("members", "nonmembers")}
-    told = {**usual, **more}
-    parts = []
-    for kind in (Audit, PrivacySettings, RunSettings):
-        named = {one.name for one in fields(kind)}  # type: ignore[arg-type]
-        parts.append(kind(**{name: told.pop(name) for name in [*told] if name in named}))
-    assert not told
-    asked, settings, run = parts
-    return Call(asked=asked, settings=settings, run=run)
-
-
-def answered(question: Call, progress: Silent) -> Answer[PrivacyFindings]:
-    """The whole answer."""
-    return answer(PRIVACY, question.asked, question.settings, question.run, progress)
-
-
-def audited(question: Call, progress: Silent) -> dict[str, Any]:
-    """What ``metrics.json`` holds."""
-    return answered(question, progress).metrics
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A memorising net and its records, audited with ten shadow models, two files of them."""
-    made = tmp_path_factory.mktemp("privacy")
-    write_records(made)
-    write_model(made)
-    audited(call(made, shadows=10, label_only=True), Silent())
-    return made
 
 
 def test_a_net_that_learnt_by_heart_is_found_out(folder: Path) -> None:
@@ -288,36 +144,6 @@ def test_rmia_compares_with_a_population(folder: Path, tmp_path: Path) -> None:
         audited(call(folder, population=path, out=tmp_path / "other"), Silent())
 
 
-def test_resume_trains_no_shadow_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = tmp_path / "out"
-    shutil.copytree(folder / "out", out)
-    parts = sorted((out / "parts").glob("shadows-*"))
-    assert [part.name for part in parts] == ["shadows-00000.npz", "shadows-00001.npz"]
-    before = json.loads((out / "metrics.json").read_text())
-    trained: list[int] = []
-
-    def counted(build: Any, pool: Any, inside: Any, **more: Any) -> Any:
-        trained.append(len(inside))
-        return train_shadows(build, pool, inside, **more)
-
-    monkeypatch.setattr("seqrobust.analysis.privacy.shadows.train_shadows", counted)
-    usual: dict[str, Any] = {"out": out, "shadows": 10, "resume": True, "draw": False}
-    again = audited(call(folder, label_only=True, **usual), Silent())
-    assert trained == []
-    assert again == before
-    # A block that is missing is trained as it was the first time.
-    parts[1].unlink()
-    again = audited(call(folder, label_only=True, **usual), Silent())
-    assert trained == [2]
-    assert again == before
-    # Another choice of attacks needs no other models; another seed does.
-    fewer = audited(call(folder, attacks=("rmia",), prior=0.1, **usual), Silent())
-    assert trained == [2]
-    assert fewer["attacks"]["rmia"] == before["attacks"]["rmia"]
-    with pytest.raises(ConfigError, match="other settings"):
-        audited(call(folder, seed=5, **usual), Silent())
-
-
 def test_a_net_that_was_never_trained_leaks_nothing(tmp_path: Path) -> None:
     write_records(tmp_path)
     write_model(tmp_path, trained=False)
@@ -336,73 +162,6 @@ def test_a_shift_is_warned_of(tmp_path: Path) -> None:
     assert metrics["shift"]["auc_ci"][0] > 0.7
     assert any("can be told apart without the model" in text for text in heard.said)
     assert "may be no leak of the model's" in metrics["verdict"]
-
-
-def test_without_a_recipe_shadow_attacks_are_left_out(tmp_path: Path) -> None:
-    write_records(tmp_path)
-    write_model(tmp_path, trained=False, recipe=False)
-    heard = Heard()
-    metrics = audited(call(tmp_path, shadows=None), heard)
-    assert set(metrics["left_out"]) == set(WITH_SHADOWS)
-    assert "--recipe" in metrics["left_out"]["rmia"]
-    assert any("lira_online" in text and "--recipe" in text for text in heard.said)
-    assert "were not tried" in metrics["verdict"]
-    with pytest.raises(ConfigError, match="no attack is left"):
-        audited(call(tmp_path, attacks=("rmia",), out=tmp_path / "other"), Silent())
-    assert not (tmp_path / "other").exists()
-
-
-def test_a_recipe_from_a_config(tmp_path: Path) -> None:
-    write_records(tmp_path)
-    write_model(tmp_path, trained=False, recipe=False)
-    text = (
-        "name: x\ntask: {}\ndata: {{path: members.tsv}}\nmodel: {{architecture: gru, hidden: 4, readout_hidden: 0}}\n"
-    )
-    text += "training: {{epochs: 1, batch_size: 32, adversarial: {{budget: '1', protect: [{}]}}}}\n"
-    config = tmp_path / "recipe.yaml"
-    config.write_text(text.format("classification", ""))
-    heard = Heard()
-    metrics = audited(call(tmp_path, recipe=config, draw=False), heard)
-    assert (metrics["shadows"]["n"], metrics["left_out"]) == (4, {})
-    assert "an adversary searches for each by itself" in metrics["shadows"]["training"]
-    assert not any("ordinary way" in said for said in heard.said)
-    # A region that these records do not have.
-    config.write_text(text.format("classification", "TATA"))
-    metrics = audited(call(tmp_path, recipe=config, draw=False, out=tmp_path / "without"), heard)
-    assert "as asked" not in metrics["shadows"]["training"]
-    assert "adversary" not in metrics["shadows"]["training"]
-    assert any("shadow models are trained in the ordinary way" in said for said in metrics["notices"])
-    assert any("'TATA'" in said for said in heard.said)
-    config.write_text(text.format("regression", ""))
-    with pytest.raises(ConfigError, match="another task"):
-        audited(call(tmp_path, recipe=config, out=tmp_path / "other"), Silent())
-
-
-def test_shadows_train_as_the_checkpoint_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against its adversary, whose region the records have, and up to the epoch that its weights are from."""
-    write_records(tmp_path)
-    write_model(tmp_path, trained=False)
-    for name in ("members", "nonmembers"):
-        table = pd.read_csv(tmp_path / f"{name}.tsv", sep="\t")
-        table["regions"] = "TATA:3-9"
-        table.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
-    model, card = load_checkpoint(tmp_path / "model.ckpt")
-    training = {**SETTINGS, "epochs": 5, "adversarial": {"budget": 2, "protect": ["TATA"], "steps": 2}}
-    provenance = {"training": training, "metrics": {"best_epoch": 3, "epochs": 5}}
-    save_checkpoint(tmp_path / "model.ckpt", model, replace(card, provenance=provenance))
-    told: list[dict[str, Any]] = []
-    protected: list[int] = []
-
-    def heard(build: Any, pool: Any, inside: Any, **more: Any) -> Any:
-        told.append(more)
-        protected.append(int((~more["adversarial"].threat().editable(pool.sequences)).sum()))
-        return train_shadows(build, pool, inside, **more)
-
-    monkeypatch.setattr("seqrobust.analysis.privacy.shadows.train_shadows", heard)
-    metrics = audited(call(tmp_path, draw=False, attacks=("rmia",)), Silent())
-    assert (told[0]["last"], told[0]["settings"].epochs, told[0]["adversarial"].steps) == (3, 5, 2)
-    assert protected == [200 * 6]
-    assert not any("ordinary way" in said for said in metrics["notices"])
 
 
 @pytest.mark.parametrize(
