@@ -273,7 +273,7 @@ def test_sizes_of_memory_that_cannot_be(text: str) -> None:
 def test_a_run_stopped_while_it_packs_goes_on_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The map may be packed already, and the metrics not yet written."""
+    """The map may be packed already, and its picture not yet drawn."""
     first = ask(tmp_path, out=tmp_path / "whole")
 
     def stops(*_: Any) -> None:
@@ -283,7 +283,7 @@ def test_a_run_stopped_while_it_packs_goes_on_to_the_same_bytes(
         patch.setattr(findings_module, "draw_map", stops)
         with pytest.raises(KeyboardInterrupt):
             ask(tmp_path)
-    assert not (tmp_path / "out" / "metrics.json").exists()
+    assert not (tmp_path / "out" / "ism.png").exists()
     monkeypatch.setattr(NeighbourScores, "logits", None)
     again = ask(tmp_path, run={"resume": True})
     timed = {"seconds", "candidates_per_second"}
