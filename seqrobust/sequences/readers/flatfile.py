@@ -95,8 +95,8 @@ def _damaged(source: Source, found: str) -> DataError:
             expected="LOCUS, a name without spaces, a space, the length, bp",
             found=repr(locus[1][:90]),
             where=f"{source.path}, line {number}",
-            fix="a name that runs into the length or holds spaces is read where the length is the count of the letters, "
-            "which this is not: see that the file is whole; then put a space on each side of the length",
+            fix="a name that runs into the length or holds spaces is read where the length is the count of the "
+            "letters, which this is not: see that the file is whole; then put a space on each side of the length",
         )
     return DataError(
         f"the file cannot be read as {source.format}",
