@@ -16,6 +16,7 @@ from Bio.SeqRecord import SeqRecord
 from seqrobust.alphabet import PROTEIN
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.coding_features import reading_of
+from seqrobust.sequences.readers.feature_headings import with_feature_headings
 from seqrobust.sequences.readers.features import is_unplaced, regions_of
 from seqrobust.sequences.readers.locus import mend_locus_lines
 from seqrobust.sequences.readers.source import Source
@@ -82,7 +83,8 @@ def _parse(source: Source) -> tuple[list[SeqRecord], tuple[str, ...]]:
 def _opened(source: Source) -> tuple[Any, tuple[str, ...]]:
     if source.format == "uniprot-xml":
         return io.BytesIO(source.data), ()
-    text, mended = mend_locus_lines(source.text) if source.format == "genbank" else (source.text, ())
+    text = with_feature_headings(source.text, source.format)
+    text, mended = mend_locus_lines(text) if source.format == "genbank" else (text, ())
     return io.StringIO(text), mended
 
 

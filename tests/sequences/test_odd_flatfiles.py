@@ -1,4 +1,4 @@
-"""GenBank files of Prokka and SnapGene: a name that runs into the length, or holds spaces, hides no sequence."""
+"""GenBank and EMBL files as programs write them: an odd LOCUS line hides no sequence, an odd heading no feature."""
 
 from __future__ import annotations
 
@@ -60,3 +60,35 @@ def test_a_length_that_the_letters_do_not_confirm_is_not_mended(length: str, tmp
 def test_plain_lines_are_left_as_they_are() -> None:
     text = f"{PLAIN}{BODY}LOCUS       minimal\n{BODY}"
     assert mend_locus_lines(text) == (text, ())
+
+
+EMBL = """ID   X1; SV 1; linear; genomic DNA; STD; PRO; 20 bp.
+FH   Key             Location/Qualifiers
+FH
+FT   exon            3..12
+FT                   /gene="g"
+XX
+SQ   Sequence 20 BP;
+     acgtacgtac gtacgtacgt        20
+//
+"""
+GENBANK = f"{PLAIN}{BODY}"
+HEADINGS = {
+    "as published": ("x.embl", EMBL),
+    "embl in lower case": (
+        "x.embl",
+        EMBL.replace("FH   Key             Location/Qualifiers\nFH", "FH   key  location\nfh"),
+    ),
+    "embl without": ("x.embl", EMBL.replace("FH   Key             Location/Qualifiers\nFH\n", "")),
+    "genbank with fewer spaces": ("x.gb", GENBANK.replace("FEATURES             ", "FEATURES    ")),
+    "genbank in upper case": ("x.gb", GENBANK.replace("Location/Qualifiers", "LOCATION/QUALIFIERS ")),
+}
+
+
+@pytest.mark.parametrize("name", HEADINGS)
+def test_no_feature_is_lost_under_an_odd_heading(name: str, tmp_path: Path) -> None:
+    file, text = HEADINGS[name]
+    (tmp_path / file).write_text(text * 2)
+    sequences = read_sequences(tmp_path / file).sequences
+    spans = [[(region.start, region.end) for region in sequences.regions.of(row)] for row in range(2)]
+    assert spans == [[(2, 12)] if file == "x.embl" else [(69, 80), (0, 4)]] * 2
