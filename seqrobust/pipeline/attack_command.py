@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqrobust.attacks.settings import resolved
-from seqrobust.errors import DataError
+from seqrobust.errors import LabelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.pipeline.attack_stage import (
@@ -50,7 +50,7 @@ def prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, Sequen
     predictor, sequences = inputs.predictor, inputs.sequences
     try:
         return predictor, sequences, _targets(predictor, sequences, progress)
-    except DataError as error:
+    except LabelError as error:
         if inputs.card is None and call.model.labels is None and predictor.task != "regression":
             error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
         raise

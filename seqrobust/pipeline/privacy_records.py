@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seqrobust.errors import DataError
+from seqrobust.errors import DataError, LabelError
 from seqrobust.models import ModelCard, Predictor
 from seqrobust.pipeline.inputs import DataSource
 from seqrobust.pipeline.privacy_recipe import splits_as_trained
@@ -75,7 +75,7 @@ class Reading:
         task = self.predictor.task
         try:
             return encode_targets(records.targets, task, self.predictor.labels)
-        except DataError as error:
+        except LabelError as error:
             if self.card is None and not self.labels_named and task != "regression":
                 error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
             raise error.at(str(source.path)) from None
