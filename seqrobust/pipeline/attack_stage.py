@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from seqrobust.analysis import attack_metrics
-from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.alarms import remarks
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards as run_shards
 from seqrobust.analysis.shards import write_results as write_results
@@ -72,7 +72,7 @@ def run_attack(
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
-    for alarm in alarms(metrics):
+    for alarm in remarks(metrics):
         progress.say(alarm)
         predictor.notices.append(alarm)
     write_results(folder.path, results)

@@ -139,7 +139,7 @@ def worst_case(table: pd.DataFrame, *, by: Harm = "goal") -> pd.DataFrame:
     chosen = np.stack([_best_rows(grid, keys, level) for level in range(len(grid.levels))], axis=1)
     worst: pd.DataFrame = table.iloc[chosen.ravel()].reset_index(drop=True)
     first = table.iloc[: len(worst)].reset_index(drop=True)
-    for column in {"budget", "budget_share"} & set(table.columns):
+    for column in {"budget", "budget_share", "editable"} & set(table.columns):
         worst[column] = first[column]
     for column in set(_CONTROL) & set(table.columns):
         worst[column] = _control(grid, column).ravel()
