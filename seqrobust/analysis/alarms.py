@@ -25,7 +25,8 @@ def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> li
     unsearched = {str(row["budget"]): row["not_searched"] for row in metrics["budgets"] if row.get("not_searched")}
     found += [
         f"at budget {budget} no edited sequence was scored on {_records(count)} (no search covers them, or there is no "
-        "gradient to follow): nothing is known of them, and they are left out of the numbers"
+        "gradient to follow): nothing is known of them; left out, they make the numbers lean towards records that are "
+        "easily flipped"
         for budget, count in unsearched.items()
     ]
     return found

@@ -107,7 +107,8 @@ def _told(rows: pd.DataFrame, name: str) -> pd.Series:
 
 def constant_answer(results: pd.DataFrame, predictor: Predictor) -> str | None:
     """What the model answers to every record, random sequences and all that was tried; None where answers differ."""
-    same = len(set(results["clean_prediction"])) == 1 and not results["success"].fillna(value=False).any()
+    tried = results["success"].dropna()
+    same = len(set(results["clean_prediction"])) == 1 and len(tried) > 0 and not tried.any()
     return predictor.constant if same else None
 
 
