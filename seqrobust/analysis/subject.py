@@ -20,6 +20,7 @@ from seqrobust.sequences import SequenceSet, Targets, encode_targets
 from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import read_sequences
+from seqrobust.sequences.targets import NAME_THE_OUTPUTS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +62,7 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
         return replace(subject, targets=encode_targets(subject.sequences.targets, predictor.task, predictor.labels))
     except LabelError as error:
         if subject.card is None and model.labels is None and predictor.task != "regression":
-            error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+            error.fix = NAME_THE_OUTPUTS
         raise
 
 

@@ -17,6 +17,7 @@ from seqrobust.pipeline.attack_stage import (
 from seqrobust.pipeline.inputs import DataSource, input_fingerprint, open_inputs
 from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
+from seqrobust.sequences.targets import NAME_THE_OUTPUTS
 
 __all__ = ["AttackCommand", "DataSource"]
 
@@ -52,7 +53,7 @@ def prepared(call: AttackCommand, progress: Progress) -> tuple[Predictor, Sequen
         return predictor, sequences, _targets(predictor, sequences, progress)
     except LabelError as error:
         if inputs.card is None and call.model.labels is None and predictor.task != "regression":
-            error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+            error.fix = NAME_THE_OUTPUTS
         raise
 
 

@@ -13,6 +13,7 @@ from seqrobust.pipeline.privacy_recipe import splits_as_trained
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.readings import Readings
+from seqrobust.sequences.targets import NAME_THE_OUTPUTS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +78,7 @@ class Reading:
             return encode_targets(records.targets, task, self.predictor.labels)
         except LabelError as error:
             if self.card is None and not self.labels_named and task != "regression":
-                error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+                error.fix = NAME_THE_OUTPUTS
             raise error.at(str(source.path)) from None
 
 

@@ -26,6 +26,11 @@ from seqrobust.sequences.kinds import Task as Task
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "missing", "?"})
 """What stands in tables for a missing value, in lower case."""
+NAME_THE_OUTPUTS = (
+    "name what the model's outputs mean, in their order: --labels NAME,NAME,...; records with a label that is none of "
+    "them (a missing value, say) have to be dropped"
+)
+"""What to do about labels that a model without names of its own does not know."""
 NUMBER_WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*,[\d.,]*\d(?:[eE][+-]?\d+)?")
 """A decimal comma, or commas between thousands."""
 _BELOW_DETECTION = re.compile(r"[<>]=?\s*\S+|(?:b|a)?(?:lod|loq|bdl|bql)", re.IGNORECASE)

@@ -198,6 +198,10 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "shift of nothing": (with_options("--delta", "0"), ["positive"]),
     "shift by no number": (with_options("--delta", "nan"), ["positive"]),
     "names without labels": (with_options("--labels", None), ["'EI'", "--labels NAME,NAME"]),
+    "a missing value among numbers": (
+        with_file("a.tsv", ROWS + "a\t0\tACGT\nb\tNA\tACGT\n", "--labels", None),
+        ["'NA'", "dropped"],
+    ),
     "no attack": (with_options("--attack", ","), ["unknown attack", "greedy"]),
     "negative budget": (with_options("--budget", "-1"), ["'-1'"]),
     "budget beyond all letters": (with_options("--budget", "200%"), ["100 %"]),
