@@ -5,6 +5,7 @@
     SeqRobustError            anything we raise on purpose; exit code 1
     ├── InputError            what the user gave cannot be used; exit code 2
     │   ├── DataError         a sequence file, a label, a region
+    │   │   └── LabelError    a label that is none of the model's
     │   ├── ConfigError       a key of a config file or an option
     │   ├── ModelError        a checkpoint, a factory, a model's output
     │   └── ThreatError       a budget, a region name, a letter rule
@@ -68,6 +69,10 @@ class InputError(SeqRobustError):
 
 class DataError(InputError):
     """A sequence file, a label or a region cannot be used."""
+
+
+class LabelError(DataError):
+    """A record's label is none of those that the model knows."""
 
 
 class ConfigError(InputError):

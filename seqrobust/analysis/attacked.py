@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from seqrobust.analysis.alarms import alarms
-from seqrobust.analysis.robustness import attack_metrics
+from seqrobust.analysis.alarms import remarks
+from seqrobust.analysis.robustness import attack_metrics, constant_answer
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
@@ -40,7 +40,9 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
-    for alarm in alarms(metrics):
+    if (constant := constant_answer(results, problem.predictor)) is not None:
+        metrics["constant"] = constant
+    for alarm in remarks(metrics):
         work.notice(alarm)
     return Attacked(results=results, metrics=metrics)
 

@@ -37,7 +37,8 @@ COLUMNS = (
     "objective",
     "random_objective",
     "control_ahead",
-    "searched",
+    "was_searched",
+    "editable",
 )
 
 
@@ -58,9 +59,10 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     ``random_success`` is the share of random sequences of the same size that reach the goal, empty for records that
     were not attacked; ``random_score``, for regression, their mean predicted value. ``objective`` is what the search
     raises, ``random_objective`` the most that a random sequence has of it, less what rounding may add (empty for random
-    models), ``control_ahead`` whether random sequences outdo the search. ``searched`` is false where no search scored
-    anything, so that nothing found means nothing. Percentage budgets stand as the count they allow on that record, with
-    the percentage in ``budget_share``.
+    models), ``control_ahead`` whether random sequences outdo the search. ``was_searched`` is false where no search
+    scored anything, so that nothing found means nothing; ``editable`` is false where the threat has no other sequence
+    than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
+    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
@@ -91,7 +93,8 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         "objective": run.objective.flatten().double().cpu().numpy(),
         "random_objective": run.control_least.flatten().double().cpu().numpy(),
         "control_ahead": run.control_ahead.flatten().cpu().numpy(),
-        "searched": run.searched.flatten().cpu().numpy(),
+        "was_searched": run.searched.flatten().cpu().numpy(),
+        "editable": run.editable.flatten().cpu().numpy(),
     }
     if isinstance(problem.goal, Shift):
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)

@@ -2,7 +2,8 @@
 
 Denominators: robust accuracy counts over all records (a wrong clean prediction is not robust, and neither is a tie);
 attack success over the records that were attacked, those read correctly at first. Records on which no search did
-anything are left out of both and counted (``not_searched``): that nothing was found there means nothing. With every
+anything are left out of both and counted (``not_searched``): that nothing was found there means nothing. Attacked
+records whose threat has no other sequence are kept by definition, and counted (``nothing_editable``). With every
 record attacked or wrong, robust accuracy equals clean accuracy times one minus attack success. A goal that wants one
 answer leaves records alone that give it already, and may end at another wrong answer (``otherwise_wrong``): then robust
 accuracy, clean accuracy and the share of all records on which the goal is reached differ by those.
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
 
 
@@ -51,6 +53,7 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
 
 def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> dict[str, Any]:
     left_out = rows["success"].notna() & ~searched(rows)
+    nothing_editable = int((rows["success"].notna() & ~editable(rows)).sum())
     attacked, passed_over = rows[rows["success"].notna()], int(left_out.sum())
     random_rate = float(attacked["random_success"].mean()) if len(attacked) else None
     of_random, ahead = len(attacked), int(rows["control_ahead"].sum()) if "control_ahead" in rows else None
@@ -64,6 +67,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         # Draws on one record are not independent: the interval rests on the number of records, not of draws.
         "random_success_rate_ci": None if random_rate is None else wilson(round(random_rate * of_random), of_random),
         "not_searched": passed_over,
+        "nothing_editable": nothing_editable,
         "mean_edits": float(attacked["n_edits"][attacked["success"].astype(bool)].mean()) if hits else None,
         "forwards_per_record": float(rows["forwards"].mean()),
         "gradients_per_record": float(rows["gradients"].mean()),
@@ -88,9 +92,24 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
 
 def searched(rows: pd.DataFrame) -> pd.Series:
     """Whether a search did anything on each row's record; true where a table does not say."""
-    told = rows["searched"].astype(bool) if "searched" in rows else pd.Series(data=True, index=rows.index)
-    found: pd.Series = told
+    return _told(rows, "was_searched")
+
+
+def editable(rows: pd.DataFrame) -> pd.Series:
+    """Whether the threat has another sequence than each row's own; true where a table does not say."""
+    return _told(rows, "editable")
+
+
+def _told(rows: pd.DataFrame, name: str) -> pd.Series:
+    found: pd.Series = rows[name].astype(bool) if name in rows else pd.Series(data=True, index=rows.index)
     return found
+
+
+def constant_answer(results: pd.DataFrame, predictor: Predictor) -> str | None:
+    """What the model answers to every record, random sequences and all that was tried; None where answers differ."""
+    tried = results["success"].dropna()
+    same = len(set(results["clean_prediction"])) == 1 and len(tried) > 0 and not tried.any()
+    return predictor.constant if same else None
 
 
 def outdone_by_random(

@@ -10,7 +10,7 @@ import torch
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.subject import spread_rows
-from seqrobust.errors import DataError, InputError
+from seqrobust.errors import DataError, InputError, LabelError
 from seqrobust.models import ModelCard, Predictor
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.source import ModelSource
@@ -19,6 +19,7 @@ from seqrobust.sequences.data_config import load_data
 from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.readings import Readings
+from seqrobust.sequences.targets import NAME_THE_OUTPUTS
 from seqrobust.training.config import RecipeConfig
 from seqrobust.training.data import Labelled
 
@@ -147,9 +148,9 @@ class _Reader:
         task = self.predictor.task
         try:
             return encode_targets(records.targets, task, self.predictor.labels)
-        except DataError as error:
+        except LabelError as error:
             if self.card is None and not self.labels_named and task != "regression":
-                error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+                error.fix = NAME_THE_OUTPUTS
             raise error.at(str(source.path)) from None
 
     def population(self, source: DataSource, sides: Sequence[SequenceSet]) -> Labelled:

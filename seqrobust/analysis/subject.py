@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.asked import Opening
-from seqrobust.errors import DataError
+from seqrobust.errors import LabelError
 from seqrobust.models import ModelCard
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
@@ -20,6 +20,7 @@ from seqrobust.sequences import SequenceSet, Targets, encode_targets
 from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import read_sequences
+from seqrobust.sequences.targets import NAME_THE_OUTPUTS
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,9 +60,9 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
     predictor = subject.predictor
     try:
         return replace(subject, targets=encode_targets(subject.sequences.targets, predictor.task, predictor.labels))
-    except DataError as error:
+    except LabelError as error:
         if subject.card is None and model.labels is None and predictor.task != "regression":
-            error.fix = "name what the model's outputs mean, in their order: --labels NAME,NAME,..."
+            error.fix = NAME_THE_OUTPUTS
         raise
 
 

@@ -10,11 +10,34 @@ import numpy as np
 from seqrobust.attacks.problem import Problem
 from seqrobust.attacks.search import Attack
 from seqrobust.attacks.searches.exhaustive import Exhaustive
-from seqrobust.errors import ConfigError
+from seqrobust.errors import ConfigError, ThreatError
+
+
+def require_moves(problem: Problem) -> None:
+    """Raise ThreatError where no record may be edited at all: that nothing is found would then read as robustness."""
+    largest = problem.budgets[-1]
+    if not len(problem.sequences) or largest.amount == 0:
+        return
+    for records in problem.shards():
+        threat = replace(problem.threat, budget=largest).bind(problem.sequences.take(records))
+        if bool(threat.moves(threat.tokens).any()):
+            return
+    raise ThreatError(
+        "no letter of any record may change",
+        expected="a record with one letter to edit at the largest budget",
+        found=f"{problem.threat.describe()}, budget {largest}: every sequence stays as it is",
+        fix="see that the regions leave something to edit, that sequences hold more than unknown letters, and that a "
+        "budget in per cent comes to one letter or more",
+    )
 
 
 def require_coverage(problem: Problem, attacks: Sequence[Attack]) -> None:
-    """Raise ConfigError where exhaustive search is all there is, and passes over every record at some budget."""
+    """Raise where no record can be searched.
+
+    That is ThreatError where none may be edited, and ConfigError where exhaustive search is all there is, and passes
+    over every record at some budget.
+    """
+    require_moves(problem)
     exhaustive = [attack for attack in attacks if isinstance(attack, Exhaustive)]
     if not exhaustive or len(exhaustive) < len(attacks) or not len(problem.sequences):
         return

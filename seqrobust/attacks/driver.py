@@ -104,16 +104,16 @@ class _Shard:
         steps = len(self.bounds) * len(attacks)
         for level, bound in enumerate(self.bounds):
             self.warm_tokens = self.kept.tokens.clone()
-            self.kept.looked = self._has_no_other(bound)
+            others = ~self._has_no_other(bound)
+            self.kept.looked = ~others
             for number, attack in enumerate(attacks):
                 self._attack(attack, number, bound, str(self.problem.budgets[level]))
                 progress((level * len(attacks) + number + 1) / steps)
             kept = self.kept
             known = kept.looked | kept.reached | ~self.goal.attackable
-            rows.append(
-                (kept.tokens.clone(), kept.attack.clone(), self.forwards.clone(), self.gradients.clone(), known)
-            )
-        tokens, attack_number, forwards, gradients, searched = (
+            spent = (self.forwards.clone(), self.gradients.clone())
+            rows.append((kept.tokens.clone(), kept.attack.clone(), *spent, known, others))
+        tokens, attack_number, forwards, gradients, searched, editable = (
             torch.stack(column, dim=1) for column in zip(*rows, strict=True)
         )
         logits = self._rescored(tokens)
@@ -131,6 +131,7 @@ class _Shard:
             forwards=forwards,
             gradients=gradients,
             searched=searched,
+            editable=editable,
             control=control.value,
             control_reached=control.reached,
             control_least=control.least,

@@ -77,6 +77,7 @@ class ShardRun:
             random control and the final re-scoring not.
         searched: (n, B) False where no search scored anything but the clean sequence though there is more in the set,
             so that nothing was found means nothing.
+        editable: (n, B) whether the set holds any other sequence than the clean one; where not, nothing is tested.
         control: (n, B, draws) objective of random sequences; NaN for records not attacked.
         control_reached: (n, B, draws) whether they reach the goal.
         control_least: (n, B) the largest of those objectives, less what rounding may add to it; NaN for records not
@@ -96,6 +97,7 @@ class ShardRun:
     forwards: Tensor
     gradients: Tensor
     searched: Tensor
+    editable: Tensor
     control: Tensor
     control_reached: Tensor
     control_least: Tensor

@@ -24,7 +24,8 @@ def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
             "the model does not return a tensor",
             expected=expected,
             found=in_words(raw),
-            fix="name a factory of a module that returns the tensor of outputs alone, such as self.inner(x)[0]",
+            fix="name a factory of a module that returns the tensor of outputs alone, such as "
+            f"self.inner(x){_first_part(raw)}",
         )
     if raw.is_complex():
         raise ModelError("the model returns complex numbers", expected=expected, fix="return their size or real part")
@@ -43,6 +44,17 @@ def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
         raw = raw.as_subclass(Tensor)
     # A copy, for a module may write its next answer into the same tensor.
     return raw.float().clone()
+
+
+def _first_part(raw: object) -> str:
+    """How a tensor is taken out of what a module returned: by the first key, place or field that holds one."""
+    if isinstance(raw, dict):
+        parts = {f"[{key!r}]": value for key, value in raw.items()}
+    elif isinstance(raw, (tuple, list)):
+        parts = {f"[{place}]": value for place, value in enumerate(raw)}
+    else:
+        parts = {f".{name}": value for name, value in getattr(raw, "__dict__", {}).items()}
+    return next((name for name, value in parts.items() if isinstance(value, Tensor)), "[0]")
 
 
 def as_logits(matrix: Tensor, task: Task, scale: OutputScale) -> Tensor:

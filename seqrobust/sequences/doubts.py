@@ -114,7 +114,7 @@ def _one_number_twice(column: str, texts: list[str], present: list[str]) -> Iter
     if len(texts) < MANY:
         for group in _groups(texts, same_number):
             yield Doubt(
-                text=f"column {column!r}: {_joined(group)} are one number, and {_as_classes(group)}",
+                text=f"column {column!r}: {_joined(group)} are one number, spelled in {len(group)} ways",
                 fix="write it in one way",
             )
 

@@ -20,12 +20,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqrobust.errors import DataError
+from seqrobust.errors import DataError, LabelError
 from seqrobust.sequences.kinds import TASKS as TASKS
 from seqrobust.sequences.kinds import Task as Task
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "missing", "?"})
 """What stands in tables for a missing value, in lower case."""
+NAME_THE_OUTPUTS = (
+    "name what the model's outputs mean, in their order: --labels NAME,NAME,...; records with a label that is none of "
+    "them (a missing value, say) have to be dropped"
+)
+"""What to do about labels that a model without names of its own does not know."""
 NUMBER_WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*,[\d.,]*\d(?:[eE][+-]?\d+)?")
 """A decimal comma, or commas between thousands."""
 _BELOW_DETECTION = re.compile(r"[<>]=?\s*\S+|(?:b|a)?(?:lod|loq|bdl|bql)", re.IGNORECASE)
@@ -170,9 +175,9 @@ def _numbers_first(name: str) -> tuple[int, float, str]:
         return (1, 0.0, name)
 
 
-def _unseen_label(names: list[str], codes: pd.Series, known: tuple[str, ...], column: str) -> DataError:
+def _unseen_label(names: list[str], codes: pd.Series, known: tuple[str, ...], column: str) -> LabelError:
     first = int(codes.isna().argmax())
-    return DataError(
+    return LabelError(
         "a label is not one of the classes the model was trained on",
         expected=", ".join(known),
         found=f"{names[first]!r} ({int(codes.isna().sum())} records carry an unknown label)",
@@ -217,7 +222,7 @@ def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
         sets = [[name.strip() for name in str(v).split(";") if name.strip()] for v in raw.iloc[:, 0].fillna("")]
         known = tuple(labels) if labels else tuple(sorted({name for names in sets for name in names}))
         if unseen := {name for names in sets for name in names} - set(known):
-            raise DataError("unknown labels", expected=", ".join(known), found=", ".join(sorted(unseen)[:8]))
+            raise LabelError("unknown labels", expected=", ".join(known), found=", ".join(sorted(unseen)[:8]))
         if not known:
             raise DataError(
                 "no record has a label", where=f"column {raw.columns[0]!r}", fix="choose another target column"

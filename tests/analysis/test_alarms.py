@@ -12,16 +12,17 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA
 from seqrobust.analysis import attack_metrics, results_table
-from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.alarms import alarms, remarks
 from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.worst_case import Grid, control_ahead, evaluation_metrics, worst_case
+from seqrobust.analysis.robustness import constant_answer
 from seqrobust.attacks import Attack, Goal, Problem, Shift, Targeted, Untargeted, attacks_named, run_shard
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.search import Access, Search, View
 from seqrobust.attacks.searches.exhaustive import Exhaustive
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.attacks.stating import goal_of
-from seqrobust.errors import ConfigError
+from seqrobust.errors import ConfigError, ThreatError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, Task
 from seqrobust.threats import Budget, SubstitutionThreat
@@ -35,6 +36,13 @@ class Counts(nn.Module):
     def forward(self, encoded: Tensor) -> Tensor:
         lead = 0.5 - encoded[:, 2].sum(1)
         return torch.stack([lead, torch.zeros_like(lead)], dim=1)
+
+
+class Same(Counts):
+    """The first class, whatever the sequence."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        return super().forward(encoded) * 0 + torch.tensor([1.0, 0.0])
 
 
 class Sign(Counts):
@@ -132,6 +140,38 @@ def test_gradients_of_zero_search_nothing_and_scores_do() -> None:
     assert seeing["budgets"][0]["attack_success_rate"] == 1
 
 
+def test_records_that_may_not_be_edited_are_counted_and_told() -> None:
+    problem = problem_of(Counts(), budgets=(0, 1))
+    texts = ["N" * LENGTH] * 5 + problem.sequences.texts[5:]
+    problem = replace(problem, sequences=SequenceSet.from_texts(texts, DNA))
+    metrics = attack_metrics(results(problem, Exhaustive()), "classification", labelled=False)
+    assert [row["nothing_editable"] for row in metrics["budgets"]] == [RECORDS, 5]
+    assert metrics["budgets"][1]["attack_success_rate"] == (RECORDS - 5) / RECORDS
+    assert any("on 5 of 12 records nothing may be edited" in said for said in remarks(metrics))
+    assert not alarms(metrics), "the numbers hold, and claims stand"
+    assert any("of the other 7, the goal is reached on 7" in said for said in remarks(metrics))
+    require_coverage(problem, [Exhaustive()])
+
+
+@pytest.mark.parametrize("budgets", [(Budget(1), Budget(3)), (Budget(1, percent=True),)])
+def test_a_threat_without_edits_is_refused(budgets: tuple[Budget, ...]) -> None:
+    problem = replace(problem_of(Counts()), budgets=budgets)
+    if not budgets[0].percent:
+        problem = replace(problem, sequences=SequenceSet.from_texts(["N" * LENGTH] * RECORDS, DNA))
+    with pytest.raises(ThreatError, match="no letter of any record may change"):
+        require_coverage(problem, [Exhaustive()])
+
+
+def test_a_constant_model_is_said_to_be_one() -> None:
+    problem = problem_of(Same())
+    table = results(problem, Exhaustive())
+    assert constant_answer(table, problem.predictor) == "0"
+    metrics = attack_metrics(table, "classification", labelled=False) | {"constant": "0"}
+    assert any("predicts 0 of every record and of random sequences" in said for said in remarks(metrics))
+    reading = problem_of(Counts())
+    assert constant_answer(results(reading, Exhaustive()), reading.predictor) is None
+
+
 def test_nothing_to_edit_is_no_hole() -> None:
     problem = problem_of(Counts(), budgets=(0, 1))
     metrics = attack_metrics(results(problem, Idle()), "classification", labelled=False)
@@ -166,7 +206,7 @@ def test_an_evaluation_is_outdone_only_where_all_its_methods_are() -> None:
     idle, both = evaluated(idle=Idle()), evaluated(idle=Idle(), exhaustive=Exhaustive())
     assert control_ahead(Grid(idle)).any()
     assert not control_ahead(Grid(both)).any()
-    assert worst_case(both)["searched"].all()
+    assert worst_case(both)["was_searched"].all()
     for table, silent in ((idle, False), (both, True)):
         metrics = evaluation_metrics(table, "classification", labelled=False)
         metrics["masking"] = {"verdict": "none", "evidence": []}

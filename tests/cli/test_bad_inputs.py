@@ -97,7 +97,10 @@ TINY = GOOD + "model: {channels: 4, blocks: 1, first_kernel: 3}\ntraining: {epoc
 WORKS: dict[str, tuple[Make, str]] = {
     "one sequence": (with_file("a.tsv", ROWS + "a\tEI\tACGTACGT\n"), ""),
     "shorter than the receptive field": (with_file("a.tsv", ROWS + "a\tEI\tA\nb\tN\tC\n"), ""),
-    "all unknown letters": (with_file("a.tsv", ROWS + "a\tEI\tNNNNNNNN\nb\tN\tNNNNNNNN\n"), ""),
+    "a record of unknown letters": (
+        with_file("a.fa", ">a\nNNNNNNNN\n>b\nACGTACGT\n"),
+        "on 1 of 2 records nothing may be edited",
+    ),
     "lower case": (with_file("a.tsv", ROWS + "a\tEI\tacgtacgt\n"), "lower-case"),
     "repeated ids": (with_file("a.tsv", ROWS + "a\tEI\tACGTACGT\na\tN\tACGTTTTT\n"), "repeat"),
     "Windows line ends": (with_file("a.tsv", (ROWS + "a\tEI\tACGTACGT\n").replace("\n", "\r\n")), ""),
@@ -109,7 +112,6 @@ WORKS: dict[str, tuple[Make, str]] = {
     "budget 0": (with_options("--budget", "0"), ""),
     "budget beyond the sequence": (with_options("--budget", "500"), ""),
     "budget as a share": (with_options("--budget", "5%,10%"), ""),
-    "everything protected": (with_options("--pattern", "all=N", "--protect", "all"), ""),
     "probabilities": (with_options(model="softmax"), "probabilities"),
     "transitions": (with_options("--allow", "transitions"), ""),
     "a sample of records": (with_options("--max-records", "5"), ""),
@@ -130,6 +132,13 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "RNA read as DNA": (with_file("a.tsv", ROWS + "a\tEI\tACGU\n"), ["--alphabet RNA"]),
     "unseen label": (with_file("a.tsv", ROWS + "a\tXX\tACGT\n"), ["'XX'", "EI, IE, N"]),
     "missing label": (with_file("a.tsv", ROWS + "a\t\tACGT\nb\tEI\tACGT\n"), ["no target"]),
+    "missing label, labels by number": (
+        with_file("a.tsv", ROWS + "a\t\tACGT\nb\t1\tACGT\n", "--labels", None),
+        ["no target", "drop these rows"],
+    ),
+    "all unknown letters": (with_file("a.tsv", ROWS + "a\tEI\tNNNNNNNN\nb\tN\tNNNNNNNN\n"), ["no letter", "unknown"]),
+    "everything protected": (with_options("--pattern", "all=N", "--protect", "all"), ["no letter of any record"]),
+    "a share of nothing": (with_options("--budget", "0.5%"), ["no letter of any record", "per cent"]),
     "region beyond the end": (
         with_file("a.tsv", "id\tlabel\tsequence\tregions\na\tEI\tACGT\tcore:2-9\n"),
         ["core:2-9", "record 'a'"],
@@ -166,7 +175,8 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "no task": (with_options("--task", None), ["--task"]),
     "too few labels": (with_options("--labels", "EI,IE"), ["3 outputs"]),
     "not a number": (with_options(model="nan"), ["not finite"]),
-    "a pair of outputs": (with_options(model="pair"), ["does not return a tensor"]),
+    "a pair of outputs": (with_options(model="pair"), ["does not return a tensor", "self.inner(x)[0]"]),
+    "outputs by name": (with_options(model="named"), ["does not return a tensor", "self.inner(x)['logits']"]),
     "an output per position": (with_options(model="sequence"), ["another shape"]),
     "a factory that fails": (with_options(model="broken"), ["no licence found", "model.py"]),
     "no such factory": (with_options(model="missing"), ["missing", "build"]),
@@ -188,6 +198,10 @@ REFUSED: dict[str, tuple[Make, list[str]]] = {
     "shift of nothing": (with_options("--delta", "0"), ["positive"]),
     "shift by no number": (with_options("--delta", "nan"), ["positive"]),
     "names without labels": (with_options("--labels", None), ["'EI'", "--labels NAME,NAME"]),
+    "a missing value among numbers": (
+        with_file("a.tsv", ROWS + "a\t0\tACGT\nb\tNA\tACGT\n", "--labels", None),
+        ["'NA'", "dropped"],
+    ),
     "no attack": (with_options("--attack", ","), ["unknown attack", "greedy"]),
     "negative budget": (with_options("--budget", "-1"), ["'-1'"]),
     "budget beyond all letters": (with_options("--budget", "200%"), ["100 %"]),
@@ -260,7 +274,7 @@ def test_works(name: str, files: Path, run: Run, tmp_path: Path, capsys: pytest.
     results = pd.read_parquet(tmp_path / "out" / "results.parquet")
     assert len(results)
     assert (results["n_edits"] <= results["budget"]).all()
-    if name in ("everything protected", "all unknown letters", "budget 0"):
+    if name == "budget 0":
         assert (results["n_edits"] == 0).all()
         assert not results["success"].fillna(value=False).any()
 

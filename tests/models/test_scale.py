@@ -208,6 +208,30 @@ def test_log_probabilities() -> None:
     torch.testing.assert_close(logits(pair, tokens()), expected[:, 1:] - expected[:, :1], rtol=1e-4, atol=1e-4)
 
 
+NEVER_NEGATIVE: dict[str, Callable[[Tensor], Tensor]] = {
+    "percent": lambda out: 100 * out.sigmoid(),
+    "exponential": lambda out: (out + 2).exp(),
+    "rectified": lambda out: (out + 2).relu(),
+    "softplus": lambda out: F.softplus(out + 2),
+}
+
+
+@pytest.mark.parametrize("case", NEVER_NEGATIVE)
+def test_what_is_never_negative_is_no_logit(case: str) -> None:
+    """Read as logits all would be positive; whoever means that can say so."""
+    with pytest.raises(ModelError, match="never below 0") as caught:
+        checked(Ends(NEVER_NEGATIVE[case]), "binary")
+    assert "--outputs logits" in str(caught.value.fix)
+    assert checked(Ends(NEVER_NEGATIVE[case]), "binary", scale="logits").scale == "logits"
+    assert checked(Ends(NEVER_NEGATIVE[case]), "regression").task == "regression"
+
+
+def test_probabilities_among_logits_are_told() -> None:
+    mixed = Ends(lambda out: torch.cat([out[:, :1].sigmoid(), out[:, 1:]], 1), 3)
+    assert any("outputs 0 (of 0 to 2)" in notice for notice in checked(mixed, "multilabel").notices)
+    assert not any("outputs" in notice for notice in checked(Net(3), "multilabel").notices)
+
+
 @pytest.mark.parametrize(
     "end", [lambda out: out.softmax(1), lambda out: torch.tensor(out.detach().softmax(1).numpy()), _outer]
 )

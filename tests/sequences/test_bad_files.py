@@ -202,9 +202,9 @@ ROWS: dict[str, Row] = {
     "dna and rna, told": ({"x.fa": ">a\nACGU\n>b\nACGT\n"}, {"alphabet": DNA}, ["both T and U", "line 1"]),
     "files joined without a line end": ({"x.fa": ">a\nACGT>b\nACGTACGTACGT\n"}, {}, ["'>'", "joined", "position 5"]),
     "locus run into its length": (
-        {"x.gbk": GENBANK.replace("X1                        20 bp", "NODE_1_length_19176_cov_13.663120 bp") + "//\n"},
+        {"x.gbk": GENBANK.replace("X1                        20 bp", "NODE_1_length_19176_cov_13.663121 bp") + "//\n"},
         {},
-        ["LOCUS", "line 1", "run into the length"],
+        ["LOCUS", "line 1", "runs into the length", "whole"],
     ),
     "digit in protein": ({"x.fa": ">a\nMKV1AE\n"}, {"alphabet": PROTEIN}, ["'1'", "position 4"]),
 }

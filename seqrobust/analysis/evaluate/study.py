@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.alarms import remarks
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.diagnosis import from_model, from_results
@@ -30,11 +30,13 @@ from seqrobust.analysis.evaluate.surrogates import (
 from seqrobust.analysis.evaluate.transfer import Surrogate
 from seqrobust.analysis.evaluate.worst_case import evaluation_metrics, worst_case
 from seqrobust.analysis.masking import NO_GRADIENT, Evidence, diagnosis, no_gradient
+from seqrobust.analysis.robustness import constant_answer
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem, Shift, scores_for
+from seqrobust.attacks.coverage import require_moves
 from seqrobust.attacks.settings import resolved
 from seqrobust.files import plain, write_text
 from seqrobust.models.predictor import Predictor
@@ -80,6 +82,7 @@ def prepare(subject: Subject, settings: EvaluateSettings, opening: Opening) -> E
     settings = resolved(settings, subject.sequences)
     with_model: Problems = partial(_problems, subject.sequences, subject.targets, settings, opening.seed)
     problems = with_model(subject.predictor)
+    require_moves(next(iter(problems.values())))
     others = [*subject.others.values()]
     if subject.another is not None:
         others += [subject.another(text) for text in settings.transfer_from]
@@ -143,14 +146,16 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
     }
     if isinstance(problem.goal, Shift):
         metrics["delta"] = problem.goal.delta
+    constant = constant_answer(table, predictor)
+    metrics |= {} if constant is None else {"constant": constant}
     metrics["claims"] = claims(
         metrics,
         methods,
         probabilities=predictor.scale == "probabilities",
         confined=bool(problem.threat.protect or problem.threat.only),
-        constant=predictor.constant if len(set(table["clean_prediction"])) == 1 else None,
+        constant=constant,
     )
-    for alarm in alarms(metrics, "these methods do"):
+    for alarm in remarks(metrics, "these methods do"):
         work.notice(alarm)
     return EvaluateFindings(
         name=ready.name,

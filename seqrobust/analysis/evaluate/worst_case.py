@@ -139,7 +139,7 @@ def worst_case(table: pd.DataFrame, *, by: Harm = "goal") -> pd.DataFrame:
     chosen = np.stack([_best_rows(grid, keys, level) for level in range(len(grid.levels))], axis=1)
     worst: pd.DataFrame = table.iloc[chosen.ravel()].reset_index(drop=True)
     first = table.iloc[: len(worst)].reset_index(drop=True)
-    for column in {"budget", "budget_share"} & set(table.columns):
+    for column in {"budget", "budget_share", "editable"} & set(table.columns):
         worst[column] = first[column]
     for column in set(_CONTROL) & set(table.columns):
         worst[column] = _control(grid, column).ravel()
@@ -147,8 +147,8 @@ def worst_case(table: pd.DataFrame, *, by: Harm = "goal") -> pd.DataFrame:
         worst[column] = grid.cube(column).sum(0).ravel()
     if "random_objective" in table:
         worst["control_ahead"] = control_ahead(grid).ravel()
-    if "searched" in table:
-        worst["searched"] = _searched(grid).ravel() | worst["success"].fillna(value=False).astype(bool)
+    if "was_searched" in table:
+        worst["was_searched"] = _searched(grid).ravel() | worst["success"].fillna(value=False).astype(bool)
     worst["attack"] = worst["method"].where(worst["n_edits"] > 0, None)
     if by == "goal":
         _assert_monotone(worst, len(grid.levels))
@@ -208,7 +208,7 @@ def control_ahead(grid: Grid) -> NDArray[np.bool_]:
 
 def _searched(grid: Grid) -> NDArray[np.bool_]:
     """(N, B) whether any method did anything on a record, in every direction."""
-    cube = grid.cube("searched").astype(bool)
+    cube = grid.cube("was_searched").astype(bool)
     directions = dict.fromkeys(way for _, way in grid.runs)
     found: NDArray[np.bool_] = np.all(
         [cube[[way == direction for _, way in grid.runs]].any(0) for direction in directions], axis=0

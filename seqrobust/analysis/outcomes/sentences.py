@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.alarms import remarks
 from seqrobust.report.words import (
     budget_size,
     budget_words,
@@ -41,7 +41,7 @@ def answer(
         labels: class or value names; the first names what a regression model predicts.
     """
     spent = budgets_of(attack)
-    warned = [f"{alarm[0].upper()}{alarm[1:]}." for alarm in alarms(attack)] if spent else []
+    warned = [f"{alarm[0].upper()}{alarm[1:]}." for alarm in remarks(attack)] if spent else []
     return [*warned, *_answer(attack, spent, protect, only, labels)]
 
 

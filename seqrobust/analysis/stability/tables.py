@@ -111,6 +111,7 @@ def random_rows(problem: Problem, truth: Targets, draws: int, records: NDArray[n
             forwards=zeros,
             gradients=zeros,
             searched=zeros == 0,
+            editable=zeros == 0,
             control=zeros[..., None].float(),
             control_reached=zeros[..., None].bool(),
             control_least=torch.full(zeros.shape, torch.nan, device=device),

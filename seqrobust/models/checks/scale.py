@@ -86,7 +86,7 @@ def decided(evidence: Evidence, told: OutputScale | Literal["auto"]) -> tuple[Ou
         return "probabilities", saturation(evidence)
     scale = _of_classes(evidence) if evidence.of_classes else _of_each(evidence)
     if scale == "logits":
-        return scale, None
+        return scale, _mixed(evidence)
     notice = "the model returns probabilities; they are turned back to logits (--outputs logits if that is wrong)"
     return scale, "; ".join(part for part in (notice, saturation(evidence)) if part)
 
@@ -132,13 +132,10 @@ def _of_each(evidence: Evidence) -> OutputScale:
         )
     if span is not None and -_NEAR <= span.low <= _NEAR and abs(span.high - 1) <= _NEAR:
         return "probabilities"
-    if span is not None and (span.low < -_NEAR or span.high == float("inf")):
+    if span is not None and span.low < -_NEAR:
         return "logits"
-    if not _inside(evidence.matrix):
-        return "logits"
-    seen = torch.cat([evidence.matrix, evidence.more()])
-    if not _inside(seen):
-        return "logits"
+    if not _inside(evidence.matrix) or not _inside(seen := torch.cat([evidence.matrix, evidence.more()])):
+        return _beyond(evidence.matrix, span)
     if bool(((seen == 0) | (seen == 1)).all()):
         # Decisions: positive and negative by either reading.
         return "probabilities"
@@ -147,6 +144,36 @@ def _of_each(evidence: Evidence) -> OutputScale:
         expected="values outside 0 to 1, or a sigmoid or softmax at the end that can be seen",
         found=f"{_range(seen)} for {len(seen)} sequences, random ones among them",
         fix=_ASK,
+    )
+
+
+def _beyond(matrix: Tensor, span: Span | None) -> OutputScale:
+    """Of outputs that are not all between 0 and 1; ``span`` as far as it is known."""
+    if span is None or span.low < 0:
+        return "logits"
+    raise ModelError(
+        "the model returns what is never below 0: percentages, counts or rates",
+        expected="logits, or probabilities",
+        found=f"{_range(matrix)}; its operations allow no less than {span.low:g}",
+        fix="divide percentages by 100, leave out a last exponential or rectifier, or take --task regression; or say "
+        "--outputs logits if what is above 0 is positive",
+    )
+
+
+def _mixed(evidence: Evidence) -> str | None:
+    """What to say of labels that look like probabilities among others that are logits."""
+    if evidence.task != "multilabel" or evidence.span is not None:
+        return None
+    if not bool(((evidence.matrix >= 0) & (evidence.matrix <= 1)).all(0).any()):
+        return None
+    seen = torch.cat([evidence.matrix, evidence.more()])
+    within = ((seen >= 0) & (seen <= 1)).all(0)
+    if not bool(within.any()) or bool(within.all()):
+        return None
+    which = ", ".join(str(column) for column in torch.nonzero(within).flatten().tolist())
+    return (
+        f"outputs {which} (of 0 to {len(within) - 1}) lie between 0 and 1 for each of {len(seen)} sequences, and "
+        "others do not: all are read as logits, so that those are always positive; give logits of all"
     )
 
 

@@ -16,7 +16,9 @@ from Bio.SeqRecord import SeqRecord
 from seqrobust.alphabet import PROTEIN
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.coding_features import reading_of
+from seqrobust.sequences.readers.feature_headings import with_feature_headings
 from seqrobust.sequences.readers.features import is_unplaced, regions_of
+from seqrobust.sequences.readers.locus import mend_locus_lines
 from seqrobust.sequences.readers.source import Source
 from seqrobust.sequences.readers.table import Table
 from seqrobust.sequences.readings import Readings
@@ -37,7 +39,7 @@ def read_flatfile(source: Source) -> Table:
 
     Raises DataError for a damaged file, or a record without its sequence.
     """
-    records = _parse(source)
+    records, mended = _parse(source)
     columns = pd.DataFrame([_row(source, record) for record in records], dtype=object).fillna("")
     unplaced = sum(is_unplaced(feature) for record in records for feature in record.features)
     notices = (f"no region for {counted(unplaced, 'feature')} with an unknown end",) if unplaced else ()
@@ -49,7 +51,7 @@ def read_flatfile(source: Source) -> Table:
         alphabet=PROTEIN if protein else None,
         readings=None if protein else _readings(records),
         qualifiers=True,
-        notices=notices,
+        notices=(*mended, *notices),
     )
 
 
@@ -60,9 +62,9 @@ def _readings(records: list[SeqRecord]) -> Readings:
     return Readings.of([[one for one in row if one is not None] for row in found], named)
 
 
-def _parse(source: Source) -> list[SeqRecord]:
-    xml = source.format == "uniprot-xml"
-    handle: Any = io.BytesIO(source.data) if xml else io.StringIO(source.text)
+def _parse(source: Source) -> tuple[list[SeqRecord], tuple[str, ...]]:
+    """The records, and notices of what was mended to read them."""
+    handle, mended = _opened(source)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -75,7 +77,15 @@ def _parse(source: Source) -> list[SeqRecord]:
             raise _damaged(source, str(warning.message))
     if not records:
         raise DataError("the file holds no record", expected=source.format, where=str(source.path))
-    return records
+    return records, mended
+
+
+def _opened(source: Source) -> tuple[Any, tuple[str, ...]]:
+    if source.format == "uniprot-xml":
+        return io.BytesIO(source.data), ()
+    text = with_feature_headings(source.text, source.format)
+    text, mended = mend_locus_lines(text) if source.format == "genbank" else (text, ())
+    return io.StringIO(text), mended
 
 
 def _damaged(source: Source, found: str) -> DataError:
@@ -87,8 +97,8 @@ def _damaged(source: Source, found: str) -> DataError:
             expected="LOCUS, a name without spaces, a space, the length, bp",
             found=repr(locus[1][:90]),
             where=f"{source.path}, line {number}",
-            fix="a long name may have run into the length, or hold spaces (Prokka, SnapGene): shorten the name so that "
-            "a space stands on each side of the length",
+            fix="a name that runs into the length or holds spaces is read where the length is the count of the "
+            "letters, which this is not: see that the file is whole; then put a space on each side of the length",
         )
     return DataError(
         f"the file cannot be read as {source.format}",
