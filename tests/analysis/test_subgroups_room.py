@@ -202,7 +202,7 @@ def rewritten(name: str) -> Callable[[Path], None]:
         ("data.tsv", "contents of data"),
         ("attack/results.parquet", "results.parquet"),
         ("attack/metrics.json", "metrics.json"),
-        ("other/results.parquet", "results.parquet 2"),
+        ("other/results.parquet", "results.parquet (2)"),
     ],
 )
 def test_a_changed_file_is_not_resumed(name: str, named: str, tmp_path: Path) -> None:
