@@ -198,18 +198,28 @@ def _pairs(splits: NDArray[np.str_]) -> list[tuple[str, str]]:
     return [(first, second) for place, first in enumerate(names) for second in names[place + 1 :]]
 
 
-def _shared(codes: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, int]:
+def _shared_codes(codes: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, NDArray[np.int64]]:
+    """``"train / test"`` to the different codes that occur in both."""
     of = {name: np.unique(codes[splits == name]) for name in _counts(splits)}
-    counts = {f"{a} / {b}": len(np.intersect1d(of[a], of[b], assume_unique=True)) for a, b in _pairs(splits)}
-    return {pair: count for pair, count in counts.items() if count}
+    return {f"{a} / {b}": np.intersect1d(of[a], of[b], assume_unique=True) for a, b in _pairs(splits)}
+
+
+def _shared(codes: NDArray[np.int64], splits: NDArray[np.str_]) -> dict[str, int]:
+    return {pair: len(shared) for pair, shared in _shared_codes(codes, splits).items() if len(shared)}
 
 
 def _other_strand_across(
     exact: NDArray[np.int64], molecule: NDArray[np.int64], splits: NDArray[np.str_]
 ) -> dict[str, int]:
-    strands, alone = _shared(molecule, splits), _shared(exact, splits)
-    counts = {pair: count - alone.get(pair, 0) for pair, count in strands.items()}
-    return {pair: count for pair, count in counts.items() if count > 0}
+    # Both strands of a molecule may be in both splits, so sequences in common are counted by their molecule.
+    molecule_of = np.zeros(int(exact.max(initial=-1)) + 1, np.int64)
+    molecule_of[exact] = molecule
+    alone = _shared_codes(exact, splits)
+    counts = {
+        pair: len(np.setdiff1d(shared, molecule_of[alone[pair]]))
+        for pair, shared in _shared_codes(molecule, splits).items()
+    }
+    return {pair: count for pair, count in counts.items() if count}
 
 
 def _distinct_pairs(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -20,6 +20,13 @@ from seqrobust.sequences.summary import describe
 texts = st.lists(st.text("ACGTN", min_size=1, max_size=4), min_size=1, max_size=25)
 
 
+def test_both_strands_in_both_splits_hide_no_other_pair() -> None:
+    splits = ["train", "train", "train", "test", "test", "test"]
+    copies = describe(SequenceSet.from_texts(list("AGTTAC"), DNA, splits=splits)).copies
+    assert dict(copies.across) == {"train / test": 2}
+    assert dict(copies.other_strand_across) == {"train / test": 1}
+
+
 @given(texts, st.data())
 def test_copies_are_those_of_a_loop(rows: list[str], data: st.DataObject) -> None:
     splits = data.draw(st.lists(st.sampled_from(["train", "test"]), min_size=len(rows), max_size=len(rows)))
