@@ -28,7 +28,7 @@ class Row:
 
     name: str
     question: str
-    panel: str
+    panel: str = ""
     room: str
     settings: str
     asked: str = "seqrobust.analysis.asked:ModelOnData"
@@ -46,7 +46,6 @@ ANALYSES: dict[str, Row] = {
         Row(
             name="attack",
             question="Attack a model: the fewest letters that change its mind, inside a stated threat.",
-            panel="",
             room=f"{_ANALYSIS}.attack:ATTACK",
             settings="seqrobust.attacks.settings:AttackSettings",
         ),
@@ -54,7 +53,6 @@ ANALYSES: dict[str, Row] = {
             name="evaluate",
             question="Evaluate a model: the worst case over many attacks, what each found, and whether gradients hide "
             "something.",
-            panel="",
             room=f"{_ANALYSIS}.evaluate:EVALUATE",
             settings=f"{_ANALYSIS}.evaluate.settings:EvaluateSettings",
             hidden=("attack",),
@@ -62,7 +60,6 @@ ANALYSES: dict[str, Row] = {
         Row(
             name="compare",
             question="Compare models: whose adversarial sequences fool whom, on records that both classify correctly.",
-            panel="",
             room=f"{_ANALYSIS}.compare:COMPARE",
             settings="seqrobust.attacks.settings:AttackSettings",
             asked="seqrobust.analysis.asked:ModelsOnData",
@@ -77,7 +74,6 @@ ANALYSES: dict[str, Row] = {
         Row(
             name="ism",
             question="Score every single substitution: a saturation mutagenesis map of each record.",
-            panel="",
             room=f"{_ANALYSIS}.ism:ISM",
             settings=f"{_ANALYSIS}.ism.settings:IsmSettings",
             asked=f"{_ANALYSIS}.asked:ModelOnSequences",
@@ -85,7 +81,6 @@ ANALYSES: dict[str, Row] = {
         Row(
             name="probe",
             question="Right for the right reason? Attack where biology says nothing is, and where it says all is.",
-            panel="",
             room=f"{_ANALYSIS}.probe:PROBE",
             settings=f"{_ANALYSIS}.probe.settings:ProbeSettings",
         ),
@@ -132,7 +127,6 @@ ANALYSES: dict[str, Row] = {
         Row(
             name="privacy",
             question="Audit what a model leaks of its training records, by membership inference.",
-            panel="",
             room=f"{_ANALYSIS}.privacy:PRIVACY",
             settings=f"{_ANALYSIS}.privacy.settings:PrivacySettings",
             asked=f"{_ANALYSIS}.asked:Audit",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.errors import ConfigError, DataError
-from seqrobust.options import DATA, Option, pairs_of
-from seqrobust.sequences.data_source import Columns
+from seqrobust.options import DATA, Option
+from seqrobust.sequences.data_source import FileReading
 
 if TYPE_CHECKING:
     from seqrobust.analysis.subgroups.outcomes import Outcomes
@@ -37,14 +37,13 @@ class Attacked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackedFolders:
+class AttackedFolders(FileReading):
     """Attacks and the attacked file, as a user names them.
 
     Attributes:
         results: folders of attacks of the same budgets, or their ``results.parquet``.
-        data: the file that holds the columns; None to compare classes alone.
-        format, columns, genome, annotation, where: how it is read; see
-            :class:`~seqrobust.sequences.data_source.DataSource`.
+        data: the file that holds the columns, read as :class:`~seqrobust.sequences.data_source.FileReading` says; None
+            to compare classes alone.
     """
 
     results: Annotated[
@@ -54,19 +53,6 @@ class AttackedFolders:
         ),
     ]
     data: Annotated[Path | None, Option(help="The attacked file, for its columns.", panel=DATA)] = None
-    format: Annotated[str | None, Option(help="Format to force; else told by the suffix.")] = None
-    columns: Columns = field(default_factory=Columns)
-    genome: Annotated[Path | None, Option(help="FASTA a BED file's intervals are cut from.")] = None
-    annotation: Annotated[Path | None, Option(help="GFF3 or BED whose features become regions.")] = None
-    where: Annotated[
-        dict[str, list[str]],
-        Option(
-            help="Keep these rows; one column repeated: any of its values.",
-            metavar="COLUMN=VALUE",
-            repeat=True,
-            read=pairs_of,
-        ),
-    ] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.results:
