@@ -194,6 +194,41 @@ def test_a_step_that_is_not_understood_is_noticed() -> None:
     assert followed(Hidden(), ways)[1] is not None
 
 
+class Bump(nn.Module):
+    """A constant but for the middle of the way, where the first score is one higher."""
+
+    def __init__(self, gate: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x: Tensor) -> Tensor:
+        score = x[:, 0, 0] + self.gate(x).to(x)
+        return torch.stack([score, torch.zeros_like(score)], 1)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        lambda x: (x * x).sum((1, 2)) < L - 2,
+        lambda x: (0.2 * (L - (x * x).sum((1, 2)))).round(),
+        lambda x: torch.sin(np.pi * (x * x).sum((1, 2))),  # nothing at either end, where the sum is whole
+        lambda x: (x * x).sum((1, 2)) % 1.0,
+        lambda x: torch.tensor([float((L - one.square().sum()).clamp(max=1)) for one in x]),
+        lambda x: (x.amax(1).sum(1) - L + 1).sign().neg() + 1,
+        lambda x: x.sort(1).values[:, -1].sum(1).cos(),
+    ],
+    ids=["compares", "rounds", "smooth", "remainders", "numbers", "sign", "sorts"],
+)
+def test_a_bump_that_is_gone_at_the_end_is_not_called_linear(gate: Callable[[Tensor], Tensor]) -> None:
+    ways = segments(edits=6)
+    found, reason = followed(Bump(gate), ways)
+    assert reason is not None
+    assert not any(way.exact for way in found)
+    module = Bump(gate)
+    for row, way in enumerate(found):
+        np.testing.assert_allclose(way.values, true_scores(module, ways, row, way.knots), atol=1e-9)
+
+
 def test_a_gate_that_is_not_reached_is_a_radius_beyond_the_way() -> None:
     way = Way(
         knots=np.array([0, 0.5, 1.0]), values=np.array([0, 1.0, 3.0]), slope=2.0, radius=0.5, regions=2, exact=True

@@ -55,11 +55,17 @@ class KinkWatch(TorchFunctionMode):
     ) -> Any:
         """See :class:`torch.overrides.TorchFunctionMode`."""
         kwargs = kwargs or {}
-        name = getattr(function, "__name__", "").rstrip("_")
+        called = getattr(function, "__name__", "")
+        name = called.rstrip("_")
         margins = _MARGINS.get(name)
         if margins is not None:
             self._watch(name, margins, args, kwargs)
-        return function(*args, **kwargs)
+            return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        jumps = called in _STEPS or name in _STEPS or _decides(result)
+        if jumps and name not in _FINITE and any(map(_moves, (*args, *kwargs.values()))):
+            self.uncertain.add(name)
+        return result
 
     def _watch(self, name: str, margins: Callable[..., list[Margin]], args: Any, kwargs: Mapping[str, Any]) -> None:
         try:
@@ -71,11 +77,24 @@ class KinkWatch(TorchFunctionMode):
             if not values.numel():
                 continue
             self.seen[name] = self.seen.get(name, 0) + 1
-            if values.shape[0] % self.rows:
+            if not values.ndim or values.shape[0] % self.rows:
                 self.uncertain.add(name)
                 continue
             distance = _distances(values, slopes).reshape(self.rows, -1).amin(1)
             self.nearest = torch.minimum(self.nearest, distance.double().cpu())
+
+
+def _decides(result: Any) -> bool:
+    """Whether something comes out that can only jump, as of comparisons and of what picks or sorts."""
+    parts = result if isinstance(result, tuple) else (result,)
+    return any(isinstance(part, Tensor) and not part.is_floating_point() and not part.is_complex() for part in parts)
+
+
+def _moves(value: Any) -> bool:
+    """Whether a value, or one of several, changes along the line."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_moves, value))
+    return isinstance(value, Tensor) and value.is_floating_point() and bool(_parts(value)[1].any())
 
 
 def _distances(values: Tensor, slopes: Tensor) -> Tensor:
@@ -255,3 +274,15 @@ _MARGINS: Mapping[str, Callable[..., list[Margin]]] = {
     "max_pool2d_with_indices": _max_pool2d,
     "adaptive_max_pool1d": _adaptive,
 }
+
+# fmt: off
+_STEPS = frozenset([
+    "round", "floor", "ceil", "trunc", "fix", "frac", "sign", "sgn", "heaviside", "fmod", "remainder",
+    "floor_divide", "__floordiv__", "__rfloordiv__", "__mod__", "__rmod__",
+    "item", "tolist", "__bool__", "__float__", "__int__",
+    "median", "nanmedian", "quantile", "nanquantile", "aminmax", "fmax", "fmin", "cummax", "cummin",
+])
+# fmt: on
+"""What jumps, or bends, without being followed: a way with one of them in it is sampled."""
+_FINITE = frozenset(["isfinite", "isnan", "isinf"])
+"""Questions whose answer does not change on a way on which the model is finite."""

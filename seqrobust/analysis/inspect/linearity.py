@@ -32,6 +32,9 @@ _TOGETHER = 256
 """Samples that are scored at once."""
 _AGREES = 1e-6
 """How well a piece's line has to meet the value at its end, relative to the values' size."""
+_ASKED = 8
+"""Places between the ends where a way that was followed is compared with the model."""
+_NOT_LINEAR = "the score is not linear between the bends that are known"
 DEVIATION = 0.05
 """Share of the largest change within which the first-order prediction counts as good."""
 
@@ -216,7 +219,7 @@ class _Walk:
             promised, found = self.values[row][-1], float(score[number])
             slack = 2 * self.resolution * (abs(float(slope[number])) + abs(self.slope[row]))
             if abs(promised - found) > self._tolerance(row) + slack:
-                return "the score is not linear between the bends that are known"
+                return _NOT_LINEAR
         return None
 
     def _tolerance(self, row: int) -> float:
@@ -227,10 +230,25 @@ class _Walk:
         ends = _scores(self.predictor, self.segments, torch.ones(len(everyone), dtype=torch.float64), everyone)
         for row, found in enumerate(ends.tolist()):
             if self.complete[row] and abs(self.values[row][-1] - found) > 10 * self._tolerance(row):
-                return "the score is not linear between the bends that are known"
+                return _NOT_LINEAR
             if not self.complete[row]:
                 self.knots[row].append(1.0)
                 self.values[row].append(found)
+        return self._check_between()
+
+    def _check_between(self) -> str | None:
+        """A bump that is gone again at the end meets no value there; places of no pattern are asked as well."""
+        whole = np.flatnonzero(self.complete)
+        rows = torch.from_numpy(whole).repeat(_ASKED)
+        place = torch.from_numpy(np.random.default_rng(0).random(len(rows)))
+        for some, at in (
+            zip(torch.split(rows, _TOGETHER), torch.split(place, _TOGETHER), strict=True) if len(rows) else ()
+        ):
+            found = _scores(self.predictor, self.segments, at, some)
+            for row, here, value in zip(some.tolist(), at.tolist(), found.tolist(), strict=True):
+                promised = np.interp(here, self.knots[row], self.values[row])
+                if abs(promised - value) > 10 * self.agrees * max(1.0, *map(abs, self.values[row])):
+                    return _NOT_LINEAR
         return None
 
     def _cut(self, rows: Tensor) -> None:
