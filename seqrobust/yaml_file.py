@@ -99,6 +99,10 @@ def _variable(name: str) -> str:
     )
 
 
+_LISTS = dict.fromkeys(("tuple_type", "list_type"), "a list, such as [first, second], or [one]")
+"""What YAML users call what pydantic names a tuple."""
+
+
 def _config_error(error: ValidationError, schema: type[BaseModel], root: Any, where: str) -> ConfigError:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
@@ -119,7 +123,7 @@ def _config_error(error: ValidationError, schema: type[BaseModel], root: Any, wh
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, ConfigError):
         return cause
-    message = first["msg"].removeprefix("Value error, ")
+    message = _LISTS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     return ConfigError("a value in the config cannot be used" + more, expected=message, found=found[:200], where=place)
 
 

@@ -49,6 +49,7 @@ def test_values_arrive() -> None:
         ("epochs: 3", "epoch: 3", ["line 9", "training.epoch", "did you mean epochs?"]),
         ("budget: 2", "bugdet: 2", ["line 11", "training.adversarial.bugdet", "did you mean budget?"]),
         ("budget: 1..3", "split: [a]", ["line 13", "attack.split"]),
+        ("budget: 1..3", "budget: 1..3\n  attacks: greedy", ["attack.attacks", "a list, such as [first, second]"]),
         ("task: binary", "task: guess", ["line 2", "'guess'", "'regression'"]),
         ("name: mine\n", "", ["name", "nothing"]),
         ("name: mine", "name: a b", ["line 1", "name"]),
