@@ -55,7 +55,10 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
     """One model on one file; see :meth:`seqrobust.analysis.asked.ModelOnData.open`."""
     subject = open_unlabelled(model, data, opening, action=action)
     if subject.sequences.targets is None:
-        opening.progress.say("the records have no targets: the clean prediction stands for the truth")
+        opening.progress.say(
+            "the records have no targets: the clean prediction stands for the truth "
+            "(if a column of the table holds them, --target-column names it)"
+        )
         return subject
     predictor = subject.predictor
     try:
