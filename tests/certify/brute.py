@@ -15,13 +15,15 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA, Alphabet
 from seqrobust.attacks import Goal, Problem, Shift, Untargeted, attacks_named, scores_for
-from seqrobust.certify import Method, Standing, certify_shard, methods_named
+from seqrobust.certification import Method, Standing, certify_shard, methods_named
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, Task
 from seqrobust.threats import Budget, SubstitutionThreat
 
 Cost = Callable[[str, str], float]
 DELTA = 0.4
+ANY = SubstitutionThreat(budget=Budget(1))
+"""Any letter anywhere."""
 
 
 def one_each(old: str, new: str) -> float:

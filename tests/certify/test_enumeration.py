@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 import torch
 from attacks_zoo import DNA, PROTEIN, SmallCNN, records
-from brute import certified, check, fewest, problem_of, zoo_problem
+from brute import ANY, certified, check, fewest, problem_of, zoo_problem
 from torch import Tensor, nn
 
 from seqrobust.attacks import Shift, Targeted, Untargeted, coded
-from seqrobust.certify import enumeration, members, require_certifiable
-from seqrobust.certify.members import count_members, members_at
+from seqrobust.certification import enumeration, members, require_certifiable
+from seqrobust.certification.members import count_members, members_at
 from seqrobust.errors import ModelError
 from seqrobust.neighbours import apply_edits
 from seqrobust.sequences import Region, Task
 from seqrobust.threats import Budget, SubstitutionThreat
 from seqrobust.threats.coding import Indels
 
-ANY = SubstitutionThreat(budget=Budget(1))
 PROTECTED = replace(ANY, protect=("core",))
 CONFINED = replace(ANY, only=("core",))
 CASES: list[tuple[str, Task, SubstitutionThreat, int]] = [

@@ -34,7 +34,7 @@ class CertifySettings(AttackSettings):
     random_draws: int = 1
 
     def __post_init__(self) -> None:
-        from seqrobust.certify.methods import methods_named
+        from seqrobust.certification.methods import methods_named
 
         super().__post_init__()
         methods_named(self.methods)

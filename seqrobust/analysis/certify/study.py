@@ -20,7 +20,7 @@ from seqrobust.attacks import Problem, attacks_named, scores_for
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
-from seqrobust.certify import certify_shard, methods_named, require_certifiable
+from seqrobust.certification import certify_shard, methods_named, require_certifiable
 from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress

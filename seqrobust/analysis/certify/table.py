@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.results import clean_answers, written_edits
 from seqrobust.attacks import Problem
-from seqrobust.certify import Standing
-from seqrobust.certify.shard import Certified
+from seqrobust.certification import Standing
+from seqrobust.certification.shard import Certified
 
 
 def results_table(problem: Problem, records: NDArray[np.int64], found: Certified) -> pd.DataFrame:

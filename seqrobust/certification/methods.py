@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from seqrobust.certify.case import Method
-from seqrobust.certify.enumeration import Enumeration
+from seqrobust.certification.case import Method
+from seqrobust.certification.enumeration import Enumeration
 from seqrobust.errors import ConfigError
 
 METHODS: dict[str, Callable[[], Method]] = {"enumeration": Enumeration}

@@ -15,8 +15,8 @@ from seqrobust.attacks.coded import Scores
 from seqrobust.attacks.driver import run_shard
 from seqrobust.attacks.problem import Problem, ShardRun
 from seqrobust.attacks.search import Attack
-from seqrobust.certify.case import ROUNDING, Case, Method, Proof
-from seqrobust.certify.refusal import provable
+from seqrobust.certification.case import ROUNDING, Case, Method, Proof
+from seqrobust.certification.refusal import provable
 from seqrobust.errors import InternalError
 from seqrobust.threats import BoundThreat
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from seqrobust.attacks.rounding import judged, near_threshold
-from seqrobust.certify.case import ROUNDING, Case, Proof
-from seqrobust.certify.members import count_members, members_at
+from seqrobust.certification.case import ROUNDING, Case, Proof
+from seqrobust.certification.members import count_members, members_at
 from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.neighbours.service import ULPS
 
@@ -42,7 +42,7 @@ class Enumeration:
     rate: float | None = field(default=None)
 
     def prove(self, case: Case, seconds: float) -> Proof:
-        """See :class:`~seqrobust.certify.case.Method`; a cost that is predicted not to fit is not begun."""
+        """See :class:`~seqrobust.certification.case.Method`; a cost that is predicted not to fit is not begun."""
         started = time.monotonic()
         counts = count_members(case.threat, case.upper)
         scored = 0
