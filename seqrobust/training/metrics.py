@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import binomtest, mannwhitneyu, pearsonr, spearmanr
 
-from seqrobust.attacks.goals import class_logits, true_margin
 from seqrobust.sequences import Targets
+from seqrobust.tasks import task_of
 
 
 def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[str, Any]:
@@ -21,9 +21,10 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
     records with every label right, and each label's area.
     Regression: mean squared error, R2, Pearson and Spearman correlation of every value, and their means.
     """
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         return _regression(targets, logits)
-    if targets.task == "multilabel":
+    if task.independent:
         right = _margin(targets, logits) > 0
         areas = [roc_area(targets.values[:, i] > 0, logits[:, i]) for i in range(logits.shape[1])]
         return _accuracy(right) | {"auroc": dict(zip(targets.labels, areas, strict=True))}
@@ -36,20 +37,21 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
     recall = confusion.diagonal()[present] / confusion.sum(1)[present]
     metrics = _accuracy(right)
     metrics |= {"balanced_accuracy": float(recall.mean()), "confusion": confusion.tolist()}
-    if targets.task == "binary":
+    if task.two_sided:
         metrics["auroc"] = roc_area(truth > 0, logits[:, 0])
     return metrics
 
 
 def _margin(targets: Targets, logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N,) by how much the true answer leads: a tie is not right."""
-    found: NDArray[np.float32] = true_margin(targets.task, torch.tensor(logits), torch.tensor(targets.values)).numpy()
+    margin = task_of(targets.task).margin(torch.tensor(logits), torch.tensor(targets.values))
+    found: NDArray[np.float32] = margin.numpy()
     return found
 
 
 def _rival(targets: Targets, truth: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.int64]:
     """(N,) the class that leads among the wrong ones."""
-    scores = class_logits(targets.task, torch.tensor(logits)).numpy().copy()
+    scores = task_of(targets.task).class_logits(torch.tensor(logits)).numpy().copy()
     order = scores.argsort(1, kind="stable")[:, ::-1]
     rival: NDArray[np.int64] = np.where(order[:, 0] == truth, order[:, 1], order[:, 0])
     return rival

@@ -16,9 +16,10 @@ from training_toys import LinearModel, small, toy
 
 from seqrobust.alphabet import DNA
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
+from seqrobust.tasks import task_of
 from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings
 from seqrobust.training.data import Batch, RecordDataset, with_reverse_complements
-from seqrobust.training.losses import climbed_loss, margins, record_divergence, record_loss, regression_scale, told
+from seqrobust.training.losses import climbed_loss, record_divergence, record_loss, regression_scale, told
 from seqrobust.training.objectives import (
     Continued,
     Hinge,
@@ -210,8 +211,8 @@ def test_the_hinge_of_a_linear_model_is_that_of_the_worst_sequences(task: Task) 
     for row in range(4):
         words = members(row)
         targets = batch.targets[row : row + 1].repeat(len(words), *[1] * (batch.targets.ndim - 1))
-        lead = margins(task, model(one_hot(words, DNA)), targets)
-        here = margins(task, model(one_hot(batch.tokens, DNA)), batch.targets)[row]
+        lead = task_of(task).margins(model(one_hot(words, DNA)), targets)
+        here = task_of(task).margins(model(one_hot(batch.tokens, DNA)), batch.targets)[row]
         # Each rival has its own worst sequence; of three labels, the two nearest are attacked.
         worst = (1 - lead.amin(0)).clamp(min=0)
         if task == "multilabel":

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 from seqrobust.training.data import Batch
-from seqrobust.training.losses import margins
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import dual_norm, twice_differentiable
 
@@ -40,11 +40,11 @@ class Hinge(Robust):
 
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
-        threat = self.bound_in(batch, epoch)
+        threat, task = self.bound_in(batch, epoch), task_of(self.task)
         with twice_differentiable(model):
             encoded = self.encoded(batch.tokens).requires_grad_(True)
-            lead = margins(self.task, model(encoded, batch.lengths), batch.targets)
-            rivals = lead.shape[1] - (self.task == "classification")
+            lead = task.margins(model(encoded, batch.lengths), batch.targets)
+            rivals = lead.shape[1] - task.softmax  # A class is no rival of itself.
             nearest = lead.detach().topk(min(RIVALS, rivals), dim=1, largest=False).indices
             chosen = lead.gather(1, nearest)
             gains = []
@@ -52,6 +52,6 @@ class Hinge(Robust):
                 (gradient,) = torch.autograd.grad(-column.sum(), encoded, create_graph=True)
                 gains.append(dual_norm(threat, gradient))
         robust = (1 - chosen + torch.stack(gains, 1)).clamp(min=0)
-        if self.task == "classification":
+        if task.softmax:
             return robust.amax(1)
         return (1 - lead).clamp(min=0).scatter(1, nearest, robust).mean(1)
