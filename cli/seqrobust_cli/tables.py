@@ -48,7 +48,9 @@ def print_training(metrics: Mapping[str, Any]) -> None:
 
 def print_attack(metrics: Mapping[str, Any]) -> None:
     """The budget curve."""
-    regression = metrics["task"] == "regression"
+    from seqrobust.tasks import task_in
+
+    regression = task_in(metrics).measured
     out.print(
         f"goal: {metrics['goal']}; threat: {metrics['threat']}\n{metrics['n']} records, {metrics['attacked']} attacked",
         markup=False,

@@ -12,8 +12,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.results import answer_names
-from seqrobust.attacks import true_margin
 from seqrobust.files import replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
@@ -21,6 +19,7 @@ from seqrobust.run.config import RunConfig
 from seqrobust.run.folder import RunFolder, plain, versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
 CHECKPOINTS = ("model.ckpt", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
@@ -161,7 +160,8 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
 def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
     """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         several = len(targets.labels) > 1
         for number, name in enumerate(targets.labels):
             behind = f":{name}" if several else ""
@@ -171,8 +171,8 @@ def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logi
         return values
     truth = torch.tensor(targets.values)
     table["target"] = names_of(targets.values, targets.labels)
-    table["prediction"] = answer_names(targets.task, logits, targets.labels)
-    table["score"] = true_margin(targets.task, logits, truth).numpy()
+    table["prediction"] = task.answers(logits, targets.labels)
+    table["score"] = task.margin(logits, truth).numpy()
     named: pd.DataFrame = pd.DataFrame(table)
     return named
 

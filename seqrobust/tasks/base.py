@@ -173,6 +173,10 @@ class TaskValue(ABC):
         """(M, outputs) weights of the quantity that stands for the chosen outputs (M,)."""
         return torch.nn.functional.one_hot(chosen, outputs).float()
 
+    def output_weights(self, weights: Tensor) -> Tensor:
+        """(M, outputs) weights of the outputs, of as many weights of :meth:`class_logits`."""
+        return weights
+
     # Training ---------------------------------------------------------------------------------------------------------
 
     def margins(self, logits: Tensor, wanted: Tensor) -> Tensor:

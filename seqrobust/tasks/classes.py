@@ -64,10 +64,6 @@ class _Exclusive(TaskValue):
         own, others = self._own_and_others(logits, targets)
         return torch.maximum(own.abs(), others.max(1).values.abs())[:, None]
 
-    def output_weights(self, weights: Tensor) -> Tensor:
-        """(M, outputs) weights of the outputs, of (M, C) weights of the classes."""
-        return weights
-
     def _own_and_others(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """(M,) logits of the targets, and (M, C) of the other classes, minus infinity at the target."""
         scores = self.class_logits(logits)

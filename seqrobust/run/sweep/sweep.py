@@ -42,6 +42,7 @@ from seqrobust.run.sweep.space import Choice, Range, as_overrides, drawn_values,
 from seqrobust.run.sweep.study import SAMPLERS, Book, SamplerName, Trial, load_optuna, opened, trial_folder
 from seqrobust.run.train import CHECKPOINTS, train_stage, untrained
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.yaml_file import load_config, override
 
 ATTACKED_RECORDS = 1000
@@ -106,7 +107,7 @@ class Plan:
     @property
     def score(self) -> str:
         """Key of the score among metrics."""
-        return "r2" if self.config.task == "regression" else "accuracy"
+        return task_of(self.config.task).score
 
     def measured(self) -> str:
         """What the scores are, in words."""
