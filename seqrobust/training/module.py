@@ -158,7 +158,7 @@ class RobustModule(lightning.LightningModule):
 
     def _raise_steps(self) -> None:
         assert isinstance(self.objective, Robust)
-        self.objective = replace(self.objective, settings=replace(self.objective.settings, steps=STEPS))
+        self.objective = replace(self.objective, settings=self.objective.settings.with_steps(STEPS))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What the guard heard goes with the weights."""

@@ -109,7 +109,7 @@ def directions(task: Task, clean: Tensor, adversarial: Tensor, output: int = 0) 
     if value.independent:
         label = (adversarial - clean).abs().argmax(1)
         weights = torch.zeros_like(clean)
-        weights[rows, label] = torch.where(clean[rows, label] > 0, 1.0, -1.0)
+        weights[rows, label] = torch.where(clean[rows, label] > 0, 1.0, -1.0).to(weights.dtype)
         return weights
     predicted = predictions(task, clean)
     own = torch.nn.functional.one_hot(predicted, class_logits(task, clean).shape[1]).bool()

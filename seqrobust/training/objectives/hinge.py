@@ -13,19 +13,38 @@ nearest ones put in. The gradient is differentiated twice, as in :mod:`seqrobust
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task
-from seqrobust.tasks import task_of
-from seqrobust.training.data import Batch
+from seqrobust.tasks import TaskValue, task_of
+from seqrobust.training.data import Batch, Labelled
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import dual_norm, twice_differentiable
+from seqrobust.training.settings import AdversarialSettings
 
 RIVALS = 2
 """Rivals, or labels, whose gains are computed: each costs a backward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HingeSettings(AdversarialSettings):
+    """Settings of :class:`Hinge`: none of its own."""
+
+    own_loss = True
+
+    objective: Literal["hinge"] = "hinge"
+
+    def suits(self, task: TaskValue) -> bool:
+        """Only where an answer is right or wrong."""
+        return not task.measured
+
+    def made(self, train: Labelled, **parts: Any) -> Hinge:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Hinge(settings=self, task=train.targets.task, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +56,8 @@ class Hinge(Robust):
     """
 
     task: Task
+
+    settings: HingeSettings
 
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
