@@ -42,8 +42,11 @@ from seqrobust.files import plain, write_text
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets
 
-LEFTOVERS = (RUN_PARTS, "parts/probes.json", *SURROGATE_FILES)
-"""By which a resumed evaluation tells what is finished."""
+OUTPUTS = (
+    *(RUN_PARTS, "parts/probes.json", *SURROGATE_FILES),
+    *("results.parquet", "methods.parquet", "adversarial.fa"),
+)
+"""Patterns of what an evaluation leaves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
