@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqrobust.analysis.pieces import SUMS
 from seqrobust.errors import ConfigError
 from seqrobust.files import plain, sweep, write_json
 from seqrobust.run import aside
@@ -21,7 +22,7 @@ from seqrobust.run.lock import locked
 from seqrobust.run.manifest import NAME as MANIFEST
 from seqrobust.run.manifest import decisive_marks, described, now, read_manifest, same_run, versions
 
-BASE = ("manifest.json", "metrics.json")
+BASE = ("manifest.json", "metrics.json", f"parts/{SUMS}", f"parts/*/{SUMS}")
 """Files that every run leaves."""
 
 

@@ -136,6 +136,18 @@ def test_parts_without_a_manifest_may_be_anybodys(
         assert "would write over" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_damaged_part_is_attacked_again(
+    files: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*attack(files, tmp_path / "out")) == 0
+    part = tmp_path / "out" / "parts" / "part-00000.parquet"
+    pd.read_parquet(part).iloc[1:].to_parquet(part, index=False)
+    whole = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert run(*attack(files, tmp_path / "out", "--resume")) == 0
+    assert "is not as this run left it" in " ".join(capsys.readouterr().err.split())
+    pd.testing.assert_frame_equal(whole, pd.read_parquet(tmp_path / "out" / "results.parquet"), check_exact=True)
+
+
 def test_a_model_beside_the_results_is_left_alone(
     checkpoint: Callable[[str], Path], files: Path, run: Run, tmp_path: Path
 ) -> None:
