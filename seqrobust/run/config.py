@@ -16,6 +16,7 @@ from seqrobust.memory import parse_memory
 from seqrobust.resources import configs_root
 from seqrobust.run.question_settings import (
     AttributeConfig,
+    CertifyConfig,
     PrivacyConfig,
     ProbeConfig,
     Question,
@@ -57,7 +58,7 @@ class AttackConfig(AttackSettings):
             parse_memory(self.memory, "attack.memory")
 
 
-QUESTIONS = ("attribute", "probe", "stability", "privacy")
+QUESTIONS = ("certify", "attribute", "probe", "stability", "privacy")
 """Sections of what is asked of the trained model beside the attack, in that order."""
 
 
@@ -75,6 +76,7 @@ class RunConfig(BaseModel):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+    certify: CertifyConfig | None = None
     attribute: AttributeConfig | None = None
     probe: ProbeConfig | None = None
     stability: StabilityConfig | None = None

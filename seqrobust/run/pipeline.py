@@ -46,7 +46,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     """Run every stage the config names.
 
     Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, a folder for each
-    of ``attribute``, ``probe``, ``stability`` and ``privacy`` that the config has, and at the top
+    of ``certify``, ``attribute``, ``probe``, ``stability`` and ``privacy`` that the config has, and at the top
     ``report.html``, ``manifest.json``, ``metrics.json`` (of every stage, the attack's keys also by themselves),
     ``model.ckpt``, ``results.parquet`` and ``adversarial.fa``.
     """
