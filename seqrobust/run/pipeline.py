@@ -55,7 +55,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
         for name in ("attack", *config.questions):
             (call.out / name / "manifest.json").unlink(missing_ok=True)
     trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
-    train_folder.finish()
+    train_folder.finish(policies=_policies(config, trained))
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
     if config.attack is not None:
@@ -80,7 +80,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
     folder.write_json("metrics.json", metrics)
-    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+    folder.finish(policies=_policies(config, trained))
     report = replace(report_input(config, summary, trained, attacked, folder), sections=question_sections(answers))
     write_report(report, folder.path / "report.html")
     return trained, attacked
@@ -92,9 +92,16 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
     data = prepared_data(config, progress)
     folder = _folder(config, call, call.out, stage="train")
     trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
-    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+    folder.finish(policies=_policies(config, trained))
     write_report(report_input(config, data_summary(data.sequences), trained, None, folder), folder.path / "report.html")
     return trained
+
+
+def _policies(config: RunConfig, trained: TrainOutcome) -> dict[str, str]:
+    """What the manifest says of the model: how it reads, and how its weights were selected."""
+    reading = {"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"}
+    chosen = trained.metrics.get("selection")
+    return reading if chosen is None else {**reading, "weights": f"epoch {trained.metrics['best_epoch']}: {chosen}"}
 
 
 def prepared_data(config: RunConfig, progress: Progress) -> Data:
