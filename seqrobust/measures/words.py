@@ -55,8 +55,8 @@ def _collapse(measures: Mapping[str, Any]) -> str | None:
         return None
     others = sum(one["n"] for name, one in measures["by_class"].items() if name != answer)
     return (
-        f"almost always one answer: of the {others} records of other classes than {answer}, {round(share * others)} are "
-        f"answered {answer} too"
+        f"almost always one answer: of the {others} records of other classes than {answer}, {round(share * others)} "
+        f"are answered {answer} too"
     )
 
 
