@@ -156,7 +156,8 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         metrics,
         methods,
         probabilities=predictor.scale == "probabilities",
-        confined=bool(problem.threat.protect or problem.threat.only),
+        protect=problem.threat.protect,
+        only=problem.threat.only,
         constant=constant,
     )
     for alarm in remarks(metrics, "these methods do"):
