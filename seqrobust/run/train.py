@@ -34,7 +34,8 @@ class TrainOutcome:
     Attributes:
         model, card: as the checkpoint holds them.
         history: a row per epoch.
-        metrics: ``best_epoch``, ``monitor``, ``seconds_per_epoch``, ``parameters``, and ``valid`` and ``test`` metrics.
+        metrics: ``best_epoch``, ``monitor``, ``selection`` (the rule in words), ``seconds_per_epoch``, ``parameters``,
+            and ``valid`` and ``test`` metrics.
         predictions: a row per record of the ``valid`` and ``test`` splits.
     """
 
@@ -110,7 +111,11 @@ def _splits(data: Data) -> list[tuple[str, SequenceSet, Targets]]:
 
 
 def _tell(progress: Progress, done: float, row: Mapping[str, float]) -> None:
-    shown = [f"{name} {value:.3f}" for name, value in row.items() if name.startswith("valid") and "loss" not in name]
+    shown = [
+        f"{name} {value:.3f}"
+        for name, value in row.items()
+        if name.startswith("valid") and "loss" not in name and value == value
+    ]
     progress.advance(done, ", ".join(shown))
 
 
@@ -142,6 +147,7 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.history),
         "monitor": trained.monitor,
+        "selection": trained.rule,
         "seconds_per_epoch": trained.seconds_per_epoch,
         "parameters": sum(weight.numel() for weight in trained.model.parameters()),
     }

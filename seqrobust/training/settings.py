@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Schedule: TypeAlias = Literal["one_cycle", "cosine", "constant"]
 Select: TypeAlias = Literal["auto", "clean", "robust", "both", "loss", "last"]
+SelectBy: TypeAlias = Literal["auto", "accuracy", "balanced"]
 ClassWeights: TypeAlias = Literal["none", "balanced"]
 ClassificationLoss: TypeAlias = Literal["cross_entropy", "margin"]
 RegressionLoss: TypeAlias = Literal["mse", "huber"]
@@ -67,9 +68,13 @@ class TrainingSettings:
         learning_rate, weight_decay: of AdamW (Loshchilov & Hutter 2019).
         schedule: of the learning rate: up and down once (``one_cycle``), down along a ``cosine``, or ``constant``.
         patience: stop after so many epochs without a better validation score; None for never.
-        select: which weights to keep: best ``clean`` or ``robust`` validation accuracy (R2 for regression), best mean
+        select: which weights to keep: best ``clean`` or ``robust`` validation score (R2 for regression), best mean
             of ``both``, smallest validation ``loss``, or the ``last``. ``auto`` is both where training is adversarial
             (robust accuracy alone is often best where a model says the same of every record), else clean.
+        select_by: what that score is for classes and labels: plain ``accuracy``, or ``balanced`` accuracy, the mean
+            recall over classes (of several labels, the mean over them of recall and specificity). ``auto`` is balanced
+            where classes are uneven in training, the commonest more than three times the rarest: there the epoch of the
+            best accuracy may be one that says the same of every record.
         class_weights: ``balanced`` weighs classes by the inverse of their frequency; ``none`` does not.
         label_smoothing: share of a target's mass spread over all classes.
         classification_loss: of classes and labels; ``cross_entropy``, or ``margin``: how far the true score falls short
@@ -94,6 +99,7 @@ class TrainingSettings:
     schedule: Schedule = "one_cycle"
     patience: int | None = None
     select: Select = "auto"
+    select_by: SelectBy = "auto"
     class_weights: ClassWeights = "none"
     label_smoothing: float = 0.0
     classification_loss: ClassificationLoss = "cross_entropy"
@@ -120,6 +126,7 @@ class TrainingSettings:
                 raise ConfigError("the value is positive", found=str(value), where=f"training.{name}")
         one_of("schedule", self.schedule, get_args(Schedule))
         one_of("select", self.select, get_args(Select))
+        one_of("select_by", self.select_by, get_args(SelectBy))
         one_of("class_weights", self.class_weights, get_args(ClassWeights))
         one_of("classification_loss", self.classification_loss, get_args(ClassificationLoss))
         one_of("regression_loss", self.regression_loss, get_args(RegressionLoss))
