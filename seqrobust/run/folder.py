@@ -146,6 +146,13 @@ class RunFolder:
         }
         self.write_json("manifest.json", self._manifest)
 
+    def fail(self, *results: str, **more: Any) -> None:
+        """Note that the run's results cannot be believed, and why; files of those names, an earlier run's, go."""
+        for name in results:
+            (self.path / name).unlink(missing_ok=True)
+        self._manifest |= {"status": "failed", "finished": _now(), **plain(more)}
+        self.write_json("manifest.json", self._manifest)
+
 
 def leads() -> bool:
     """Whether this process is the one that writes: in distributed training the same command runs once per device."""

@@ -21,6 +21,7 @@ from seqrobust.run.config import RunConfig
 from seqrobust.run.folder import RunFolder, plain, versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
+from seqrobust.sequences.marks import content_mark
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
 CHECKPOINTS = ("model.ckpt", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
@@ -202,6 +203,7 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "config": config.model_dump(mode="json"),
                 "versions": versions(),
                 "metrics": metrics,
+                "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from seqrobust.analysis.attack.invariants import invariants
 from seqrobust.analysis.attack.page import figure, page
 from seqrobust.analysis.attack.study import prepare, study
 from seqrobust.analysis.room import Room
 
-ATTACK = Room(name="attack", action="attacked", prepare=prepare, study=study, page=page, figure=figure)
+ATTACK = Room(
+    name="attack", action="attacked", prepare=prepare, study=study, invariants=invariants, page=page, figure=figure
+)
