@@ -20,8 +20,7 @@ from seqrobust.analysis.audit.written import edits_as_said, letters_permitted, p
 Invariant = Callable[[AttackTable], Outcome | None]
 """Gives None where it does not apply."""
 
-OF_WRITING: tuple[Invariant, ...] = (
-    records_whole,
+OF_EDITS: tuple[Invariant, ...] = (
     within_budget,
     letters_permitted,
     protected_in_place,
@@ -29,7 +28,10 @@ OF_WRITING: tuple[Invariant, ...] = (
     constraints_kept,
     proteins_kept,
 )
-"""Of the sequences as they stand in a table, whatever was wanted of them."""
+"""Of the sequences as they stand in a table, whatever was wanted of them and however many rows a record has."""
+
+OF_WRITING: tuple[Invariant, ...] = (records_whole, *OF_EDITS)
+"""Of the same, where each record has a row at each budget."""
 
 OF_ATTACKS: tuple[Invariant, ...] = (
     *OF_WRITING,

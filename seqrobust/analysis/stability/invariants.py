@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
-from seqrobust.analysis.audit.constraints import constraints_kept
+from seqrobust.analysis.audit.invariants import OF_EDITS
 from seqrobust.analysis.audit.numbers import metrics_sound, rows_expected
 from seqrobust.analysis.audit.outcome import Outcome
-from seqrobust.analysis.audit.proteins import proteins_kept
 from seqrobust.analysis.audit.scores import scores_again
-from seqrobust.analysis.audit.written import edits_as_said, letters_permitted, protected_in_place, within_budget
 from seqrobust.analysis.stability.findings import StabilityFindings
 from seqrobust.analysis.stability.ready import StabilityReady
 from seqrobust.analysis.subject import Subject
@@ -24,14 +22,7 @@ def invariants(subject: Subject, ready: StabilityReady, findings: StabilityFindi
     yield rows_expected("rows of known records", what, len(findings.results) - unknown, len(findings.results))
     if unknown:
         return
-    for invariant in (
-        within_budget,
-        letters_permitted,
-        protected_in_place,
-        edits_as_said,
-        constraints_kept,
-        proteins_kept,
-        scores_again,
-    ):
-        yield invariant(table)
+    outcomes = (invariant(table) for invariant in OF_EDITS)
+    yield from (outcome for outcome in outcomes if outcome is not None)
+    yield scores_again(table)
     yield from metrics_sound(findings.metrics)
