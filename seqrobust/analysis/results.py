@@ -68,7 +68,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
     levels = len(problem.budgets)
     run, labels = _of_goal(problem, run)
-    by_level = [_written(sequences, run.tokens[:, level].cpu().numpy()) for level in range(levels)]
+    by_level = [written_edits(sequences, run.tokens[:, level].cpu().numpy()) for level in range(levels)]
     written = [by_level[level][row] for row in range(len(sequences)) for level in range(levels)]
     clean = _answers(problem, run.clean, run.targets, labels, output)
     found = _answers(problem, run.logits.flatten(0, 1), run.targets.repeat_interleave(levels, dim=0), labels, output)
@@ -105,6 +105,14 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     return table
 
 
+def clean_answers(problem: Problem, run: ShardRun) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
+    """Named targets, clean predictions and their scores, of the records of one shard, as :func:`results_table` does."""
+    output = problem.goal.output if isinstance(problem.goal, Shift) else 0
+    run, labels = _of_goal(problem, run)
+    prediction, score = _answers(problem, run.clean, run.targets, labels, output)
+    return _named_targets(problem, run.targets, labels, output), prediction, score
+
+
 def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]]:
     """The run and the names of its labels, reduced to the one label that a goal is about if there is such a one."""
     goal, labels = problem.goal, problem.predictor.labels or ()
@@ -115,7 +123,7 @@ def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]
     return replace(run, targets=targets, clean=clean, logits=logits), (labels[goal.label],)
 
 
-def _written(sequences: SequenceSet, tokens: NDArray[np.uint8]) -> list[Written]:
+def written_edits(sequences: SequenceSet, tokens: NDArray[np.uint8]) -> list[Written]:
     """Edited (n, L) tokens as text."""
     if isinstance(sequences, CodedSet):
         return sequences.written(tokens)

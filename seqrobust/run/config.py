@@ -16,6 +16,7 @@ from seqrobust.memory import parse_memory
 from seqrobust.resources import configs_root
 from seqrobust.run.question_settings import (
     AttributeConfig,
+    CertifyConfig,
     PrivacyConfig,
     ProbeConfig,
     Question,
@@ -71,6 +72,7 @@ class RunConfig(BaseModel):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+    certify: CertifyConfig | None = None
     attribute: AttributeConfig | None = None
     probe: ProbeConfig | None = None
     stability: StabilityConfig | None = None
@@ -99,6 +101,7 @@ class RunConfig(BaseModel):
     def questions(self) -> dict[str, Question]:
         """What is asked of the trained model beside the attack, in that order."""
         named: dict[str, Question | None] = {
+            "certify": self.certify,
             "attribute": self.attribute,
             "probe": self.probe,
             "stability": self.stability,

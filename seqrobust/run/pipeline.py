@@ -39,7 +39,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     """Run every stage the config names.
 
     Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, a folder for each
-    of ``attribute``, ``probe``, ``stability`` and ``privacy`` that the config has, and at the top
+    of ``certify``, ``attribute``, ``probe``, ``stability`` and ``privacy`` that the config has, and at the top
     ``report.html``, ``manifest.json``, ``metrics.json`` (of every stage, the attack's keys also by themselves),
     ``model.ckpt``, ``results.parquet`` and ``adversarial.fa``.
     """
@@ -130,7 +130,7 @@ def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
     decides["teacher_sha256"] = config.teacher_sha256
     attack = decides.pop("attack")
     # Questions are asked of what stands; each compares what decides its own answer.
-    for name in ("attribute", "probe", "stability", "privacy"):
+    for name in ("certify", "attribute", "probe", "stability", "privacy"):
         decides.pop(name)
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.

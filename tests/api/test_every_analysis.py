@@ -43,6 +43,7 @@ CALLS: dict[str, Callable[[Path], sr.Result[Any]]] = {
     "evaluate": lambda _: sr.evaluate(
         net(), some(), 1, transfer_from={"b": net(4)}, methods=("one_step", "random"), random_draws=2, **HOW
     ),
+    "certify": lambda _: sr.certify(net(), some(), 2, **HOW),
     "compare": lambda _: sr.compare({"a": net(), "b": net(4)}, some(), 1, **QUICK),
     "ism": lambda _: sr.ism(net(), some(), **HOW),
     "probe": lambda _: sr.probe(net(), some(), 1, functional=("core",), **QUICK),
