@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqrobust.analysis.confinement import LACKS, PROTECTED
 from seqrobust.attacks import Problem, ShardRun, Shift, Targeted, true_margin
 from seqrobust.attacks.goals import class_logits
 from seqrobust.sequences import SequenceSet, Task
@@ -62,6 +63,8 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     models), ``control_ahead`` whether random sequences outdo the search. ``was_searched`` is false where no search
     scored anything, so that nothing found means nothing; ``editable`` is false where the threat has no other sequence
     than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
+    Where the threat protects regions, ``protected`` counts the record's letters in them, and ``lacks`` names those that
+    it does not have, joined by semicolons.
     Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``.
     """
     sequences = problem.sequences.take(records)
@@ -100,9 +103,23 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
     table: pd.DataFrame = pd.DataFrame(columns)
+    if problem.threat.protect:
+        for name, values in _protection(problem, records).items():
+            table[name] = np.repeat(values, levels)
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
+
+
+def _protection(problem: Problem, records: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """(n,) letters in protected regions, and names of protected regions that are not there."""
+    plain, names = problem.plain.sequences.take(records), problem.threat.protect
+    shape = (len(plain), plain.width)
+    lacking = [";".join(missing) for missing in plain.regions.lacking(names, shape)]
+    return {
+        PROTECTED: plain.regions.cover(names, shape).sum(1).astype(np.int64),
+        LACKS: np.array(lacking, dtype=object),
+    }
 
 
 def clean_answers(problem: Problem, run: ShardRun) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:

@@ -23,6 +23,7 @@ from seqrobust.models.expectation import SAME, each_alone, sample_seed, seeded
 from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
 from seqrobust.models.modes import evaluation_mode, modes_of, put_back
 from seqrobust.models.outputs import OutputScale
+from seqrobust.models.steps import Step
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
 
@@ -240,6 +241,8 @@ class Predictor:
             self._bare.scale, notice = trial.scale()
             self.tell(notice)
             self._check_labels(trial.logits().shape[1])
+            if isinstance(self._bare.preprocess, Step):
+                self.tell(self._bare.preprocess.settle(trial.encoded, trial.lengths))
             self._check_repeatability(trial)
             with self._differentiable():
                 self.tell(blindness(self._bare.logits, trial.encoded, trial.lengths))

@@ -17,12 +17,13 @@ from seqrobust.analysis.audit.outcome import Audit, AuditError
 from seqrobust.analysis.audit.run import audited, with_doubts
 from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
+from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
 from seqrobust.report.sections import Page
 from seqrobust.run.derived import derived
-from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.folder import Claim, held
 from seqrobust.run.settings import RunSettings
 
 SubjectT_co = TypeVar("SubjectT_co", covariant=True)
@@ -75,29 +76,31 @@ def answer(
     subject = asked.open(opening, action=room.action)
     ready = room.prepare(subject, settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
-    folder = RunFolder(
-        run.out or Path("runs") / f"{room.name}-{asked.name}",
+    claim = Claim(
+        kind=room.name,
         command=run.command,
         config={**plain(asked), room.name: ready.settings, "run": run},
         inputs=decides.files,
         fingerprint=decides.settings,
+        outputs=(*room.outputs, room.page_file),
         resume=run.resume,
         overwrite=run.overwrite,
-        leftovers=room.leftovers,
+        say=progress.say,
     )
-    work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
-    try:
-        findings, audit = audited(room, subject, ready, room.study(ready, work), work)
-    except AuditError as error:
-        folder.fail("metrics.json", audit=error.audit.plain(), **_stated(ready, work))
-        raise
-    # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-    metrics = folder.write_json("metrics.json", with_doubts(findings.plain(), audit))
-    findings.write(folder.path)
-    folder.finish(**_stated(ready, work), audit=audit.plain())
-    page = with_audit(room.page(findings), audit)
-    if run.report:
-        write_page(page, folder.path / room.page_file, folder.manifest)
+    with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
+        work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
+        try:
+            findings, audit = audited(room, subject, ready, room.study(ready, work), work)
+        except AuditError as error:
+            folder.fail("metrics.json", audit=error.audit.plain(), **_stated(ready, work))
+            raise
+        # Tables may take the place of the parts that metrics were computed from, so metrics come first.
+        metrics = folder.write_json("metrics.json", with_doubts(findings.plain(), audit))
+        findings.write(folder.path)
+        folder.finish(**_stated(ready, work), audit=audit.plain())
+        page = with_audit(room.page(findings), audit)
+        if run.report:
+            write_page(page, folder.path / room.page_file, folder.manifest)
     return Answer(
         predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path, audit=audit
     )

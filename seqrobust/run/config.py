@@ -58,6 +58,10 @@ class AttackConfig(AttackSettings):
             parse_memory(self.memory, "attack.memory")
 
 
+QUESTIONS = ("certify", "attribute", "probe", "stability", "privacy")
+"""Sections of what is asked of the trained model beside the attack, in that order."""
+
+
 class RunConfig(BaseModel):
     """A whole run; with ``seeds`` one for each of them."""
 
@@ -100,13 +104,7 @@ class RunConfig(BaseModel):
     @property
     def questions(self) -> dict[str, Question]:
         """What is asked of the trained model beside the attack, in that order."""
-        named: dict[str, Question | None] = {
-            "certify": self.certify,
-            "attribute": self.attribute,
-            "probe": self.probe,
-            "stability": self.stability,
-            "privacy": self.privacy,
-        }
+        named: dict[str, Question | None] = {name: getattr(self, name) for name in QUESTIONS}
         return {name: question for name, question in named.items() if question is not None}
 
     def with_seed(self, seed: int) -> RunConfig:

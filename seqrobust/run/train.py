@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.results import answer_names
 from seqrobust.attacks import true_margin
-from seqrobust.files import replacing
+from seqrobust.files import plain, replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
 from seqrobust.run.config import RunConfig
-from seqrobust.run.folder import RunFolder, plain, versions
+from seqrobust.run.folder import RunFolder
+from seqrobust.run.manifest import versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
 from seqrobust.sequences.marks import content_mark
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
-CHECKPOINTS = ("model.ckpt", "checkpoints/best.ckpt", "checkpoints/last.ckpt")
-"""Files of a training that another one must not go on from."""
+OUTPUTS = ("model.ckpt", "checkpoints/*.ckpt", "history.csv", "results.parquet", "tensorboard", "report.html")
+"""Patterns of the files of a training."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,7 +48,7 @@ class TrainOutcome:
 
 
 def train_stage(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, progress: Progress) -> TrainOutcome:
-    """Train, and leave ``model.ckpt``, ``history.csv``, ``metrics.json``, ``results.parquet`` and ``logs/`` behind.
+    """Train, and leave ``model.ckpt``, ``history.csv``, ``metrics.json``, ``results.parquet`` and ``tensorboard/``.
 
     A stage that was finished before is read back on resume, one that was interrupted goes on from its last epoch.
     """

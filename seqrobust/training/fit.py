@@ -28,6 +28,7 @@ from seqrobust.training.losses import regression_scale
 from seqrobust.training.module import RobustModule
 from seqrobust.training.objectives import Replay, make_objective
 from seqrobust.training.resuming import resumable
+from seqrobust.training.saving import WholeCheckpoints
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 
@@ -195,6 +196,7 @@ def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], ou
             precision=settings.precision,  # type: ignore[arg-type]
             gradient_clip_val=settings.gradient_clip,
             callbacks=callbacks,
+            plugins=[WholeCheckpoints()],
             # Without version numbers, an interrupted run goes on in the same folder.
             logger=TensorBoardLogger(out, name="", version="tensorboard"),
             enable_progress_bar=False,

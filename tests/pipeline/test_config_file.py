@@ -107,6 +107,38 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         load(text)
 
 
+def test_only_paths_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands elsewhere goes into checkpoints and reports as it was written."""
+    monkeypatch.setenv("SECRET", "hidden")
+    with pytest.raises(ConfigError) as caught:
+        load(TEXT, "name=$SECRET")
+    assert "hidden" not in str(caught.value)
+    config = load(TEXT, "data.where={kind: $SECRET}", "attack.protect=[$SECRET]")
+    assert "hidden" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TEXT + "\nname: other\n", "stands twice"),
+        (TEXT.replace("epochs: 3", "epochs: 3\n  epochs: 4"), "stands twice"),
+        ("a: &a [1]\nb: &b [*a, *a]\n" + "".join(f"x{n}: &x{n} [*b, *b]\n" for n in range(2)), "key name"),
+        ("a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)), "nested"),
+        ("a: &a {b: *a}", "nested"),
+        ("a: " + 80 * "[" + 80 * "]", "nested"),
+        ("a: " + 5000 * "[" + 5000 * "]", "nested"),
+        ("a: 2026-13-45", "cannot be read"),
+        ("? [a]\n: b", "unhashable key"),
+        ("a: " + 1_000_001 * "b", "too large"),
+        ("a: *b", "not valid YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "not valid YAML"),
+    ],
+)
+def test_texts_that_no_config_has(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load(text)
+
+
 def test_a_shipped_config_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert find_config("quickstart").is_file()

@@ -17,5 +17,5 @@ ATTRIBUTE = Room(
     study=study,
     invariants=invariants,
     page=page,
-    leftovers=(PARTS, *OUTPUTS, "metrics.json", "report.html"),
+    outputs=(PARTS, *OUTPUTS),
 )

@@ -14,6 +14,7 @@ from seqrobust.analysis.certify.findings import CertifyFindings
 from seqrobust.analysis.certify.metrics import certify_metrics
 from seqrobust.analysis.certify.settings import CertifySettings
 from seqrobust.analysis.certify.table import results_table
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.attacks import Problem, attacks_named, scores_for
@@ -21,7 +22,6 @@ from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.certification import certify_shard, methods_named, require_certifiable
-from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 
@@ -75,7 +75,7 @@ def _certified(ready: CertifyReady, work: Work) -> pd.DataFrame:
         for number, first in enumerate(range(0, count, _TOGETHER)):
             records = np.arange(first, min(first + _TOGETHER, count))
             part = work.parts / f"part-{number:05d}.parquet"
-            if not part.exists():
+            if not whole(part, work.progress.say):
                 done = certify_shard(
                     problem,
                     attacks,
@@ -85,7 +85,7 @@ def _certified(ready: CertifyReady, work: Work) -> pd.DataFrame:
                     scores=scores.renewed(),
                     progress=partial(_advance, work.progress, first, len(records)),
                 )
-                with replacing(part) as temporary:
+                with keeping(part) as temporary:
                     results_table(problem, records, done).to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
             work.progress.advance(int(records[-1]) + 1)

@@ -16,5 +16,5 @@ COMPRESS = Room(
     invariants=invariants,
     page=page,
     figure=figure,
-    leftovers=(PARTS, "compress.parquet", "compress.png", "metrics.json"),
+    outputs=(PARTS, "compress.parquet", "compress.png", "models/*/model.ckpt"),
 )

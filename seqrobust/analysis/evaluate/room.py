@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seqrobust.analysis.evaluate.invariants import doubted, invariants
 from seqrobust.analysis.evaluate.page import figure, page
-from seqrobust.analysis.evaluate.study import LEFTOVERS, prepare, study
+from seqrobust.analysis.evaluate.study import OUTPUTS, prepare, study
 from seqrobust.analysis.room import Room
 
 EVALUATE = Room(
@@ -16,5 +16,5 @@ EVALUATE = Room(
     doubted=doubted,
     page=page,
     figure=figure,
-    leftovers=LEFTOVERS,
+    outputs=OUTPUTS,
 )

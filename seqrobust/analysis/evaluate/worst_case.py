@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from seqrobust.analysis.confinement import without_fixed
 from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.analysis.robustness import attack_metrics, fit, outdone_by_random
 from seqrobust.errors import InternalError
@@ -300,6 +301,7 @@ def evaluation_metrics(table: pd.DataFrame, task: Task, *, labelled: bool) -> di
     metrics = attack_metrics(worst_case(table), task, labelled=labelled)
     if task != "regression" and labelled:
         metrics["commonest_class"] = _commonest(table)
+    table = without_fixed(table)
     parts = contributions(table)
     if task == "regression":
         _regress(metrics, table, labelled=labelled)

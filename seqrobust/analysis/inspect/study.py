@@ -149,7 +149,7 @@ def _activations(predictor: Predictor, pairs: Pairs, found: Found, work: Work) -
                 inspect_activations(predictor, batch, piece)
                 return piece.plain()
 
-            found.extend(kept(work.parts / f"layers-{number:05d}.json", inspected))
+            found.extend(kept(work.parts / f"layers-{number:05d}.json", inspected, work.progress.say))
             done += len(batch)
             work.progress.advance(done)
 
@@ -166,7 +166,9 @@ def _ways(ready: InspectReady, pairs: Pairs, shown: list[int], found: Found, wor
     work.progress.start("linearity", len(rows))
     done = 0
     for number, batch in enumerate(pairs.take(rows).batches(_WAYS)):
-        piece = kept(work.parts / f"linearity-{number:05d}.json", _followed(twin, batch, drawn, ready.output))
+        piece = kept(
+            work.parts / f"linearity-{number:05d}.json", _followed(twin, batch, drawn, ready.output), work.progress.say
+        )
         found.extend(piece["found"])
         ways |= {name: Way.of(values) for name, values in piece["ways"].items()}
         done += len(batch)

@@ -15,5 +15,5 @@ ISM = Room(
     study=study,
     invariants=invariants,
     page=page,
-    leftovers=(*PARTS, "ism.npz", "ism.parquet", "ism.png", "metrics.json", "report.html"),
+    outputs=(*PARTS, "ism.npz", "ism.parquet", "ism.png"),
 )

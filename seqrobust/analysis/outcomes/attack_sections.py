@@ -75,6 +75,10 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
             _share_tile(last, "random_success_rate", "flipped by random changes"),
         ]
     numbers.append(Tile(value=figure(attack.get("n")), name="sequences"))
+    if fixed := attack.get("nothing_editable"):
+        numbers.append(Tile(value=figure(fixed["n"]), name="of them in no rate: nothing to edit"))
+    if sides := attack.get("protection"):
+        numbers.append(Tile(value=figure(sides["unprotected"]["n"]), name="attacked with nothing protected"))
     return [tile for tile in numbers if tile.value != "n/a"]
 
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled
+from seqrobust.analysis.outcomes.sentences import budgets_of, clean_accuracy, is_unlabelled
 from seqrobust.report.look import ATTACK, CONTROL, INK, styled
 from seqrobust.report.words import budget_size, interval_of, number, percent, unit_of
 from seqrobust.report.words import figure as figure_text
@@ -69,10 +69,11 @@ def accuracy_curves(attack: Metrics) -> list[Curve]:
 
     Without labels the clean predictions stand for the truth, and accuracy is the share of predictions kept.
     """
-    clean = 1.0 if is_unlabelled(attack) else number(attack.get("clean_accuracy"))
-    n = number(attack.get("n"))
+    known, interval = clean_accuracy(attack)
+    clean = 1.0 if is_unlabelled(attack) else known
+    n = number(attack.get("n")) - number((attack.get("nothing_editable") or {"n": 0})["n"])
     attacked_share = number(attack.get("attacked")) / n if n and "attacked" in attack else clean
-    start = (0.0, clean, *interval_of(attack.get("clean_accuracy_ci")))
+    start = (0.0, clean, *interval)
 
     def attacked(row: Metrics) -> Point:
         return (_k(row), number(row.get("robust_accuracy")), *interval_of(row.get("robust_accuracy_ci")))

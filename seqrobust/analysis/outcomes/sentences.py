@@ -73,6 +73,12 @@ def attacked_count(attack: Metrics) -> int | None:
     return round(share * n)
 
 
+def clean_accuracy(attack: Metrics) -> tuple[float, tuple[float, float]]:
+    """Accuracy before any edit and its interval, of the records that may be edited: what others fall from."""
+    key = "clean_accuracy_editable" if "clean_accuracy_editable" in attack else "clean_accuracy"
+    return number(attack.get(key)), interval_of(attack.get(f"{key}_ci"))
+
+
 def is_unlabelled(attack: Metrics) -> bool:
     """Whether clean predictions stand for a truth that nobody gave: records were attacked, yet no accuracy is known."""
     known = not math.isnan(number(attack.get("clean_accuracy")))
@@ -109,6 +115,8 @@ def _flip_sentences(attack: Metrics, spent: list[Metrics], place: str) -> list[s
             return ["No sequence was searched, so nothing is known of what can be flipped."]
     if correct == 0 and wanted_label(attack):
         return ["No sequence could be attacked: none is both read correctly and of another class than the wanted one."]
+    if correct == 0 and attack.get("nothing_editable"):
+        return ["None of the sequences that may be edited was read correctly, so there was nothing to flip."]
     if correct == 0:
         n = int(attack["n"])
         nothing = f"None of the {n:,} sequences" if n != 1 else "The one sequence attacked"
@@ -169,7 +177,7 @@ def _control(rate: float, correct: int | None, does: str) -> str:
 
 
 def _fall(attack: Metrics, last: Metrics) -> list[str]:
-    clean, robust = number(attack.get("clean_accuracy")), number(last.get("robust_accuracy"))
+    clean, robust = clean_accuracy(attack)[0], number(last.get("robust_accuracy"))
     if math.isnan(clean) or math.isnan(robust):
         return []
     return [f"Accuracy falls from {percent(clean)} to {percent(robust)}."]
@@ -195,7 +203,7 @@ def _no_better_than_chance(last: Metrics) -> list[str]:
 
 
 def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: Sequence[str]) -> list[str]:
-    last, n = spent[-1], number(attack.get("n"))
+    last, n = spent[-1], number(attack.get("attacked", attack.get("n")))
     shift, random_shift = number(last.get("mean_shift")), number(last.get("random_mean_shift"))
     if math.isnan(shift):
         return [f"With {budget_words(last['budget'], unit_of(attack))}{place}, no shift could be computed."]

@@ -17,5 +17,5 @@ PRIVACY = Room(
     invariants=invariants,
     page=page,
     figure=figure,
-    leftovers=(PARTS, *(f"parts/{name}" for name in KEPT), "results.parquet", "privacy.png", "metrics.json"),
+    outputs=(PARTS, *(f"parts/{name}" for name in KEPT), "results.parquet", "privacy.png"),
 )

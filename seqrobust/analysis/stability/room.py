@@ -16,11 +16,11 @@ STABILITY = Room(
     invariants=invariants,
     page=page,
     figure=figure,
-    leftovers=(
+    outputs=(
         f"parts/part-{5 * '[0-9]'}.parquet",
         "parts/sanity.json",
         "parts/seeds.json",
+        "results.parquet",
         "stability.png",
-        "report.html",
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.stability.examples import examples
 from seqrobust.analysis.stability.findings import StabilityFindings
@@ -17,7 +18,6 @@ from seqrobust.analysis.stability.models import compare_models
 from seqrobust.analysis.stability.ready import StabilityReady
 from seqrobust.analysis.stability.steps import Study, stability_metrics
 from seqrobust.attacks.goals import is_right
-from seqrobust.files import replacing, write_text
 
 Kept = TypeVar("Kept")
 
@@ -57,9 +57,9 @@ def _searched(study: Study, work: Work) -> pd.DataFrame:
         for shard, records in enumerate(shards):
             part = work.parts / f"part-{number * len(shards) + shard:05d}.parquet"
             before = number * count + int(records[0])
-            if not part.exists():
+            if not whole(part, work.progress.say):
                 rows = study.rows(step, records, partial(_advance, work, before, len(records), name))
-                with replacing(part) as temporary:
+                with keeping(part) as temporary:
                     rows.to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
             work.progress.advance(before + len(records), name)
@@ -74,8 +74,10 @@ def _advance(work: Work, before: int, records: int, name: str, share: float) -> 
 def _kept(work: Work, name: str, compute: Callable[[], Kept]) -> Kept:
     """What was computed by this run or an earlier one, as JSON holds it."""
     path = work.parts / f"{name}.json"
-    if not path.exists():
-        write_text(path, json.dumps(compute(), indent=1) + "\n")
+    if not whole(path, work.progress.say):
+        text = json.dumps(compute(), indent=1) + "\n"
+        with keeping(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     kept: Kept = json.loads(path.read_text(encoding="utf-8"))
     return kept
 

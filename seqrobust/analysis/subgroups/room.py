@@ -15,5 +15,5 @@ SUBGROUPS = Room(
     invariants=invariants,
     page=page,
     figure=figure,
-    leftovers=(f"parts/grouping-{5 * '[0-9]'}.json",),
+    outputs=(f"parts/grouping-{5 * '[0-9]'}.json", "subgroups.parquet", "subgroups.png"),
 )

@@ -88,7 +88,7 @@ def study(ready: SubgroupsReady, work: Work) -> SubgroupsFindings:
         def compared(one: Grouping = one) -> dict[str, Any]:
             return _compared(outcomes, one, tests, work.seed)
 
-        found[one.by] = kept(work.parts / f"grouping-{number:05d}.json", compared)
+        found[one.by] = kept(work.parts / f"grouping-{number:05d}.json", compared, work.progress.say)
         work.progress.advance(number + 1)
     corrected(found)
     everyone = describe_group(outcomes, "all records", np.ones(len(outcomes.ids), bool), seed=work.seed)

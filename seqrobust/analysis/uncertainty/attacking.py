@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.analysis.pieces import Arrays, kept_arrays
+from seqrobust.analysis.pieces import Arrays, Say, kept_arrays
 from seqrobust.analysis.uncertainty.members import Panel
 from seqrobust.attacks import Attack, Goal, Problem, ShardRun, Shift, run_shard
 from seqrobust.attacks.goals import class_logits, is_right
@@ -46,6 +46,7 @@ class Study:
         memory: bytes that scoring neighbours may take; None for a share of what is free.
         seed: of every random choice.
         parts: folder where finished shards are kept; None to keep none.
+        say: hears of kept shards that are damaged.
     """
 
     predictor: Predictor
@@ -61,6 +62,7 @@ class Study:
     memory: int | None = None
     seed: int = 0
     parts: Path | None = None
+    say: Say = lambda _: None
 
     @property
     def task(self) -> Task:
@@ -165,7 +167,7 @@ def find(
                 return _arrays(run_shard(problem, study.attacks, records, share, scores=scores().renewed()))
 
             part = None if study.parts is None else study.parts / f"found-{name}-{done:05d}.npz"
-            runs.append(kept_arrays(part, attacked))
+            runs.append(kept_arrays(part, attacked, study.say))
     return Found(
         tokens=torch.cat([torch.from_numpy(run["tokens"]) for run in runs]),
         reached=np.concatenate([run["reached"] for run in runs]),

@@ -15,5 +15,5 @@ UNCERTAINTY = Room(
     invariants=invariants,
     page=page,
     figure=figure,
-    leftovers=(f"parts/found-*-{5 * '[0-9]'}.npz",),
+    outputs=(f"parts/found-*-{5 * '[0-9]'}.npz", "uncertainty.parquet", "uncertainty.png"),
 )

@@ -148,7 +148,7 @@ def study(ready: UncertaintyReady, work: Work) -> UncertaintyFindings:
     """Ask every question; attacks that an interrupted run has finished are read instead."""
     for notice in ready.notices:
         work.notice(notice)
-    kept = replace(ready.study, parts=work.parts)
+    kept = replace(ready.study, parts=work.parts, say=work.progress.say)
     if ready.earlier is None:
         found = find(kept, kept.predictor, kept.goal, _stage(work, "attack"))
     else:
