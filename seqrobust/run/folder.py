@@ -220,7 +220,7 @@ class RunFolder:
 
     def fail(self, *results: str, **more: Any) -> None:
         """Note that the run's results cannot be believed, and why; files of those names, an earlier run's, go."""
-        for name in results:
+        for name in results if self._writes else ():
             (self.path / name).unlink(missing_ok=True)
         self.manifest |= {"status": "failed", "finished": now(), **plain(more)}
         self.write_json(MANIFEST, self.manifest)

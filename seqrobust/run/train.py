@@ -156,11 +156,11 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         with predictor.attached():
             logits = predictor.logits(torch.tensor(sequences.tokens)).cpu()
         metrics[name] = prediction_metrics(targets, logits.numpy())
-        tables.append(_prediction_table(name, sequences, targets, logits))
+        tables.append(prediction_table(name, sequences, targets, logits))
     return metrics, pd.concat(tables, ignore_index=True)
 
 
-def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
+def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
     """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
     if targets.task == "regression":

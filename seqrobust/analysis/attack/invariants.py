@@ -22,6 +22,7 @@ def invariants(subject: Subject, ready: AttackReady, findings: AttackFindings) -
         metrics=findings.metrics,
         moves=ready.settings.moves,
         recorded=recorded_by(subject.card),
+        read=len(subject.sequences if subject.everyone is None else subject.everyone),
     )
     yield from checked(table)
     yield from metrics_sound(findings.metrics)

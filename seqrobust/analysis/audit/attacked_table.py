@@ -31,6 +31,7 @@ class AttackTable:
         joined: whether a row is the worst of several attacks, chosen for fewest edits rather than for the objective.
         recorded: by split, what a checkpoint's own training found of it; see
             :func:`seqrobust.sequences.marks.content_mark`.
+        read: records that the data came with, of whatever split; None where that is not known.
     """
 
     problem: Problem
@@ -39,6 +40,7 @@ class AttackTable:
     moves: str = "substitutions"
     joined: bool = False
     recorded: Mapping[str, Any] | None = None
+    read: int | None = None
 
     @property
     def predictor(self) -> Predictor:

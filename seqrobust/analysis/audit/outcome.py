@@ -7,7 +7,7 @@ no claim is supported beside it. What could not be looked at is *not checked*, w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from seqrobust.errors import InternalError
@@ -79,6 +79,17 @@ class Audit:
         """As ``manifest.json`` keeps it."""
         kept = [{key: value for key, value in asdict(one).items() if value or key == "rows"} for one in self.outcomes]
         return {"forwards": self.forwards, "invariants": kept}
+
+
+def joined_audits(audits: Mapping[str, Audit], say_themselves: Sequence[str] = ()) -> Audit:
+    """One audit of several, each outcome named after its own; all but those of ``say_themselves`` still to be said."""
+    return Audit(
+        outcomes=tuple(
+            replace(one, name=f"{name}: {one.name}", said=one.said and name in say_themselves)
+            for name, audit in audits.items()
+            for one in audit.outcomes
+        )
+    )
 
 
 class AuditError(InternalError):

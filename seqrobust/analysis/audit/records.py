@@ -33,7 +33,9 @@ def left_out(table: AttackTable) -> dict[str, object]:
     first = table.results.iloc[:: table.levels]
     last = slice(table.levels - 1, None, table.levels)
     attacked = table.attacked[:: table.levels]
-    counts: dict[str, object] = {"records": len(first), "attacked": int(attacked.sum())}
+    unread = table.read is not None and table.read != len(first)
+    read = {"read": table.read, "of other splits or not drawn": (table.read or 0) - len(first)} if unread else {}
+    counts: dict[str, object] = {**read, "records": len(first), "attacked": int(attacked.sum())}
     reasons = {"not attacked": ~attacked}
     for reason, column in (("not searched", "was_searched"), ("nothing editable", "editable")):
         if column in table.results:

@@ -25,6 +25,7 @@ def invariants(subject: Subject, ready: EvaluateReady, findings: EvaluateFinding
         moves=ready.settings.moves,
         joined=True,
         recorded=recorded_by(subject.card),
+        read=len(subject.sequences if subject.everyone is None else subject.everyone),
     )
     yield from checked(worst)
     by = [name for name in ("method", "direction") if name in findings.methods]
