@@ -204,6 +204,7 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "config": config.model_dump(mode="json"),
                 "versions": versions(),
                 "metrics": metrics,
+                "targets": [] if data.sequences.targets is None else list(map(str, data.sequences.targets.columns)),
                 "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),

@@ -363,8 +363,6 @@ def test_a_command_that_breaks_an_invariant_leaves_no_results(
     run = RunSettings(out=tmp_path / "out", device="cpu")
     monkeypatch.setattr("seqrobust.run.answer.derived", lambda _: type("D", (), {"files": {}, "settings": {}}))
     monkeypatch.setattr("seqrobust.run.answer.plain", lambda _: {})
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "metrics.json").write_text("{}")
     with pytest.raises(AuditError) as raised:
         answer(ATTACK, Given(), settings, run, Silent())
     assert raised.value.exit_code == 1
