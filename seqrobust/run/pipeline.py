@@ -76,7 +76,7 @@ def _stages(
     with held(call.out / "train", _claim(config, again, progress, stage="train")) as train_folder:
         trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
         audits = {"train": _training_audited(config, trained, data, train_folder, progress)}
-        train_folder.finish(audit=audits["train"].plain())
+        train_folder.finish(policies=_policies(config, trained), audit=audits["train"].plain())
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
     if config.attack is not None:
@@ -98,8 +98,7 @@ def _stages(
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
     folder.write_json("metrics.json", with_doubts(metrics, audit))
-    policies = {"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"}
-    folder.finish(policies=policies, audit=audit.plain())
+    folder.finish(policies=_policies(config, trained), audit=audit.plain())
     report = replace(report_input(config, summary, trained, attacked, folder), sections=question_sections(answers))
     write_page(with_audit(page_of(report), audit), folder.path / "report.html", report.manifest)
     return trained, attacked
@@ -130,11 +129,17 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
     with held(call.out, _claim(config, call, progress, stage="train")) as folder:
         trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
         audit = _training_audited(config, trained, data, folder, progress)
-        policies = {"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"}
-        folder.finish(policies=policies, audit=audit.plain())
+        folder.finish(policies=_policies(config, trained), audit=audit.plain())
         report = report_input(config, data_summary(data.sequences), trained, None, folder)
         write_page(with_audit(page_of(report), audit), folder.path / "report.html", report.manifest)
     return trained
+
+
+def _policies(config: RunConfig, trained: TrainOutcome) -> dict[str, str]:
+    """What the manifest says of the model: how it reads, and how its weights were selected."""
+    reading = {"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"}
+    chosen = trained.metrics.get("selection")
+    return reading if chosen is None else {**reading, "weights": f"epoch {trained.metrics['best_epoch']}: {chosen}"}
 
 
 def prepared_data(config: RunConfig, progress: Progress) -> Data:
@@ -183,8 +188,7 @@ def inputs_of(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
         *config.data.files,
-        *([Path(against.allow)] if against is not None and Path(against.allow).is_file() else []),
-        *([Path(against.teacher)] if against is not None and against.teacher else []),
+        *(against.files if against is not None else ()),
         *(config.attack.files if config.attack is not None else []),
     ]
 

@@ -164,7 +164,7 @@ def test_a_weak_spot_refuses_one_claim_and_a_serious_one_all() -> None:
             metrics,
             [Method(name="exhaustive", attacks=("exhaustive",), access="scores")],
             probabilities=False,
-            confined=True,
+            protect=("core",),
         )
         standing[ahead] = [any("random edits reach" in reason for reason in one["reasons"]) for one in made]
     assert not any(standing[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seqrobust.analysis.alarms import control_alarm, one_answer
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, not_checked
+from seqrobust.tasks import task_of
 
 
 def control_behind(table: AttackTable) -> Outcome:
@@ -22,7 +23,7 @@ def control_behind(table: AttackTable) -> Outcome:
 def answers_differ(table: AttackTable) -> Outcome:
     """The model does not say the same of everything."""
     name, what = "answers differ", "predictions of all records, of what was tried and of random sequences"
-    if table.predictor.task == "regression":
+    if task_of(table.predictor.task).measured:
         values = table.results["clean_score"]
         same = None if len(values) < 2 or values.nunique() > 1 else f"{values.iloc[0]:g}"
     else:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, faults_of, not_checked
+from seqrobust.tasks import task_of
 
 _ROUNDING = 1e-9
 
@@ -48,7 +49,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def _clean_accuracy(table: AttackTable) -> float | None:
     """Share of records whose target is what is predicted of them; None where no truth is known."""
-    if table.targets is None or table.predictor.task == "regression":
+    if table.targets is None or task_of(table.predictor.task).measured:
         return None
     first = table.results.iloc[:: table.levels]
     return float(np.mean([a == b for a, b in zip(first["clean_prediction"], first["target"], strict=True)]))
@@ -64,7 +65,7 @@ def _of_budget(table: AttackTable, level: int) -> dict[str, Any]:
         "attack_success_rate": float(success[searched].mean()) if searched.any() else None,
         "not_searched": int((attacked & ~looked).sum()),
     }
-    if table.predictor.task == "regression":
+    if task_of(table.predictor.task).measured:
         return found
     target = rows["target"].to_numpy()
     right = rows["clean_prediction"].to_numpy() == target

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, faults_of
+from seqrobust.tasks import task_of
 
 _MOST = 50
 """Classes that are counted one by one."""
@@ -48,7 +49,7 @@ def left_out(table: AttackTable) -> dict[str, object]:
 
 def _by_class(table: AttackTable, targets: np.ndarray) -> object:
     """A count, by class where there are classes and not too many."""
-    if table.predictor.task == "regression":
+    if task_of(table.predictor.task).measured:
         return len(targets)
     named = Counter(map(str, targets))
     return len(targets) if len(named) > _MOST else dict(sorted(named.items()))

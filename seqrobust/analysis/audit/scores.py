@@ -16,6 +16,7 @@ from seqrobust.analysis.audit.outcome import Outcome, faults_of, not_checked
 from seqrobust.attacks.goals import Shift, Targeted
 from seqrobust.models.expectation import differ
 from seqrobust.sequences.encoding import tokens_from_texts
+from seqrobust.tasks import task_of
 
 IN_BATCH, ALONE = 12, 4
 """Written sequences that are scored again in a batch with as many clean ones, and how many of them alone."""
@@ -76,20 +77,20 @@ def _apart(table: AttackTable, rows: NDArray[np.int64], column: str, logits: Flo
 
 def _truth(table: AttackTable, rows: NDArray[np.int64], clean: Floats) -> NDArray[np.int64]:
     """(n,) classes or (n, T) labels: targets, or what the clean records are predicted to be."""
-    task = table.predictor.task
-    if task == "regression":
+    task = task_of(table.predictor.task)
+    if task.measured:
         return np.zeros(len(rows), np.int64)
     if table.targets is not None:
         return table.targets.values[table.record[rows]].astype(np.int64)
-    return (clean > 0).astype(np.int64) if task == "multilabel" else _classes(clean).argmax(1).astype(np.int64)
+    return (clean > 0).astype(np.int64) if task.independent else _classes(clean).argmax(1).astype(np.int64)
 
 
 def _score(table: AttackTable, logits: Floats, truth: NDArray[np.int64]) -> Floats:
     """(n,) the number that a table shows: a value, or by how much the true answer leads."""
-    task, goal = table.predictor.task, table.goal
-    if task == "regression":
+    task, goal = task_of(table.predictor.task), table.goal
+    if task.measured:
         return logits[:, goal.output if isinstance(goal, Shift) else 0]
-    if task == "multilabel":
+    if task.independent:
         signed = np.where(truth > 0, logits, -logits)
         return signed[:, goal.label] if isinstance(goal, Targeted) else signed.min(1)
     scores, rows = _classes(logits), np.arange(len(logits))

@@ -71,8 +71,8 @@ def _strongest(outputs: Metrics) -> str:
     largest = max(_ends(outputs[name]), key=lambda found: abs(found["delta"]))
     return (
         f"The largest change is {largest['delta']:+.3g} in the output {one_line(name, 30)} "
-        f"({one_line(largest['id'], 40)}, {largest['edit']}); the mean one is {figure(outputs[name]['mean_abs_delta'])} "
-        "up or down."
+        f"({one_line(largest['id'], 40)}, {largest['edit']}); the mean one is "
+        f"{figure(outputs[name]['mean_abs_delta'])} up or down."
     )
 
 
