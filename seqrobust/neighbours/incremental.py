@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from seqrobust.graph import operation, trace
 from seqrobust.models.predictor import ROWS
 from seqrobust.neighbours.edits import Edits
 from seqrobust.neighbours.heads import Window
@@ -26,7 +27,6 @@ from seqrobust.neighbours.recurrent import CELLS
 from seqrobust.neighbours.recurrent_heads import RecurrentHeads
 from seqrobust.neighbours.reference import Reference
 from seqrobust.neighbours.simplify import simplify
-from seqrobust.neighbours.tracing import operation, trace
 from seqrobust.neighbours.windows import Chunk, cut, place_
 
 Node = fx.Node

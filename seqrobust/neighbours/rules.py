@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional
 
+from seqrobust.graph import arguments, operation
+from seqrobust.graph import functional as function_of
 from seqrobust.neighbours.operations import (
     AveragePool,
     Convolution,
@@ -22,8 +24,6 @@ from seqrobust.neighbours.operations import (
     Sliding,
     Sum,
 )
-from seqrobust.neighbours.tracing import arguments, operation
-from seqrobust.neighbours.tracing import functional as function_of
 
 if TYPE_CHECKING:
     from seqrobust.neighbours.layers import Local, Recogniser

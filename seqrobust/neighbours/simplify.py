@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from torch import fx
 
+from seqrobust.graph import operation
 from seqrobust.neighbours.layers import Local, Recogniser
 from seqrobust.neighbours.operations import Convolution, MaximumPool, Pointwise, Scale
-from seqrobust.neighbours.tracing import operation
 
 GROWING = frozenset(["relu", "relu6", "sigmoid", "tanh", "hardtanh", "selu", "exp"])
 """Activations that nowhere fall, whatever their settings: the maximum of their values is their value at the maximum."""
