@@ -2,15 +2,20 @@
 
 from seqrobust.graph.nodes import arguments, functional, operation
 from seqrobust.graph.recording import CannotTraceError, Recording, record
+from seqrobust.graph.table import OPERATORS, Kind, Operator, operator_of
 from seqrobust.graph.tracing import Traced, trace
 
 __all__ = [
+    "OPERATORS",
     "CannotTraceError",
+    "Kind",
+    "Operator",
     "Recording",
     "Traced",
     "arguments",
     "functional",
     "operation",
+    "operator_of",
     "record",
     "trace",
 ]

@@ -15,9 +15,7 @@ from torch import Tensor, fx, nn
 
 from seqrobust.graph.nodes import arguments, functional, mapped, operation
 from seqrobust.graph.recording import CannotTraceError, Leaving, Recording, record
-
-IDENTITIES = {"alias", "clone", "contiguous", "detach", "dropout", "feature_dropout", "lift_fresh_copy", "positive"}
-"""Operations that change nothing in evaluation."""
+from seqrobust.graph.table import Kind, operator_of
 
 
 @dataclass(frozen=True)
@@ -158,7 +156,7 @@ class _Comparison:
         self.layers[node] = next(reversed(self.layers.values()), "")
 
     def _operation(self, node: fx.Node, twin: fx.Node) -> None:
-        if operation(node) in ("argmax", "argmin") or _is_place(node):
+        if _is_place(node):
             raise CannotTraceError(f"{operation(node)} decides between equals, which rounding makes unequal")
         if operation(node) == "batch_norm" and arguments(node)["training"]:
             raise CannotTraceError("a batch norm uses the statistics of the batch, so records depend on each other")
@@ -214,17 +212,17 @@ def _called(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
 
 def _is_place(node: fx.Node) -> bool:
     """Whether a node is where something stands, as max and sort give it beside the values."""
-    known = ("max", "min", "sort", "topk", "median", "kthvalue", "mode")
-    if operation(node) != "getitem" or operation(node.all_input_nodes[0]) not in known:
-        return False
-    return bool(node.args[1] == 1)
+    if operation(node) != "getitem":
+        return operator_of(node).kind is Kind.PLACE and operation(node) in ("argmax", "argmin")
+    picks = operator_of(node.all_input_nodes[0]).kind in (Kind.MAXIMUM, Kind.SORTING)
+    return bool(picks and node.args[1] == 1) and operation(node.all_input_nodes[0]) != "aminmax"
 
 
 def _changes_nothing(node: fx.Node) -> bool:
     name = operation(node)
     if name in ("dropout", "feature_dropout"):
         return node.args[2] is False
-    return name in IDENTITIES and isinstance(node.args[0], fx.Node)
+    return operator_of(node).kind is Kind.IDENTITY and isinstance(node.args[0], fx.Node)
 
 
 def _named_tensors(module: nn.Module) -> Iterable[tuple[str, Tensor]]:
