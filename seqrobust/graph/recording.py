@@ -90,6 +90,16 @@ def written(parent: Tensor, part: Tensor, view: Callable[..., Any], args: Any, k
     return whole
 
 
+def copied(values: Tensor, shape: list[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Values as they stand in a tensor of that kind which they were copied into."""
+    return values.to(device, dtype).expand(shape)
+
+
+def filled(value: Any, shape: list[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A tensor of one value."""
+    return torch.full(shape, value, dtype=dtype, device=device)
+
+
 SELF = "<self>"
 """Stands for the tensor that a view is of, in the arguments of the operation that makes it."""
 
@@ -185,7 +195,7 @@ class _Book:
         if writes(func):
             if not args or out is not args[0] or functional_twin(func) is None:
                 raise CannotTraceError(f"{packet_name(func)} writes in place")
-            self._overwrite(out, self.call(functional_twin(func), *nodes), reshapes=packet_name(func) in _RESHAPE)
+            self._overwrite(out, self._new_value(func, out, nodes), reshapes=packet_name(func) in _RESHAPE)
             return
         if isinstance(out, Tensor):
             if id(out) not in self.known:
@@ -196,6 +206,23 @@ class _Book:
         for number, part in enumerate(parts):
             if isinstance(part, Tensor):
                 self._place(part, self.call(operator.getitem, (node, number), {}), func, args, kwargs, number)
+
+    def _new_value(self, func: Any, out: Tensor, nodes: Any) -> fx.Node:
+        """What an operation that writes in place writes; what stood there before may be memory never set."""
+        like = (list(out.shape), out.dtype, out.device)
+        (own, *rest), kwargs = nodes
+        name = packet_name(func)
+        if name == "copy_" and isinstance(rest[0], fx.Node):
+            return self.call(copied, (rest[0], *like), {})
+        if name in ("fill_", "zero_") and not any(isinstance(item, fx.Node) for item in rest):
+            return self.call(filled, (rest[0] if rest else 0, *like), {})
+        return self.call(functional_twin(func), (own, *rest), kwargs)
+
+    def keep_constants(self, target: Tensor) -> None:
+        """Before a tensor is written to, copies of the constants that share its memory."""
+        for node, constant in self.constants.items():
+            if constant is target or _shares_memory(constant, target):
+                self.constants[node] = constant.clone()
 
     def _place(self, out: Tensor, node: fx.Node, func: Any, args: Any, kwargs: Any, item: int | None) -> None:
         found = self.note(out, node)
@@ -253,6 +280,8 @@ class _Operations(SchemaCheckMode):  # type: ignore[no-untyped-call]
         if any(torch.is_autocast_enabled(kind) for kind in {tensor.device.type for tensor in tensors}):
             raise CannotTraceError("it changes precision on the way (autocast)")
         nodes = mapped((args, kwargs), book._argument)
+        if writes(func) and args and isinstance(args[0], Tensor):
+            book.keep_constants(args[0])
         out = func(*args, **kwargs)
         if any(isinstance(leaf, Tensor) for leaf in leaves(out)):
             book.operation(func, args, kwargs, nodes, out)

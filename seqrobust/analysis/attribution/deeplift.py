@@ -27,6 +27,8 @@ from seqrobust.graph.nodes import leaves, mapped
 _OTHER_WAY = "the model does not compute its baseline the way it computes the record"
 WIDE = 0.01
 """Share of the difference by which an operation may miss its sum before it is named."""
+_ROUNDING = 1e-5
+"""Share of all contributions together by which their sum may be off for no other reason."""
 
 
 class Propagated(NamedTuple):
@@ -35,11 +37,13 @@ class Propagated(NamedTuple):
     Attributes:
         multipliers: (m, K, L).
         difference: (m,) f(points) - f(baseline).
+        delta: (m,) sum of the contributions less that difference; 0 where it is rounding.
         missed: by operation, how far its inputs' sums are from its output's, absolute and added up over rows.
     """
 
     multipliers: Tensor
     difference: Tensor
+    delta: Tensor
     missed: dict[str, float]
 
 
@@ -64,17 +68,20 @@ def deeplift(question: Question) -> Found:
             found = propagated(scored, points, baseline)
             values[rows, :, :length] += contributions(found.multipliers, baseline) / len(settled)
             differences[rows] += found.difference / len(settled)
-            predictor.gradients += len(rows)
+            # Of the two runs one goes back.
+            predictor.forwards, predictor.gradients = predictor.forwards - len(rows), predictor.gradients + len(rows)
             for name in misses(found):
                 predictor.tell(f"DeepLIFT: part of the sum is missed by the operation {name}, which has no exact rule")
     return summed(question, values, differences)
 
 
 def misses(found: Propagated) -> list[str]:
-    """Operations that miss more of the sum than is to be expected, the worst first."""
-    size = float(found.difference.abs().sum())
+    """Where more of the sum is missed than is to be expected, the operations that miss it, the worst first."""
+    missed, size = float(found.delta.abs().sum()), float(found.difference.abs().sum())
+    if missed <= WIDE * size:
+        return []
     named = sorted(found.missed.items(), key=lambda item: -item[1])
-    return [name for name, missed in named if missed > WIDE * size and missed > 1e-4]
+    return [name for name, share in named if share > missed / 4]
 
 
 def multipliers(function: Callable[[Tensor], Tensor], points: Tensor, baseline: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +104,10 @@ def propagated(function: Callable[[Tensor], Tensor], points: Tensor, baseline: T
     with torch.no_grad():
         run = _Run(here, there, points, baseline)
         found = run.back()
-    return Propagated(finite(found), run.difference, run.missed)
+        shares = (finite(found) * (points - baseline)).flatten(1)
+        delta = shares.sum(1) - run.difference
+        delta = torch.where(delta.abs() <= _ROUNDING * shares.abs().sum(1) + _ROUNDING, 0, delta)
+    return Propagated(found, run.difference, delta, run.missed)
 
 
 def _recorded(function: Callable[[Tensor], Tensor], batch: Tensor) -> Recording:
@@ -158,7 +168,7 @@ class _Run:
                 continue
             if operation(node) == "getitem" and not isinstance(self.values[node.all_input_nodes[0]], Tensor):
                 parent, number = node.args
-                _add(given.setdefault(parent, {}), number, given.pop(node)[0])  # type: ignore[arg-type]
+                _add(given.setdefault(parent, {}), number, given.pop(node)[0])
                 continue
             call = self._call(node, given.pop(node))
             found = multipliers_of(call)

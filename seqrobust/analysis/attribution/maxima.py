@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +32,7 @@ class Maxima:
         dim: the dimension that places count along.
         flat: trailing dimensions that are one to them.
         sign: -1 for minima, which are maxima of the negative.
+        like: from what the operation puts out to dimensions in the order of the maxima found.
     """
 
     of: Callable[[Sequence[Tensor]], Tensor]
@@ -40,6 +41,7 @@ class Maxima:
     dim: int
     flat: int = 1
     sign: int = 1
+    like: Callable[[Tensor], Tensor] = field(default=lambda given: given)
 
 
 def maxima(call: Call) -> Maxima | None:
@@ -67,7 +69,8 @@ def _of_pair(call: Call) -> Maxima:
     sign, shapes = _sign(call), [x.shape for x in call.inputs]
 
     def stacked(tensors: Sequence[Tensor]) -> Tensor:
-        return sign * torch.stack(torch.broadcast_tensors(*tensors), -1)
+        one, other = tensors
+        return sign * torch.stack([one + torch.zeros_like(other), other + torch.zeros_like(one)], -1)
 
     def back(multipliers: Tensor) -> list[Tensor]:
         return [sign * part.sum_to_size(shape) for part, shape in zip(multipliers.unbind(-1), shapes, strict=True)]
@@ -92,11 +95,10 @@ def _along(call: Call, dims: Sequence[int], *, cumulative: bool) -> Maxima:
 
     if not cumulative:
         return Maxima(of=joined, find=lambda x: Found(*x.max(-1, keepdim=True)), back=back, dim=-1, sign=sign)
-    # What is given has the dimension where the operation put it.
-    given = dict(call.given)
-    call.given[0]  # one output
-    object.__setattr__(call, "given", {0: given[0].permute(order)})
-    return Maxima(of=joined, find=lambda x: Found(*torch.cummax(x, -1)), back=back, dim=-1, sign=sign)
+    return Maxima(
+        of=joined, find=lambda x: Found(*torch.cummax(x, -1)), back=back, dim=-1, sign=sign,
+        like=lambda given: given.permute(order),
+    )  # fmt: skip
 
 
 def _of_windows(call: Call) -> Maxima:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqrobust.analysis.attribution.calls import Call, difference
+from seqrobust.analysis.attribution.calls import Call, difference, is_number
 from seqrobust.analysis.attribution.maxima import maxima
 from seqrobust.errors import ModelError
 from seqrobust.graph import Kind
@@ -35,25 +35,57 @@ NO_RECURRENCE = "DeepLIFT has no rule for a recurrent layer"
 Rule = Callable[[Call], list[Tensor]]
 
 
+def passed(call: Call) -> list[Tensor]:
+    """Of what changes nothing."""
+    return [call.multipliers[0]]
+
+
 def straight(call: Call) -> list[Tensor]:
     """Of what is linear in its inputs, or in each of them: the derivative along the straight line from baseline to
     record, averaged. For one input it is the derivative anywhere, for a product the derivative half-way."""
-    inputs = call.numbers(call.inputs)
-    if not all(out.is_floating_point() for out in call.outputs(call.output)):
-        # Counted or rounded numbers, unless they can be had of numbers with a fraction.
-        inexact = not all(out.is_floating_point() for out in call.outputs(call(*inputs)))
-        if inexact:
-            return elementwise(call) if _alike(call) else [torch.zeros_like(x) for x in inputs]
-    return _path(call, -(-len(inputs) // 2))
+    if not all(map(is_number, call.outputs(call.output))) and not all(
+        map(is_number, call.outputs(call(*call.numbers(call.inputs))))
+    ):
+        return elementwise(call)  # rounded to whole numbers, or to a truth
+    return _path(call, -(-call.degree // 2))
 
 
 def path(call: Call) -> list[Tensor]:
-    """Of what mixes its inputs: the derivative averaged along the straight line (Aumann & Shapley 1974)."""
-    return _path(call, _POINTS)
+    """Of what mixes its inputs: the derivative averaged along the straight line (Aumann & Shapley 1974). What so many
+    points miss of the sum, as a norm's do that starts from equal numbers, is shared out by how far each has moved."""
+    found = _path(call, _POINTS)
+    dims = _mixed(call)
+    if dims is None or len(call.inputs) != 1 or list(call.given) != [0]:
+        return found
+    return [_completed(call, found[0], dims)]
 
 
-def _alike(call: Call) -> bool:
-    return isinstance(call.output, Tensor)
+def _mixed(call: Call) -> list[int] | None:
+    """Dimensions of the input that a function mixes, where that is plain."""
+    if "layer_norm" in call.name or call.name == "rms_norm":
+        return [-1 - number for number in range(len(call.argument("normalized_shape")))]
+    if call.name in ("group_norm", "instance_norm"):
+        return list(range(1, call.inputs[0].ndim))
+    dim = call.argument("dim", None)
+    return [dim] if isinstance(dim, int) else list(dim) if dim else None
+
+
+def _completed(call: Call, found: Tensor, dims: Sequence[int]) -> Tensor:
+    """Multipliers with what they miss of the sum over some dimensions, shared out by how far each number has moved."""
+    x, x0 = call.inputs[0], call.before[0]
+    (y,), (y0,), (given,) = call.outputs(call.output), call.outputs(call.output_before), call.multipliers
+    dims = sorted(dim % x.ndim for dim in dims)
+    gained, way = given * difference(y, y0), difference(x, x0)
+    if "quantile" in call.name and gained.ndim == x.ndim:
+        gained = gained.sum(0).unsqueeze(dims[0])
+    elif gained.ndim == x.ndim:
+        gained = gained.sum(dims, keepdim=True)
+    else:
+        for dim in dims:
+            gained = gained.unsqueeze(dim)
+    missed = gained - (found * way).sum(dims, keepdim=True)
+    moved = way.abs().sum(dims, keepdim=True)
+    return found + torch.where(moved > NEAR, missed / moved, 0) * way.sign()
 
 
 def _path(call: Call, points: int, *, even: bool = False) -> list[Tensor]:
@@ -62,10 +94,10 @@ def _path(call: Call, points: int, *, even: bool = False) -> list[Tensor]:
         places, shares = (2 * np.arange(points) + 1) / points - 1, np.full(points, 2 / points)
     else:
         places, shares = np.polynomial.legendre.leggauss(points)
-    totals = [torch.zeros_like(x) for x in inputs]
+    totals = [torch.zeros_like(x, dtype=x.dtype if is_number(x) else torch.float32) for x in inputs]
     for place, share in zip((places + 1) / 2, shares / 2, strict=True):
         at = [
-            x if not x.is_floating_point() else x0 + float(place) * (x - x0) if points > 1 else (x + x0) / 2
+            x if not is_number(x) else x0 + float(place) * (x - x0) if points > 1 else (x + x0) / 2
             for x, x0 in zip(inputs, before, strict=True)
         ]
         # Where both are the same infinity there is no way between them.
@@ -89,15 +121,11 @@ def elementwise(call: Call) -> list[Tensor]:
         way = difference(x, x0)
         near = way.abs() <= NEAR
         if plain is None and bool(near.any()):
-            plain = call.slopes(call.numbers(call.inputs))
+            plain = call.slopes(call.inputs)
         quotient = torch.where(near, 0, given * share / torch.where(near, 1, way))
         quotient = torch.where((given == 0) | (share == 0), 0, quotient).sum_to_size(x.shape)
-        found.append(quotient if plain is None else torch.where(near, _safe(plain[number]), quotient))
+        found.append(quotient if plain is None else torch.where(near, plain[number].nan_to_num(0, 0, 0), quotient))
     return found
-
-
-def _safe(slopes: Tensor) -> Tensor:
-    return slopes if slopes.is_floating_point() else torch.zeros_like(slopes, dtype=torch.float32)
 
 
 def _shares(call: Call) -> list[Tensor]:
@@ -134,7 +162,7 @@ def largest(call: Call) -> list[Tensor]:
         return ranked(call)
     x, x0 = taken.of(call.inputs), taken.of(call.before)
     found, earlier = taken.find(x), taken.find(x0)
-    given = taken.sign * call.multipliers[0].reshape(found.values.shape)
+    given = taken.sign * taken.like(call.multipliers[0]).reshape(found.values.shape)
     y, y0, index, index0 = found.values, earlier.values, found.place, earlier.place
     shape = x.shape
     if taken.flat > 1:
@@ -152,22 +180,15 @@ def ranked(call: Call) -> list[Tensor]:
     """Of what sorts, or picks by rank: the derivative averaged along the straight line, which jumps wherever two
     numbers pass each other; what so many points miss of the sum is shared out by how far each number has moved."""
     found = _path(call, _RANKED, even=True)
-    dim = call.argument("dim", None)
-    if not isinstance(dim, int) or len(call.inputs) != 1 or list(call.given) != [0] or "quantile" in call.name:
+    dim = call.argument("dim", 0 if call.name == "msort" else None)
+    if not isinstance(dim, int) or len(call.inputs) != 1 or list(call.given) != [0]:
         return found
-    x, x0 = call.inputs[0], call.before[0]
-    (y,), (y0,), (given,) = call.outputs(call.output), call.outputs(call.output_before), call.multipliers
-    gained = given * difference(y, y0)
-    way = difference(x, x0)
-    gained = gained.sum(dim, keepdim=True) if gained.ndim == x.ndim else gained.unsqueeze(dim)
-    missed = gained - (found[0] * way).sum(dim, keepdim=True)
-    moved = way.abs().sum(dim, keepdim=True)
-    return [found[0] + torch.where(moved > NEAR, missed / moved, 0) * way.sign()]
+    return [_completed(call, found[0], [dim])]
 
 
 def place(call: Call) -> list[Tensor]:
     """Of what tells places: nothing, for a place is no number that could be shared out."""
-    return [torch.zeros_like(x) for x in call.numbers(call.inputs)]
+    return [torch.zeros_like(x, dtype=x.dtype if is_number(x) else torch.float32) for x in call.inputs]
 
 
 def recurrence(call: Call) -> list[Tensor]:
@@ -177,7 +198,7 @@ def recurrence(call: Call) -> list[Tensor]:
 
 RULES: Mapping[Kind, Rule] = MappingProxyType(
     {
-        Kind.IDENTITY: straight,
+        Kind.IDENTITY: passed,
         Kind.MOVING: straight,
         Kind.LINEAR: straight,
         Kind.PRODUCT: straight,
@@ -197,8 +218,3 @@ RULES: Mapping[Kind, Rule] = MappingProxyType(
 def multipliers_of(call: Call) -> list[Tensor]:
     """Multipliers of a call's inputs. Raises ModelError for a recurrent layer."""
     return RULES[call.kind](call)
-
-
-def sizes(tensors: Sequence[Tensor]) -> list[tuple[int, ...]]:
-    """Shapes, for messages."""
-    return [tuple(tensor.shape) for tensor in tensors]
