@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_type_hints
@@ -156,7 +157,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialSettings:
+class AdversarialSettings(ABC):
     """Against whom to train: what every objective against an adversary is told.
 
     Each objective adds its own settings in its file in :mod:`seqrobust.training.objectives`, and
@@ -197,14 +198,14 @@ class AdversarialSettings:
 
     # What an objective decides ----------------------------------------------------------------------------------------
 
+    @abstractmethod
     def made(self, train: Labelled, **parts: Any) -> Robust:
-        """The objective on training records. Every objective has this.
+        """The objective on training records.
 
         Args:
             train: the records.
             parts: the other fields of :class:`~seqrobust.training.objectives.robust.Robust`.
         """
-        raise NotImplementedError
 
     def suits(self, task: TaskValue) -> bool:
         """Whether the objective is for this task."""
@@ -212,6 +213,15 @@ class AdversarialSettings:
 
     def check_training(self, settings: TrainingSettings) -> None:
         """Raises ConfigError for settings of training that the objective does not go with."""
+        plain = TrainingSettings()
+        for setting in ("class_weights", "label_smoothing", "classification_loss") if self.own_loss else ():
+            if getattr(settings, setting) != getattr(plain, setting):
+                raise ConfigError(
+                    f"{setting} does not belong to the objective {self.objective}, which has a loss of its own",
+                    found=f"{setting}: {getattr(settings, setting)}",
+                    where=f"training.{setting}",
+                    fix="leave it out, or choose another objective",
+                )
 
     @property
     def own_files(self) -> tuple[Path, ...]:
