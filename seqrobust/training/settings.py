@@ -35,24 +35,33 @@ class Within:
         least: the smallest allowed.
         below: what it has to be smaller than.
         most: the largest allowed.
+        meaning: what a refusal says it is; without it, that the value is too small or too large.
     """
 
     least: float
     below: float = math.inf
     most: float = math.inf
+    meaning: str = ""
 
     def check(self, name: str, value: float) -> None:
         """Raises ConfigError for a number outside, and for one that is none."""
-        at_least(name, value, self.least)
-        if not (value < self.below and value <= self.most):
-            limit = f"below {self.below}" if self.below < math.inf else f"at most {self.most}"
-            raise ConfigError("a training setting is too large", expected=limit, found=str(value), where=name)
+        if self.least <= value <= self.most and value < self.below:
+            return
+        high = value > self.least
+        limit = f"below {self.below:g}" if self.below < math.inf else f"{self.most:g}"
+        expected = f"{self.least:g} or more" if limit == "inf" else f"{self.least:g} to {limit}"
+        problem = self.meaning or f"a training setting is too {'large' if high else 'small'}"
+        raise ConfigError(problem, expected=expected, found=str(value), where=name)
 
+
+_OF_BUDGET = "the least budget is a share of the whole"
 
 Steps: TypeAlias = Annotated[int, Within(least=1)]
 """Inner gradients; 1 is the best response to the gradient at the clean sequence, more is projected gradient."""
 
-CleanShare: TypeAlias = Annotated[float, Within(least=0, below=1)]
+CleanShare: TypeAlias = Annotated[
+    float, Within(least=0, below=1, meaning="the clean share leaves room for adversaries")
+]
 """Share of each batch's records that are left as they are."""
 
 Weight: TypeAlias = Annotated[float, Within(least=0)]
@@ -185,7 +194,7 @@ class AdversarialSettings(ABC):
     only: tuple[str, ...] = ()
     allow: str = "any"
     ramp_epochs: Annotated[int, Within(least=0)] = 0
-    least_share: Annotated[float, Within(least=0, most=1)] = 1.0
+    least_share: Annotated[float, Within(least=0, most=1, meaning=_OF_BUDGET)] = 1.0
     validation_steps: Steps = 5
     guard: bool = True
 
