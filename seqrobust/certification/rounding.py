@@ -23,7 +23,7 @@ from seqrobust.certification.operators import (
     terms,
     variables,
 )
-from seqrobust.neighbours.tracing import arguments, operation
+from seqrobust.graph.nodes import arguments, operation
 
 _FACTOR = 2.0
 """For kernels that rearrange products, and for this analysis' own rounding."""

@@ -18,7 +18,7 @@ from seqrobust.certification.network import Network, named
 from seqrobust.certification.operators import MAXIMA, UnknownNetworkError, is_affine, variables
 from seqrobust.certification.ranges import GROWING, LOWEST, Ranges
 from seqrobust.certification.rounding import steepest
-from seqrobust.neighbours.tracing import arguments, operation
+from seqrobust.graph.nodes import arguments, operation
 
 
 def bounded(network: Network, known: Ranges, ball: Ball, node: fx.Node, weights: Tensor) -> Tensor:
