@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.attacks import Problem, ShardRun, Shift, Targeted, true_margin
 from seqrobust.attacks.goals import class_logits
 from seqrobust.sequences import SequenceSet, Task
@@ -62,7 +63,8 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     models), ``control_ahead`` whether random sequences outdo the search. ``was_searched`` is false where no search
     scored anything, so that nothing found means nothing; ``editable`` is false where the threat has no other sequence
     than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
-    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``.
+    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``. Where
+    records come in clusters that are not independent, ``cluster`` names them.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
@@ -100,9 +102,18 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
     table: pd.DataFrame = pd.DataFrame(columns)
+    if problem.sequences.units is not None:
+        table[CLUSTER] = np.repeat(_clusters(sequences), levels)
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
+
+
+def _clusters(sequences: SequenceSet) -> NDArray[np.object_]:
+    names = sequences.groups if sequences.clusters is None else sequences.clusters
+    assert names is not None
+    named: NDArray[np.object_] = names.astype(object)
+    return named
 
 
 def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]]:

@@ -6,19 +6,22 @@ results is derived from what was asked, so that a run never goes on with other i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.clusters import independence, independence_words, near_copies
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
+from seqrobust.analysis.subject import Subject
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
-from seqrobust.report.sections import Page
+from seqrobust.report.sections import Page, Section
 from seqrobust.run.derived import derived
 from seqrobust.run.folder import RunFolder, plain
 from seqrobust.run.settings import RunSettings
+from seqrobust.sequences import SequenceSet
 
 SubjectT_co = TypeVar("SubjectT_co", covariant=True)
 
@@ -66,7 +69,8 @@ def answer(
     Raises InputError for whatever cannot be used, before anything is written.
     """
     opening = Opening(seed=run.seed, device=run.device, batch_size=run.batch_size, memory=run.memory, progress=progress)
-    ready = room.prepare(asked.open(opening, action=room.action), settings, opening)
+    subject = asked.open(opening, action=room.action)
+    ready = room.prepare(subject, settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
     folder = RunFolder(
         run.out or Path("runs") / f"{room.name}-{asked.name}",
@@ -79,15 +83,37 @@ def answer(
         leftovers=room.leftovers,
     )
     work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
+    records = _records(subject)
+    if records is not None and (said := near_copies(records)) is not None:
+        work.notice(said)
     findings = room.study(ready, work)
     # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-    metrics = folder.write_json("metrics.json", findings.plain())
+    metrics = folder.write_json("metrics.json", _with_units(findings.plain(), records))
     findings.write(folder.path)
     folder.finish(**_stated(ready, work))
     page = room.page(findings)
+    if records is not None:
+        page = replace(page, sections=(*page.sections, _units_section(records)))
     if run.report:
         write_page(page, folder.path / room.page_file, folder.manifest)
     return Answer(predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path)
+
+
+def _records(subject: object) -> SequenceSet | None:
+    """The records that an analysis of models is about; None of analyses that count their units themselves."""
+    one = subject[0] if isinstance(subject, list) and subject else subject
+    return one.sequences if isinstance(one, Subject) else None
+
+
+def _with_units(metrics: dict[str, Any], records: SequenceSet | None) -> dict[str, Any]:
+    return metrics if records is None else {**metrics, "independence": independence(records)}
+
+
+def _units_section(records: SequenceSet) -> Section:
+    found = independence(records)
+    return Section(
+        title="Independent units", lead=independence_words(found) + ".", name="units", for_terminal=found["clustered"]
+    )
 
 
 def _stated(ready: ReadyT, work: Work) -> dict[str, Any]:

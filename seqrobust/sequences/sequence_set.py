@@ -15,6 +15,7 @@ from seqrobust.errors import DataError
 from seqrobust.sequences.encoding import check_characters, letters_from_texts, texts_from_letters, tokens_from_letters
 from seqrobust.sequences.readings import Reading, Readings
 from seqrobust.sequences.regions import Region, Regions
+from seqrobust.statistics.units import Units, unit_numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +33,7 @@ class SequenceSet:
         splits: (N,) ``train``, ``valid``, ``test`` or another name, or None.
         regions: named intervals.
         readings: coding sequences, or None where no file tells of any.
+        clusters: (N,) records of one name are not independent (one gene, family or wild type); None for ``groups``.
     """
 
     alphabet: Alphabet
@@ -43,6 +45,7 @@ class SequenceSet:
     splits: NDArray[np.str_] | None
     regions: Regions
     readings: Readings | None = None
+    clusters: NDArray[np.str_] | None = None
 
     @classmethod
     def from_texts(
@@ -56,6 +59,7 @@ class SequenceSet:
         splits: Sequence[str] | None = None,
         regions: Sequence[Sequence[Region]] | None = None,
         readings: Readings | Sequence[Sequence[Reading]] | None = None,
+        clusters: Sequence[str] | None = None,
     ) -> SequenceSet:
         """From plain texts; ids default to ``seq1`` ..., and an id that repeats gets ``#2``, ``#3`` ... behind it.
 
@@ -70,6 +74,7 @@ class SequenceSet:
             "ids": ids,
             "targets": targets,
             "groups": groups,
+            "clusters": clusters,
             "splits": splits,
             "regions": regions,
         }
@@ -88,6 +93,7 @@ class SequenceSet:
             splits=None if splits is None else np.asarray(splits, dtype=np.str_),
             regions=Regions.empty() if regions is None else Regions.from_lists(regions),
             readings=readings,
+            clusters=None if clusters is None else np.asarray(clusters, dtype=np.str_),
         )
         made._check()
         return made
@@ -110,6 +116,11 @@ class SequenceSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def units(self) -> Units:
+        """(N,) numbers of the clusters within which records are not independent; None where all of them are."""
+        return unit_numbers(self.groups if self.clusters is None else self.clusters)
 
     @property
     def width(self) -> int:
@@ -145,6 +156,7 @@ class SequenceSet:
             splits=None if self.splits is None else self.splits[chosen],
             regions=self.regions.take(chosen),
             readings=None if self.readings is None else self.readings.take(chosen),
+            clusters=None if self.clusters is None else self.clusters[chosen],
         )
 
     def in_split(self, name: str) -> SequenceSet:

@@ -23,7 +23,7 @@ OUTPUTS = ("attributions.npz", "attributions.parquet", "results.parquet", "attri
 """Files that may be left in the folder."""
 
 FEWEST_RECORDS = 10
-"""Compared records below which a bootstrap interval of their mean says too little to be held against chance."""
+"""Compared records below which an interval of their mean says too little to be held against chance."""
 
 AgainstChance = Literal["above chance", "consistent with chance", "below chance", "too few records", "not compared"]
 
@@ -102,12 +102,12 @@ def against_chance(method: Mapping[str, Any]) -> AgainstChance:
 
     >>> found = {"records": 40, "random": {"region_auroc": 0.5}}
     >>> [against_chance(found | {"region_auroc_ci": ends}) for ends in ([0.55, 0.7], [0.4, 0.6], None)]
-    ['above chance', 'consistent with chance', 'not compared']
+    ['above chance', 'consistent with chance', 'too few records']
     """
-    interval = method.get("region_auroc_ci")
-    if interval is None:
+    if not method.get("records"):
         return "not compared"
-    if method["records"] < FEWEST_RECORDS:
+    interval = method.get("region_auroc_ci")
+    if interval is None or method["records"] < FEWEST_RECORDS:
         return "too few records"
     chance = method["random"]["region_auroc"]
     if interval[0] > chance:

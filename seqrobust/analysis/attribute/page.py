@@ -118,7 +118,7 @@ def _methods(findings: AttributeFindings) -> Table:
         rows.append(("by chance", *cells, "", "", ""))
         caption = (
             "functional positions ranked against the others by absolute importance: mean over "
-            f"{compared[0]['records']:,} records [95 % bootstrap interval]"
+            f"{compared[0]['records']:,} records [95 % interval]"
         )
     columns = (*_COLUMNS, "AUROC is") if compared else ()
     return Table(caption=caption, columns=("method", *columns, "sum missed by, %", "s"), rows=tuple(rows))

@@ -63,14 +63,15 @@ class AttributionSummary:
     def of_method(self, method: Method) -> dict[str, Any]:
         """The keys of ``metrics.json`` for one method."""
         found: dict[str, Any] = {"importance": method.importance}
+        units = self._sequences.units
         if self._truth is not None:
             together, *apart = (Agreement(*part) for part in self._found[method.name])
-            found |= truth_metrics(together)
+            found |= truth_metrics(together, units=units)
             if self._classes is not None:
                 rows = {name: self._classes == name for name in np.unique(self._classes).tolist()}
-                found["per_class"] = {name: truth_metrics(together, chosen) for name, chosen in rows.items()}
+                found["per_class"] = {name: truth_metrics(together, chosen, units) for name, chosen in rows.items()}
             named = zip(self._truth.apart, apart, strict=True)
-            found["per_region"] = {name: truth_metrics(each) for name, each in named}
+            found["per_region"] = {name: truth_metrics(each, units=units) for name, each in named}
         if method.adds_up:
             delta, difference = self._sums[method.name]
             size = float(np.abs(difference).mean())
@@ -82,7 +83,7 @@ class AttributionSummary:
         """For each pair of methods the mean rank correlation over records, with its interval; under both names."""
         found: dict[str, dict[str, Any]] = {method.name: {} for method in self._methods}
         for (one, other), each in self._pairs.items():
-            found[one][other] = found[other][one] = pair_metrics(each)
+            found[one][other] = found[other][one] = pair_metrics(each, self._sequences.units)
         return found
 
     def table(self) -> pd.DataFrame:
