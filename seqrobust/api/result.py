@@ -18,7 +18,9 @@ from seqrobust.errors import ConfigError
 from seqrobust.files import plain, write_json
 from seqrobust.report.html import render, write_page
 from seqrobust.report.sections import Page
-from seqrobust.run.folder import versions
+from seqrobust.run.independent import with_section, with_units
+from seqrobust.run.manifest import versions
+from seqrobust.sequences import SequenceSet
 
 _WRITTEN = ".written"
 """Marks a scratch folder that holds the files of the findings."""
@@ -41,17 +43,19 @@ class Result(Generic[FindingsT]):
         room: the analysis.
         notices: what should be known of model and records.
         scratch: where large findings lie until the result is forgotten.
+        records: that it is about; None of an analysis that counts its independent units itself.
     """
 
     findings: FindingsT
     room: Room[Any, Any, Any, FindingsT]
     notices: tuple[str, ...]
     scratch: Scratch
+    records: SequenceSet | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What ``metrics.json`` of the command holds."""
-        held: dict[str, Any] = plain(self.findings.plain())
+        held: dict[str, Any] = plain(with_units(self.findings.plain(), self.records))
         return held
 
     @property
@@ -65,7 +69,7 @@ class Result(Generic[FindingsT]):
     @property
     def page(self) -> Page:
         """Sections of texts, tables and pictures."""
-        return self.room.page(self.findings)
+        return with_section(self.room.page(self.findings), self.records)
 
     def plot(self) -> Figure:
         """The picture that says most. Raises ConfigError for an analysis that has none of its own."""
@@ -88,7 +92,7 @@ class Result(Generic[FindingsT]):
             self.findings.write(scratch)
             (scratch / _WRITTEN).touch()
         shutil.copytree(scratch, place, ignore=shutil.ignore_patterns("parts", _WRITTEN), dirs_exist_ok=True)
-        write_json(place / "metrics.json", self.findings.plain())
+        write_json(place / "metrics.json", with_units(self.findings.plain(), self.records))
         write_page(self.page, place / self.room.page_file, {"versions": versions(), "notices": list(self.notices)})
         return place
 

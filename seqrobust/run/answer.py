@@ -6,22 +6,22 @@ results is derived from what was asked, so that a run never goes on with other i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
-from seqrobust.analysis.clusters import independence, independence_words, near_copies
+from seqrobust.analysis.clusters import near_copies
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
-from seqrobust.analysis.subject import Subject
+from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
-from seqrobust.report.sections import Page, Section
+from seqrobust.report.sections import Page
 from seqrobust.run.derived import derived
-from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.folder import Claim, held
+from seqrobust.run.independent import records_of, with_section, with_units
 from seqrobust.run.settings import RunSettings
-from seqrobust.sequences import SequenceSet
 
 SubjectT_co = TypeVar("SubjectT_co", covariant=True)
 
@@ -72,48 +72,31 @@ def answer(
     subject = asked.open(opening, action=room.action)
     ready = room.prepare(subject, settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
-    folder = RunFolder(
-        run.out or Path("runs") / f"{room.name}-{asked.name}",
+    claim = Claim(
+        kind=room.name,
         command=run.command,
         config={**plain(asked), room.name: ready.settings, "run": run},
         inputs=decides.files,
         fingerprint=decides.settings,
+        outputs=(*room.outputs, room.page_file),
         resume=run.resume,
         overwrite=run.overwrite,
-        leftovers=room.leftovers,
+        say=progress.say,
     )
-    work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
-    records = _records(subject)
-    if records is not None and (said := near_copies(records)) is not None:
-        work.notice(said)
-    findings = room.study(ready, work)
-    # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-    metrics = folder.write_json("metrics.json", _with_units(findings.plain(), records))
-    findings.write(folder.path)
-    folder.finish(**_stated(ready, work))
-    page = room.page(findings)
-    if records is not None:
-        page = replace(page, sections=(*page.sections, _units_section(records)))
-    if run.report:
-        write_page(page, folder.path / room.page_file, folder.manifest)
+    with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
+        work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
+        records = records_of(subject)
+        if records is not None and (said := near_copies(records)) is not None:
+            work.notice(said)
+        findings = room.study(ready, work)
+        # Tables may take the place of the parts that metrics were computed from, so metrics come first.
+        metrics = folder.write_json("metrics.json", with_units(findings.plain(), records))
+        findings.write(folder.path)
+        folder.finish(**_stated(ready, work))
+        page = with_section(room.page(findings), records)
+        if run.report:
+            write_page(page, folder.path / room.page_file, folder.manifest)
     return Answer(predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path)
-
-
-def _records(subject: object) -> SequenceSet | None:
-    """The records that an analysis of models is about; None of analyses that count their units themselves."""
-    one = subject[0] if isinstance(subject, list) and subject else subject
-    return one.sequences if isinstance(one, Subject) else None
-
-
-def _with_units(metrics: dict[str, Any], records: SequenceSet | None) -> dict[str, Any]:
-    return metrics if records is None else {**metrics, "independence": independence(records)}
-
-
-def _units_section(records: SequenceSet) -> Section:
-    found = independence(records)
-    return Section(
-        title="Independent units", lead=independence_words(found) + ".", name="units", for_terminal=found["clustered"]
-    )
 
 
 def _stated(ready: ReadyT, work: Work) -> dict[str, Any]:

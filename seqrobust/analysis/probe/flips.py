@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqrobust.analysis.clusters import units_in
 from seqrobust.sequences import Task
 from seqrobust.statistics import mean_interval, proportion, share_interval
+from seqrobust.tasks import task_of
 
 
 def arm_metrics(results: pd.DataFrame, task: Task, reachable: NDArray[np.bool_]) -> list[dict[str, Any]]:
@@ -48,7 +49,7 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
         "drop_per_edit": float(per_edit.mean()) if len(moved) else None,
         "drop_per_edit_ci": mean_interval(per_edit, units_in(moved)),
     }
-    if task == "regression":
+    if task_of(task).measured:
         shift = (rows["adversarial_prediction"] - rows["clean_prediction"]).to_numpy(np.float64)
         random_shift = (rows["random_score"] - rows["clean_score"]).to_numpy(np.float64)
         found |= {
@@ -61,7 +62,7 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
 
 
 def _change(rows: pd.DataFrame, task: Task) -> NDArray[np.float64]:
-    if task == "regression":
+    if task_of(task).measured:
         return np.asarray((rows["adversarial_prediction"] - rows["clean_prediction"]).abs(), np.float64)
     return np.asarray(rows["clean_score"] - rows["adversarial_score"], np.float64)
 

@@ -70,7 +70,7 @@ class Reliance:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shares:
-    """(N, T) reliance of each record under each turn, the real placement first (NaN where undefined); units of records."""
+    """(N, T) reliance of each record under each turn, the real placement first; NaN where undefined."""
 
     values: NDArray[np.float64]
     units: Units = None
