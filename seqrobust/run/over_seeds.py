@@ -101,7 +101,7 @@ def estimate(values: Sequence[float | None], *, share: bool = False) -> Estimate
     if n < 2:
         return Estimate(n=n, mean=float(known[0]) if n else None, low=None, high=None, deviation=None)
     mean, deviation = float(known.mean()), float(known.std(ddof=1))
-    low, high = mean_interval(known, bounds=(0, 1) if share else None, least=2) or (None, None)
+    low, high = mean_interval(known, bounds=(0, 1) if share and deviation > 0 else None, least=2) or (None, None)
     return Estimate(n=n, mean=mean, low=low, high=high, deviation=deviation)
 
 

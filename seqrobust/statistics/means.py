@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
 
 from seqrobust.statistics.jackknife import Bounds, jackknife_variance, spread_of_mean, t_interval
-from seqrobust.statistics.shares import share_difference
+from seqrobust.statistics.shares import TAIL, share_difference, wilson_of
 from seqrobust.statistics.units import LEAST, Floats, Units, count_units, numbered, units_of
 
 
@@ -28,7 +29,9 @@ def mean_interval(
         bounds: between which each value lies.
         least: units below which there is no interval; at least 2.
 
-    None of fewer than ``least`` units, and where all values are alike: neither tells how far the mean may be off.
+    None of fewer than ``least`` units, and of unbounded values that are all alike: neither tells how far the mean may
+    be off. Where values that have bounds are all alike, they are taken for the widest spread ones with that mean, which
+    lie on the bounds, and the interval is Wilson's for as many units.
 
     >>> [round(end, 4) for end in mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])]  # 3 -+ 2.7764 * sqrt(2.5 / 5)
     [1.0368, 4.9632]
@@ -37,8 +40,10 @@ def mean_interval(
     known = np.isfinite(given)
     kept, units = given[known], units_of(units, known)
     count = count_units(len(kept), units)
-    if count < least or _alike(kept):
+    if count < least:
         return None
+    if _alike(kept):
+        return None if bounds is None else _of_alike(float(kept.mean()), count, bounds)
     return t_interval(float(kept.mean()), spread_of_mean(kept, units), count - 1, bounds)
 
 
@@ -60,6 +65,11 @@ def difference_interval(
     parts = [spread_of_mean(values, unit) for values, unit in zip((one, other), units, strict=True)]
     freedom = sum(parts) ** 2 / sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
     return t_interval(value, sum(parts), freedom, bounds)
+
+
+def _of_alike(value: float, count: int, bounds: Bounds) -> list[float]:
+    low, width = bounds[0], bounds[1] - bounds[0]
+    return [low + width * end for end in wilson_of((value - low) / width, count, float(norm.ppf(TAIL)))]
 
 
 def group_difference(one: Floats, other: Floats, units: tuple[Units, Units] = (None, None)) -> list[float] | None:

@@ -129,7 +129,13 @@ def test_summary_is_made_of_the_single_runs(done: tuple[Path, Repeats]) -> None:
             values = [run["attack"]["budgets"][level][name] for run in runs]
             assert row["values"] == values
             assert row["mean"] == pytest.approx(sum(values) / 2)
-            assert row["high"] - row["mean"] == pytest.approx(12.7062 * abs(values[0] - values[1]) / 2, rel=1e-4)
+            mean = row["mean"]
+            if values[0] == values[1]:
+                assert row["high"] is None
+                continue
+            half = 12.7062 * abs(values[0] - values[1]) / 2 / (mean * (1 - mean))
+            odds = math.log(mean / (1 - mean)) + half
+            assert row["high"] == pytest.approx(1 / (1 + math.exp(-odds)), rel=1e-4)
     assert rows["test", "accuracy", None]["values"] == [run["train"]["test"]["accuracy"] for run in runs]
     seconds = pd.read_csv(out / "seed-1" / "train" / "history.csv")["seconds"].sum()
     assert rows["training", "training_seconds", None]["values"][1] == pytest.approx(seconds)

@@ -75,7 +75,9 @@ def test_bounds_are_not_left() -> None:
     low, high = mean_interval([0.9, 1, 1, 1, 1], bounds=(0, 1)) or [-1, 2]
     assert 0 < low < 0.98 < high < 1
     assert mean_interval([0.9, 1, 1, 1, 1])[1] > 1  # type: ignore[index]
-    assert mean_interval([1.0] * 5, bounds=(0, 1)) is None
+    # All alike they may still be flags: the interval is that of five of five.
+    assert mean_interval([1.0] * 5, bounds=(0, 1)) == pytest.approx(wilson(5, 5))
+    assert mean_interval([-1.0] * 5, bounds=(-1, 1)) == pytest.approx([2 * end - 1 for end in wilson(0, 5) or []])
 
 
 def test_independent_shares_keep_wilsons_interval_and_clusters_of_one_resemble_it() -> None:
