@@ -14,8 +14,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.training import TrainingSettings, adversarial_settings, fit
 from seqrobust.training.data import RecordDataset
 from seqrobust.training.objectives import Robust, make_objective, worst_case
-from seqrobust.training.objectives.relaxed import relaxed_case, steepest
-from seqrobust.training.settings import Norm
+from seqrobust.training.objectives.relaxed import Norm, relaxed_case, steepest
 
 NORMS: tuple[Norm, ...] = ("l2", "linf")
 DATA = toy("binary", n=40)
