@@ -20,15 +20,42 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
 
     The temporary name keeps the suffixes, by which writers tell formats and compression. Where the block fails,
-    whatever stood at ``path`` before stands there still.
+    whatever stood at ``path`` before stands there still; where the machine does, one or the other, whole.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield temporary
+        _to_disk(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _to_disk(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of :func:`replacing` that processes left there when they were killed."""
+    for file in folder.rglob(".[0-9]*.*"):
+        number = file.name[1:].partition(".")[0]
+        if number.isdecimal() and file.is_file() and not _runs(int(number)):
+            file.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether that process, other than this one, is alive on this machine."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -75,7 +75,7 @@ def _explained(error: Exception) -> int:
         return error.exit_code
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
-        _complain(f"error: {error.strerror or error}{place}; finished parts are kept, go on with --resume")
+        _complain(f"error: {error.strerror or error}{place}; what was finished is kept, --resume goes on from it")
         return 1
     _complain(f"error: {type(error).__name__}: {error}\n  what to do: run again with --debug and report the traceback")
     return 1

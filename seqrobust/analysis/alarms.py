@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqrobust.report.words import budget_size
+from seqrobust.report.words import joined, one_line, percent
 
 
 def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> list[str]:
@@ -40,22 +40,41 @@ def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> l
             f"the model predicts {constant} of every record and of random sequences too: it may say the same of "
             "everything, and that nothing flips it is then no robustness"
         )
-    return [*found, *_nothing_editable(metrics), *alarms(metrics, searches)]
+    return [*found, *_nothing_editable(metrics), *_unprotected(metrics), *alarms(metrics, searches)]
 
 
 def _nothing_editable(metrics: Mapping[str, Any]) -> list[str]:
-    """What the largest budget's shares are worth where some records may not be edited at all."""
-    last = metrics["budgets"][-1] if metrics["budgets"] else {}
-    fixed = last.get("nothing_editable")
-    if not fixed or budget_size(last["budget"]) == 0:
+    """Who is in no rate because nothing of them may be edited."""
+    fixed = metrics.get("nothing_editable")
+    if not fixed:
         return []
-    searched = metrics["attacked"] - last["not_searched"]
-    others, reached = searched - fixed, round((last["attack_success_rate"] or 0) * searched)
+    who = f"{fixed['n']} of {_records(metrics['n'])}{_classes(fixed['by_class'])}"
     return [
-        f"on {fixed} of {_records(metrics['attacked'])} nothing may be edited at budget {last['budget']} (no such "
-        "region, all protected, unknown letters): they are kept whatever the model does; "
-        f"of the other {others}, the goal is reached on {reached}"
+        f"on {who} nothing may be edited (no such region, all protected, unknown letters, or a budget that "
+        "comes to no edit): they are in no rate, for they are kept whatever the model does"
     ]
+
+
+def _unprotected(metrics: Mapping[str, Any]) -> list[str]:
+    """Whose edits nothing was said to forbid, and what that does to the rate."""
+    sides = metrics.get("protection")
+    if not sides:
+        return []
+    bare, others = sides["unprotected"], sides["protected"]
+    names = joined(list(metrics["regions_absent"]))
+    who = f"{bare['n']} of {_records(bare['n'] + others['n'])} attacked{_classes(bare['by_class'])}"
+    beside = f", and on {percent(others['attack_success_rate'])} of the {others['n']} others" if others["n"] else ""
+    return [
+        f"{who} have no {names}, so nothing of them is protected: at the largest budget the goal is reached on "
+        f"{percent(bare['attack_success_rate'])} of them{beside}; edits of the former may change what is true of them"
+    ]
+
+
+def _classes(counts: Mapping[str, int]) -> str:
+    """Counts by class in brackets; nothing where there are no classes."""
+    parts = [f"{one_line(name, 30) or 'none'}: {count}" for name, count in list(counts.items())[:6]]
+    more = [f"{len(counts) - 6} more classes"] if len(counts) > 6 else []
+    return f" ({', '.join([*parts, *more])})" if parts else ""
 
 
 def _records(count: int) -> str:

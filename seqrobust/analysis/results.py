@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.attacks import Problem, ShardRun, Shift, Targeted, true_margin
-from seqrobust.attacks.goals import class_logits
-from seqrobust.sequences import SequenceSet, Task
+from seqrobust.analysis.confinement import LACKS, PROTECTED
+from seqrobust.attacks import Problem, ShardRun, Shift, Targeted
+from seqrobust.sequences import SequenceSet
+from seqrobust.tasks import task_of
 from seqrobust.threats import edits_as_text
 from seqrobust.threats.coding import CodedSet, Written
 
@@ -62,13 +63,15 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     models), ``control_ahead`` whether random sequences outdo the search. ``was_searched`` is false where no search
     scored anything, so that nothing found means nothing; ``editable`` is false where the threat has no other sequence
     than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
+    Where the threat protects regions, ``protected`` counts the record's letters in them, and ``lacks`` names those that
+    it does not have, joined by semicolons.
     Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
     levels = len(problem.budgets)
     run, labels = _of_goal(problem, run)
-    by_level = [_written(sequences, run.tokens[:, level].cpu().numpy()) for level in range(levels)]
+    by_level = [written_edits(sequences, run.tokens[:, level].cpu().numpy()) for level in range(levels)]
     written = [by_level[level][row] for row in range(len(sequences)) for level in range(levels)]
     clean = _answers(problem, run.clean, run.targets, labels, output)
     found = _answers(problem, run.logits.flatten(0, 1), run.targets.repeat_interleave(levels, dim=0), labels, output)
@@ -100,22 +103,44 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
     table: pd.DataFrame = pd.DataFrame(columns)
+    if problem.threat.protect:
+        for name, values in _protection(problem, records).items():
+            table[name] = np.repeat(values, levels)
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
 
 
+def _protection(problem: Problem, records: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """(n,) letters in protected regions, and names of protected regions that are not there."""
+    plain, names = problem.plain.sequences.take(records), problem.threat.protect
+    shape = (len(plain), plain.width)
+    lacking = [";".join(missing) for missing in plain.regions.lacking(names, shape)]
+    return {
+        PROTECTED: plain.regions.cover(names, shape).sum(1).astype(np.int64),
+        LACKS: np.array(lacking, dtype=object),
+    }
+
+
+def clean_answers(problem: Problem, run: ShardRun) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]:
+    """Named targets, clean predictions and their scores, of the records of one shard, as :func:`results_table` does."""
+    output = problem.goal.output if isinstance(problem.goal, Shift) else 0
+    run, labels = _of_goal(problem, run)
+    prediction, score = _answers(problem, run.clean, run.targets, labels, output)
+    return _named_targets(problem, run.targets, labels, output), prediction, score
+
+
 def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]]:
     """The run and the names of its labels, reduced to the one label that a goal is about if there is such a one."""
     goal, labels = problem.goal, problem.predictor.labels or ()
-    if problem.predictor.task != "multilabel" or not isinstance(goal, Targeted):
+    if not task_of(problem.predictor.task).independent or not isinstance(goal, Targeted):
         return run, labels
     targets, clean = goal.of_label(run.targets, run.clean)
     logits = goal.of_label(run.logits.flatten(0, 1))[0].reshape(*run.logits.shape[:2], 1)
     return replace(run, targets=targets, clean=clean, logits=logits), (labels[goal.label],)
 
 
-def _written(sequences: SequenceSet, tokens: NDArray[np.uint8]) -> list[Written]:
+def written_edits(sequences: SequenceSet, tokens: NDArray[np.uint8]) -> list[Written]:
     """Edited (n, L) tokens as text."""
     if isinstance(sequences, CodedSet):
         return sequences.written(tokens)
@@ -145,32 +170,15 @@ def _answers(
     problem: Problem, logits: Tensor, targets: Tensor, labels: Sequence[str], output: int
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Named predictions and scores of (M, outputs) logits."""
-    task = problem.predictor.task
-    if task == "regression":
+    task = task_of(problem.predictor.task)
+    if task.measured:
         values = logits[:, output].cpu().numpy()
         return values, values
-    return np.array(answer_names(task, logits, labels), dtype=object), true_margin(task, logits, targets).cpu().numpy()
-
-
-def answer_names(task: Task, logits: Tensor, labels: Sequence[str]) -> list[str]:
-    """What (M, outputs) logits say, in words: the class that leads, or the labels that are named, joined by semicolons.
-
-    Classes that tie for the lead are joined by ``=``, and a label at a logit of 0 stands as ``name=not name``, so that
-    a tie never reads like a right prediction.
-    """
-    if task == "multilabel":
-        rows = logits.tolist()
-        return [
-            ";".join(f"{name}=not {name}" if z == 0 else name for name, z in zip(labels, row, strict=True) if z >= 0)
-            for row in rows
-        ]
-    scores = class_logits(task, logits)
-    leads = (scores == scores.amax(1, keepdim=True)).cpu()
-    return ["=".join(labels[i] for i in torch.nonzero(row).flatten().tolist()) for row in leads]
+    return np.array(task.answers(logits, labels), dtype=object), task.margin(logits, targets).cpu().numpy()
 
 
 def _named_targets(problem: Problem, targets: Tensor, labels: Sequence[str], output: int) -> NDArray[Any]:
-    if problem.predictor.task == "regression":
+    if task_of(problem.predictor.task).measured:
         # Without targets the clean predictions stand in their place; they are no truth to show.
         values: NDArray[np.float32] = targets[:, output].cpu().numpy()
         return np.full_like(values, np.nan) if problem.targets is None else values

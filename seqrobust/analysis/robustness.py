@@ -2,9 +2,11 @@
 
 Denominators: robust accuracy counts over all records (a wrong clean prediction is not robust, and neither is a tie);
 attack success over the records that were attacked, those read correctly at first. Records on which no search did
-anything are left out of both and counted (``not_searched``): that nothing was found there means nothing. Attacked
-records whose threat has no other sequence are kept by definition, and counted (``nothing_editable``). With every
-record attacked or wrong, robust accuracy equals clean accuracy times one minus attack success. A goal that wants one
+anything are left out of both and counted (``not_searched``): that nothing was found there means nothing. Records whose
+threat has no other sequence at any budget are in no rate but clean accuracy, and counted by class
+(``nothing_editable``); ``clean_accuracy_editable`` is that of the others. At a smaller budget that comes to no edit a
+record counts as kept. With every record attacked or wrong, robust accuracy equals clean accuracy of the editable times
+one minus attack success. A goal that wants one
 answer leaves records alone that give it already, and may end at another wrong answer (``otherwise_wrong``): then robust
 accuracy, clean accuracy and the share of all records on which the goal is reached differ by those.
 """
@@ -18,9 +20,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from seqrobust.analysis.confinement import by_class, never_editable, unprotected
 from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 
 def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict[str, Any]:
@@ -33,9 +37,13 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     """
     level = results["budget_share"] if "budget_share" in results else results["budget"]
     groups = [(key, results[level == key]) for key in dict.fromkeys(level)]
-    first = groups[0][1]
-    right = first["clean_prediction"] == first["target"] if task != "regression" else None
-    head: dict[str, Any] = {"n": len(first), "attacked": int(first["success"].notna().sum())}
+    first, measured = groups[0][1], task_of(task).measured
+    right = first["clean_prediction"] == first["target"] if not measured else None
+    counted = ~never_editable(results, level)
+    if not counted.any():
+        counted = ~counted
+    able = first[counted[first.index]]
+    head: dict[str, Any] = {"n": len(first), "attacked": int(able["success"].notna().sum())}
     if "control_ahead" in results:
         head["control_ahead"] = int(results.loc[results["control_ahead"].astype(bool), "id"].nunique())
     if right is not None and labelled:
@@ -43,11 +51,22 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
             "clean_accuracy": proportion(int(right.sum()), len(first)),
             "clean_accuracy_ci": wilson(int(right.sum()), len(first)),
         }
-    elif task != "regression":
+    elif not measured:
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
     elif labelled:
         head |= {f"clean_{name}": value for name, value in fit(first["target"], first["clean_prediction"]).items()}
-    budgets = [_budget(key, rows, task, labelled=labelled) for key, rows in groups]
+    classes = not measured
+    if len(able) < len(first):
+        head["nothing_editable"] = {"n": len(first) - len(able), "by_class": by_class(first[~counted[first.index]])}
+        if classes and labelled:
+            kept = able["clean_prediction"] == able["target"]
+            head["clean_accuracy_editable"] = proportion(int(kept.sum()), len(able))
+            head["clean_accuracy_editable_ci"] = wilson(int(kept.sum()), len(able))
+        if not classes:
+            head["nothing_editable"]["by_class"] = {}
+    last = groups[-1][1]
+    head |= unprotected(able, last[counted[last.index]], classes=classes)
+    budgets = [_budget(key, rows[counted[rows.index]], task, labelled=labelled) for key, rows in groups]
     return head | {"budgets": budgets}
 
 
@@ -74,7 +93,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     }
     if ahead is not None:
         entry["control_ahead"] = ahead
-    if task == "regression":
+    if task_of(task).measured:
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
         entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}
         entry["random_mean_shift"] = float((attacked["random_score"] - attacked["clean_score"]).mean())

@@ -82,6 +82,10 @@ class Work:
             self.progress.say(text)
 
 
+ATTACKED = (f"parts/part-{5 * '[0-9]'}.parquet", "results.parquet", "adversarial.fa")
+"""What attacking leaves: finished shards, the table, the sequences that reached their goal."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
     """One analysis.
@@ -95,8 +99,8 @@ class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
         page: shows findings, on a terminal and as HTML alike.
         page_file: name of the HTML page.
         figure: draws the picture that says most, for Python; None where none does.
-        leftovers: patterns of the files by which a resumed run tells what is finished; a run that starts anew removes
-            them first.
+        outputs: patterns of the files that a study and its findings leave beside ``metrics.json`` and the page,
+            finished pieces under ``parts`` included: what a run that starts anew takes the place of.
     """
 
     name: str
@@ -106,7 +110,7 @@ class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
     page: Callable[[FindingsT], Page]
     page_file: str = "report.html"
     figure: Callable[[FindingsT], Figure] | None = None
-    leftovers: tuple[str, ...] = (f"parts/part-{5 * '[0-9]'}.parquet",)
+    outputs: tuple[str, ...] = ()
 
 
 Metrics = Mapping[str, Any]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.results import results_table
 from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.attacks import Attack, Problem, Scores, run_shard
@@ -38,13 +39,13 @@ def run_shards(
     with problem.predictor.attached():
         for number, records in enumerate(problem.shards()):
             part = part_of(number)
-            if not part.exists():
+            if not whole(part, progress.say):
                 advance = partial(_advance, progress, before + int(records[0]), len(records))
                 sent_before = problem.predictor.rows_sent
                 run = run_shard(problem, attacks, records, advance, scores=scores.renewed())
-                with replacing(part) as temporary:
-                    table = results_table(problem, records, run, [attack.name for attack in attacks])
-                    table.attrs[ROWS_SENT] = problem.predictor.rows_sent - sent_before
+                table = results_table(problem, records, run, [attack.name for attack in attacks])
+                table.attrs[ROWS_SENT] = problem.predictor.rows_sent - sent_before
+                with keeping(part) as temporary:
                     table.to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
             progress.advance(before + int(records[-1]) + 1)

@@ -20,6 +20,7 @@ from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.targets import NAME_THE_OUTPUTS
+from seqrobust.tasks import task_of
 from seqrobust.training.config import RecipeConfig
 from seqrobust.training.data import Labelled
 
@@ -122,6 +123,7 @@ class _Reader:
             format=source.format,
             columns=source.columns,
             genome=source.genome,
+            variants=source.variants,
             annotation=source.annotation,
             where=source.where,
             max_length=source.max_length or longest,
@@ -149,7 +151,7 @@ class _Reader:
         try:
             return encode_targets(records.targets, task, self.predictor.labels)
         except LabelError as error:
-            if self.card is None and not self.labels_named and task != "regression":
+            if self.card is None and not self.labels_named and not task_of(task).measured:
                 error.fix = NAME_THE_OUTPUTS
             raise error.at(str(source.path)) from None
 

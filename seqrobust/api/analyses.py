@@ -23,6 +23,7 @@ from seqrobust.run.registry import ANALYSES
 if TYPE_CHECKING:
     from seqrobust.analysis.attack import AttackFindings
     from seqrobust.analysis.attribute import AttributeFindings
+    from seqrobust.analysis.certify import CertifyFindings
     from seqrobust.analysis.compare import CompareFindings
     from seqrobust.analysis.compress import CompressFindings
     from seqrobust.analysis.evaluate import EvaluateFindings
@@ -69,6 +70,23 @@ def evaluate(
         transfer_from: other models by name, whose adversarial sequences are shown to this one.
     """
     return ask("evaluate", model, given, threat, others=transfer_from, **settings)
+
+
+def certify(model: Model, given: Records, threat: Budget, **settings: Any) -> Result[CertifyFindings]:
+    """What no adversary can do, and the exact number of edits where it is in reach; see
+    :class:`seqrobust.analysis.certify.CertifySettings`.
+
+    >>> import torch
+    >>> from torch import nn
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(32, 1, bias=False))
+    >>> _ = nn.init.constant_(net[1].weight, 0.0)
+    >>> net[1].weight.data[0, :8] = 1.0  # counts the letter A
+    >>> net[1].weight.data[0, 8:16] = -1.0  # less those of C
+    >>> proof = certify(net, ["AAAGTGTG", "AAGGTGTG"], 2, task="binary", alphabet="DNA")
+    >>> proof.table[["id", "certified_budget", "attacked_budget"]].values.tolist()
+    [['seq1', 1, 2], ['seq2', 0, 1]]
+    """
+    return ask("certify", model, given, threat, **settings)
 
 
 def compare(

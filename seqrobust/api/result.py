@@ -18,7 +18,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.files import plain, write_json
 from seqrobust.report.html import render, write_page
 from seqrobust.report.sections import Page
-from seqrobust.run.folder import versions
+from seqrobust.run.manifest import versions
 
 _WRITTEN = ".written"
 """Marks a scratch folder that holds the files of the findings."""

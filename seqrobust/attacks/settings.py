@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
-from seqrobust.errors import ConfigError
+from seqrobust.errors import ConfigError, ThreatError
 from seqrobust.options import DATA, GOAL, THREAT, Option, checked, names_of
 from seqrobust.sequences.data_source import split_names
 
@@ -38,11 +38,16 @@ class ThreatSettings:
     budget: Annotated[str | int, Option(help="Substitutions: 3, 1..5, or 2% of the editable.", panel=THREAT)] = "1..5"
     protect: Annotated[
         tuple[str, ...],
-        Option(help="Regions that may not change.", panel=THREAT, metavar="NAME[,NAME]", repeat=True),
+        Option(
+            help="Regions or positions (1-35, M1) that may not change.",
+            panel=THREAT,
+            metavar="NAME[,NAME]",
+            repeat=True,
+        ),
     ] = ()
     only: Annotated[
         tuple[str, ...],
-        Option(help="Regions that alone may change.", panel=THREAT, metavar="NAME[,NAME]", repeat=True),
+        Option(help="Regions or positions that alone may change.", panel=THREAT, metavar="NAME[,NAME]", repeat=True),
     ] = ()
     allow: Annotated[str, Option(help="any, transitions, blosum62:0, or a table.", panel=THREAT)] = "any"
     moves: Annotated[
@@ -162,6 +167,18 @@ class AttackSettings(ThreatSettings):
 
 
 def resolved(settings: Settings, sequences: SequenceSet) -> Settings:
-    """The settings with region names split at commas, unless a name of the records holds them itself."""
-    known = set(sequences.regions.names)
-    return replace(settings, protect=split_names(settings.protect, known), only=split_names(settings.only, known))
+    """The settings with region names split at commas, unless a name of the records holds them itself.
+
+    Raises ThreatError for a place by number or for one class that no record has; such a name may be a typing error.
+    """
+    regions, shape = sequences.regions, (len(sequences), sequences.width)
+    known = set(regions.names)
+    protect, only = split_names(settings.protect, known), split_names(settings.only, known)
+    for name in (*protect, *only):
+        if name in regions.named(name) and name not in known and not regions.cover([name], shape).any():
+            raise ThreatError(
+                "no record has that place",
+                expected=", ".join(regions.names[:20]) or "positions within the records, such as 1-35",
+                found=repr(name),
+            )
+    return replace(settings, protect=protect, only=only)

@@ -11,6 +11,7 @@ from seqrobust.models.checkpoint import ModelCard, load_checkpoint
 from seqrobust.models.loading import load_function, load_module
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
+from seqrobust.models.steps import Step
 from seqrobust.models.wrappers import StraightThrough
 
 
@@ -104,10 +105,13 @@ def _around(source: ModelSource) -> dict[str, Any]:
             found=f"--backward {source.backward}",
             fix="name the step it stands for: --preprocess file.py:function",
         )
-    step = None
+    step: StraightThrough | Step | None = None
     if source.preprocess is not None:
-        substitute = None if source.backward is None else load_function(source.backward, "--backward")
-        step = StraightThrough(load_function(source.preprocess, "--preprocess"), substitute)
+        own = load_function(source.preprocess, "--preprocess")
+        if source.backward is None:
+            step = Step(own, source.preprocess)
+        else:
+            step = StraightThrough(own, load_function(source.backward, "--backward"))
     return {
         "samples": source.samples,
         "seed": source.seed,
@@ -118,8 +122,9 @@ def _around(source: ModelSource) -> dict[str, Any]:
 
 
 def _say_step(source: ModelSource, predictor: Predictor) -> None:
-    if source.preprocess is not None:
-        substitute = f"derivative of {source.backward}" if source.backward else "identity's"
+    """What stands for a step's derivative; a step without a substitute is settled by the predictor's check."""
+    if source.backward is not None:
         predictor.notices.append(
-            f"gradients pass {source.preprocess} by the {substitute} (BPDA, Athalye et al. 2018); scores are its own"
+            f"gradients pass {source.preprocess} by the derivative of {source.backward} (BPDA, Athalye et al. 2018); "
+            "scores are its own"
         )

@@ -23,8 +23,10 @@ from seqrobust.models.expectation import each_alone, sample_seed, seeded
 from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
 from seqrobust.models.modes import evaluation_mode, modes_of, put_back
 from seqrobust.models.outputs import OutputScale
+from seqrobust.models.steps import Step
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 __all__ = ["ROWS", "Gradient", "Predictor", "resolve_device"]
 
@@ -118,7 +120,7 @@ class Predictor:
             module=module,
             alphabet=alphabet,
             task=task,
-            scale="logits" if task == "regression" else scale,
+            scale="logits" if task_of(task).measured else scale,
             input_length=input_length,
             average_strands=average_strands,
             preprocess=preprocess,
@@ -163,7 +165,7 @@ class Predictor:
         """Logits per record. Known once labels are."""
         if self.labels is None:
             raise ModelError("the number of outputs is not known yet", fix="call check() with a few sequences first")
-        return 1 if self.task == "binary" else len(self.labels)
+        return task_of(self.task).outputs(len(self.labels))
 
     @property
     def batch_size(self) -> int:
@@ -237,6 +239,8 @@ class Predictor:
             self._bare.scale, notice = trial.scale()
             self.tell(notice)
             self._check_labels(trial.logits().shape[1])
+            if isinstance(self._bare.preprocess, Step):
+                self.tell(self._bare.preprocess.settle(trial.encoded, trial.lengths))
             self._check_repeatability(trial)
             with self._differentiable():
                 self.tell(blindness(self._bare.logits, trial.encoded, trial.lengths))
@@ -260,7 +264,7 @@ class Predictor:
 
     def _check_labels(self, outputs: int) -> None:
         if self.labels is None:
-            self.labels = ("0", "1") if self.task == "binary" else tuple(str(index) for index in range(outputs))
+            self.labels = task_of(self.task).default_labels(outputs)
         if outputs != self.outputs:
             raise ModelError(
                 "the model's outputs do not fit its labels",

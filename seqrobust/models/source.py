@@ -31,7 +31,8 @@ class Reading:
         one_by_one: whether every record goes through the model by itself.
         average_strands: whether to average over a record and its reverse complement.
         preprocess: ``package.module:function`` or ``file.py:function`` of a step before the model.
-        backward: such a function, whose derivative stands for that of the step; the identity's where there is none.
+        backward: such a function, whose derivative stands for that of the step; None for the step's own, or
+            the identity's where it has none.
     """
 
     weights_prefix: Annotated[
@@ -62,7 +63,7 @@ class Reading:
     backward: Annotated[
         str | None,
         Option(
-            help="Its derivative stands for that step's (BPDA); else the identity's.",
+            help="Its derivative stands for that step's (BPDA); else its own, or the identity's.",
             metavar="FILE.PY:FUNCTION",
             panel=MODEL,
         ),

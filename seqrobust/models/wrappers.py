@@ -60,7 +60,7 @@ class StraightThrough(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """The step's values, with the substitute's derivative."""
         with torch.no_grad():
-            hard = self.step(values.detach())
+            hard = self.step(values.detach().clone())  # Some steps change what they are given.
         if not torch.is_grad_enabled():
             return hard.to(values.dtype)
         soft = values if self.substitute is None else self.substitute(values)

@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
+from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
 from seqrobust.report.sections import Page
 from seqrobust.run.derived import derived
-from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.folder import Claim, held
 from seqrobust.run.settings import RunSettings
 
 SubjectT_co = TypeVar("SubjectT_co", covariant=True)
@@ -68,25 +69,27 @@ def answer(
     opening = Opening(seed=run.seed, device=run.device, batch_size=run.batch_size, memory=run.memory, progress=progress)
     ready = room.prepare(asked.open(opening, action=room.action), settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
-    folder = RunFolder(
-        run.out or Path("runs") / f"{room.name}-{asked.name}",
+    claim = Claim(
+        kind=room.name,
         command=run.command,
         config={**plain(asked), room.name: ready.settings, "run": run},
         inputs=decides.files,
         fingerprint=decides.settings,
+        outputs=(*room.outputs, room.page_file),
         resume=run.resume,
         overwrite=run.overwrite,
-        leftovers=room.leftovers,
+        say=progress.say,
     )
-    work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
-    findings = room.study(ready, work)
-    # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-    metrics = folder.write_json("metrics.json", findings.plain())
-    findings.write(folder.path)
-    folder.finish(**_stated(ready, work))
-    page = room.page(findings)
-    if run.report:
-        write_page(page, folder.path / room.page_file, folder.manifest)
+    with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
+        work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
+        findings = room.study(ready, work)
+        # Tables may take the place of the parts that metrics were computed from, so metrics come first.
+        metrics = folder.write_json("metrics.json", findings.plain())
+        findings.write(folder.path)
+        folder.finish(**_stated(ready, work))
+        page = room.page(findings)
+        if run.report:
+            write_page(page, folder.path / room.page_file, folder.manifest)
     return Answer(predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path)
 
 

@@ -16,6 +16,7 @@ from seqrobust.memory import parse_memory
 from seqrobust.resources import configs_root
 from seqrobust.run.question_settings import (
     AttributeConfig,
+    CertifyConfig,
     PrivacyConfig,
     ProbeConfig,
     Question,
@@ -57,6 +58,10 @@ class AttackConfig(AttackSettings):
             parse_memory(self.memory, "attack.memory")
 
 
+QUESTIONS = ("certify", "attribute", "probe", "stability", "privacy")
+"""Sections of what is asked of the trained model beside the attack, in that order."""
+
+
 class RunConfig(BaseModel):
     """A whole run; with ``seeds`` one for each of them."""
 
@@ -71,6 +76,7 @@ class RunConfig(BaseModel):
     model: ModelConfig = Field(default_factory=ModelConfig)
     training: TrainConfig = Field(default_factory=TrainConfig)
     attack: AttackConfig | None = None
+    certify: CertifyConfig | None = None
     attribute: AttributeConfig | None = None
     probe: ProbeConfig | None = None
     stability: StabilityConfig | None = None
@@ -98,12 +104,7 @@ class RunConfig(BaseModel):
     @property
     def questions(self) -> dict[str, Question]:
         """What is asked of the trained model beside the attack, in that order."""
-        named: dict[str, Question | None] = {
-            "attribute": self.attribute,
-            "probe": self.probe,
-            "stability": self.stability,
-            "privacy": self.privacy,
-        }
+        named: dict[str, Question | None] = {name: getattr(self, name) for name in QUESTIONS}
         return {name: question for name, question in named.items() if question is not None}
 
     def with_seed(self, seed: int) -> RunConfig:
@@ -117,15 +118,16 @@ class RunConfig(BaseModel):
         Raises ConfigError for a file that cannot be read.
         """
         against = self.training.adversarial
-        if against is None or against.teacher is None:
+        if against is None or not against.own_files:
             return None
+        (teacher,) = against.own_files
         try:
-            return sha256(Path(against.teacher))
+            return sha256(teacher)
         except OSError as error:
             raise ConfigError(
                 "the teacher cannot be read",
                 found=error.strerror or str(error),
-                where=f"training.adversarial.teacher, {against.teacher}",
+                where=f"training.adversarial.teacher, {teacher}",
                 fix="give a checkpoint of seqrobust, such as model.ckpt of a run",
             ) from None
 

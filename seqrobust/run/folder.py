@@ -6,195 +6,219 @@ what it holds. A run goes on only if its *fingerprint*, everything that decides 
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqrobust import __version__
+from seqrobust.analysis.pieces import SUMS
 from seqrobust.errors import ConfigError
-from seqrobust.files import plain as plain
-from seqrobust.files import sha256, write_json
+from seqrobust.files import plain, sweep, write_json
+from seqrobust.run import aside
+from seqrobust.run.lock import locked
+from seqrobust.run.manifest import NAME as MANIFEST
+from seqrobust.run.manifest import decisive_marks, described, now, read_manifest, same_run, versions
 
-PARTS = (f"parts/part-{5 * '[0-9]'}.parquet",)
-"""Finished pieces of an attack, and no file of the user's own."""
-
-_PACKAGES = ("torch", "pytorch-lightning", "numpy", "pandas", "biopython", "scipy")
+BASE = ("manifest.json", "metrics.json", f"parts/{SUMS}", f"parts/*/{SUMS}")
+"""Files that every run leaves."""
 
 
-class RunFolder:
-    """An output folder.
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What a run says of the folder it is to have.
 
-    Args:
-        path: the folder; made where it does not exist.
+    Attributes:
+        kind: of run: the name of an analysis, ``train``, ``run`` ...; folders of one kind are not another's to use.
         command: what was called, as one would type it.
         config: everything the user chose.
         inputs: files that are read, by what they are to the run.
         fingerprint: what decides the results; batch size and device, which do not, stay out of it.
+        outputs: patterns of what the run leaves beside :data:`BASE`, finished pieces of unfinished work included.
         resume: go on with what the folder holds.
         overwrite: start anew in a folder that holds a run.
-        leftovers: patterns of the files by which a resumed run tells what is finished; a run that starts anew removes
-            them first, for once stopped and resumed it would take an earlier run's work for its own.
         shared: whether every process of a distributed training is given this folder, of which the first writes. An
             attack is never shared: processes that a scheduler numbers may well attack one model each.
-
-    Raises ConfigError for a folder that cannot be written to, holds another run, or, on resume, a run of other
-    settings, which are named.
+        say: hears what a user should know of the folder.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        command: str,
-        config: Mapping[str, Any],
-        inputs: Sequence[Path] | Mapping[str, Path],
-        fingerprint: Mapping[str, Any],
-        resume: bool = False,
-        overwrite: bool = False,
-        leftovers: Sequence[str] = PARTS,
-        shared: bool = False,
-    ) -> None:
-        self._manifest: dict[str, Any]
-        self.path = path
-        self._started = time.time()
-        if shared and not leads():
-            self._manifest = {}
-            return
-        self._claim(resume=resume, overwrite=overwrite)
-        files = described(inputs)
-        marks = decisive_marks(fingerprint, files)
-        before = self._read_manifest() if resume else None
-        if before is not None:
-            _same_run(before.get("fingerprint", {}), marks, files)
-        else:
-            self._clear(leftovers)
-        self._manifest = {
-            "status": "running",
-            "command": command,
-            "config": plain(config),
-            "versions": versions(),
-            "inputs": files,
-            "fingerprint": marks,
-            "started": _now(),
-        }
-        self.write_json("manifest.json", self._manifest)
+    kind: str
+    command: str
+    config: Mapping[str, Any]
+    inputs: Sequence[Path] | Mapping[str, Path]
+    fingerprint: Mapping[str, Any]
+    outputs: Sequence[str] = ()
+    resume: bool = False
+    overwrite: bool = False
+    shared: bool = False
+    say: Callable[[str], None] = field(default=lambda _: None)
 
-    def _claim(self, *, resume: bool, overwrite: bool) -> None:
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise ConfigError(
-                "the output folder cannot be written to", found=error.strerror or str(error), where=str(self.path)
-            ) from None
-        if (self.path / "manifest.json").exists() and not (resume or overwrite):
-            raise ConfigError(
-                "the output folder holds a run already",
-                where=str(self.path),
-                fix="choose another --out, go on with --resume, or start anew with --overwrite",
-            )
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Of every file that the run writes."""
+        return (*BASE, *self.outputs)
 
-    def _read_manifest(self) -> dict[str, Any] | None:
+
+@contextmanager
+def held(path: Path, claim: Claim) -> Iterator[RunFolder]:
+    """A folder that is this run's alone while the block lasts; made where it does not exist.
+
+    A run that is overwritten waits aside, whole, and goes when the block ends with :meth:`RunFolder.finish` called. It
+    comes back when the block fails before there is anything to go on from; when there is, both stay, and it is said.
+
+    Raises ConfigError for a folder that cannot be written to, in which another process works, that holds files of the
+    user's own under the names of the run's outputs, an input among them, or another run, or, on resume, a run of other
+    settings, which are named.
+    """
+    if claim.shared and not leads():
+        yield RunFolder(path, {}, writes=False)
+        return
+    _make(path)
+    with locked(path, claim.say):
+        sweep(path)
+        folder = RunFolder(path, _claimed(path, claim))
+        folder.write_json(MANIFEST, folder.manifest)
         try:
-            manifest = json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
-            found = type(manifest).__name__
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            manifest, found = None, str(error)
-        if isinstance(manifest, dict):
-            return manifest
+            yield folder
+        except BaseException:
+            _failed(path, claim)
+            raise
+        if folder.manifest["status"] == "finished":
+            aside.discard(path)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
         raise ConfigError(
-            "the folder's manifest cannot be read", found=found, where=str(self.path), fix="start anew with --overwrite"
+            "the output folder cannot be written to", found=error.strerror or str(error), where=str(path)
+        ) from None
+
+
+def _claimed(path: Path, claim: Claim) -> dict[str, Any]:
+    """The manifest of a run that begins, or goes on, in a folder that is found fit for it."""
+    if (path / aside.NAME).exists() and not aside.waits(path):
+        # Moving a run aside, or back, was interrupted: what lies there belongs here.
+        aside.put_back(path)
+    before = read_manifest(path)
+    if before is None:
+        _no_strangers(path, claim)
+    elif not (claim.resume or claim.overwrite):
+        raise ConfigError(
+            "the output folder holds a run already",
+            where=str(path),
+            fix="choose another --out, go on with --resume, or start anew with --overwrite",
+        )
+    elif before.get("kind", claim.kind) != claim.kind:
+        raise ConfigError(
+            "the output folder holds a run of another kind",
+            expected=f"an empty folder, or one of {claim.kind!r}",
+            found=f"one of {before['kind']!r}",
+            where=str(path),
+            fix="choose another --out",
+        )
+    files = described(claim.inputs)
+    _no_input_among_outputs(path, claim, files)
+    marks = decisive_marks(claim.fingerprint, files)
+    if before is not None and claim.resume:
+        same_run(before.get("fingerprint", {}), marks, files)
+    elif before is not None and aside.waits(path):
+        # What stands here never came to an end; what waits is still what is to be replaced.
+        aside.remove(path, claim.patterns)
+    elif before is not None:
+        aside.put_aside(path, claim.patterns)
+    return {
+        "status": "running",
+        "kind": claim.kind,
+        "command": claim.command,
+        "config": plain(claim.config),
+        "versions": versions(),
+        "inputs": files,
+        "fingerprint": marks,
+        "started": now(),
+    }
+
+
+def _no_strangers(path: Path, claim: Claim) -> None:
+    """Raise ConfigError where the run would write over files that no run left."""
+    found = [
+        str(one)
+        for one in aside.outputs_in(path, claim.patterns)
+        if not (path / one / MANIFEST).exists() and ((path / one).is_file() or any((path / one).iterdir()))
+    ]
+    if found:
+        raise ConfigError(
+            "the output folder holds files that this run would write over, and no manifest.json to say that a run of "
+            "seqrobust left them",
+            found=", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else ""),
+            where=str(path),
+            fix="choose another --out, or move those files away",
         )
 
-    def _clear(self, patterns: Sequence[str]) -> None:
-        for pattern in patterns:
-            for file in self.path.glob(pattern):
-                file.unlink()
 
-    @property
-    def parts(self) -> Path:
-        """Folder of finished pieces of an unfinished run."""
-        return self.path / "parts"
+def _no_input_among_outputs(path: Path, claim: Claim, files: Sequence[Mapping[str, Any]]) -> None:
+    outputs = {(path / one).resolve() for one in aside.outputs_in(path, claim.patterns)}
+    for one in files:
+        file = Path(one["path"]).resolve()
+        if outputs & {file, *file.parents}:
+            raise ConfigError(
+                "an input is one of the files that the run writes",
+                found=f"{one['role']}: {one['path']}",
+                where=str(path),
+                fix="choose another --out",
+            )
 
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """What ``manifest.json`` holds."""
-        return self._manifest
+
+def _failed(path: Path, claim: Claim) -> None:
+    """Bring back what was to be replaced where nothing has come of the new run; otherwise say where it is."""
+    if not aside.waits(path):
+        return
+    if aside.has_results(path, claim.outputs):
+        claim.say(
+            f"the run that was to be replaced is whole in {path / aside.NAME} until this one, which --resume goes on "
+            "with, is finished"
+        )
+        return
+    aside.remove(path, claim.patterns)
+    aside.put_back(path)
+    claim.say(f"nothing of the new run was finished: {path} holds the earlier one again; --overwrite starts anew")
+
+
+class RunFolder:
+    """An output folder, held by :func:`held`.
+
+    Attributes:
+        path: of the folder.
+        manifest: what ``manifest.json`` holds.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any], *, writes: bool = True) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._writes = writes
+        self._started = time.time()
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """A JSON file with NaN and infinity as null; gives what it holds."""
-        return write_json(self.path / name, content)
+        return write_json(self.path / name, content) if self._writes else plain(content)
 
     def finish(self, **more: Any) -> None:
         """Note the end of the run, and whatever else is known by then."""
-        self._manifest |= {
+        self.manifest |= {
             "status": "finished",
-            "finished": _now(),
+            "finished": now(),
             "seconds": round(time.time() - self._started, 3),
             **plain(more),
         }
-        self.write_json("manifest.json", self._manifest)
+        self.write_json(MANIFEST, self.manifest)
 
 
 def leads() -> bool:
     """Whether this process is the one that writes: in distributed training the same command runs once per device."""
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
-
-
-def described(inputs: Sequence[Path] | Mapping[str, Path]) -> list[dict[str, Any]]:
-    """What a manifest says of input files: role, path, size and SHA-256."""
-    named = inputs if isinstance(inputs, Mapping) else {f"input {n}": file for n, file in enumerate(inputs, 1)}
-    return [
-        {"role": role, "path": str(file), "bytes": file.stat().st_size, "sha256": sha256(file)}
-        for role, file in named.items()
-    ]
-
-
-def decisive_marks(fingerprint: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A fingerprint with the contents of the input files, as the manifest keeps it."""
-    marks: dict[str, Any] = plain({**fingerprint, **{f"contents of {one['role']}": one["sha256"] for one in files}})
-    return marks
-
-
-def _same_run(before: Mapping[str, Any], now: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> None:
-    if before.get("format") != now.get("format"):
-        raise ConfigError(
-            "the folder holds a run of another version of seqrobust, which cannot be resumed",
-            fix="start anew with --overwrite, or choose another --out",
-        )
-    changed = [key for key in {*before, *now} if before.get(key) != now.get(key)]
-    if changed:
-        key = sorted(changed)[0]
-        raise ConfigError(
-            "the folder holds a run of other settings, which cannot be resumed",
-            expected=f"{key} = {before.get(key)}",
-            found=f"{key} = {now.get(key)}" + (f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""),
-            where=next((str(one["path"]) for one in files if key == f"contents of {one['role']}"), None),
-            fix="use the same settings, or another --out",
-        )
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python, this package and those its results rest on."""
-    found = {"seqrobust": __version__, "python": platform.python_version(), "platform": sys.platform}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")

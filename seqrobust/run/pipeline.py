@@ -15,14 +15,21 @@ from seqrobust.files import replacing
 from seqrobust.models.predictor import resolve_device
 from seqrobust.progress import Progress
 from seqrobust.run.attacking import attack_checkpoint, check_attack
-from seqrobust.run.config import RunConfig
-from seqrobust.run.folder import RunFolder
+from seqrobust.run.config import QUESTIONS, RunConfig
+from seqrobust.run.folder import Claim, RunFolder, held
 from seqrobust.run.question_sections import question_sections
 from seqrobust.run.questions import Asked, answered, check_questions
-from seqrobust.run.train import CHECKPOINTS, TrainOutcome, train_stage, untrained
+from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
+from seqrobust.run.train import TrainOutcome, train_stage, untrained
 from seqrobust.sequences.data_config import Data, load_data
 
-_LEFTOVERS = {"run": (), "train": CHECKPOINTS}
+_OUTPUTS = {
+    "train": TRAIN_OUTPUTS,
+    "run": (
+        *("train", "attack", *QUESTIONS, "report.html", "model.ckpt", "results.parquet", "adversarial.fa"),
+        "records-*.tsv.gz",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     """Run every stage the config names.
 
     Leaves ``train/`` and ``attack/`` with the files of ``seqrobust train`` and ``seqrobust attack``, a folder for each
-    of ``attribute``, ``probe``, ``stability`` and ``privacy`` that the config has, and at the top
+    of ``certify``, ``attribute``, ``probe``, ``stability`` and ``privacy`` that the config has, and at the top
     ``report.html``, ``manifest.json``, ``metrics.json`` (of every stage, the attack's keys also by themselves),
     ``model.ckpt``, ``results.parquet`` and ``adversarial.fa``.
     """
@@ -48,14 +55,18 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     if config.attack is not None:
         check_attack(config, config.attack, data)
     check_questions(config.questions, data)
-    folder = _folder(config, call, call.out, stage="run")
-    train_folder = _folder(config, call, call.out / "train", stage="train", nested=True)
-    if call.overwrite:
-        # What stands there was found of another model: an answer that is stopped and resumed must not take it up.
-        for name in ("attack", *config.questions):
-            (call.out / name / "manifest.json").unlink(missing_ok=True)
-    trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
-    train_folder.finish()
+    with held(call.out, _claim(config, call, progress, stage="run")) as folder:
+        return _stages(config, call, data, folder, progress)
+
+
+def _stages(
+    config: RunConfig, call: RunCommand, data: Data, folder: RunFolder, progress: Progress
+) -> tuple[TrainOutcome, AttackFindings | None]:
+    inside = (call.out / "train" / "manifest.json").exists()
+    again = replace(call, resume=call.resume or inside)
+    with held(call.out / "train", _claim(config, again, progress, stage="train")) as train_folder:
+        trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
+        train_folder.finish(policies=_policies(config, trained))
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
     if config.attack is not None:
@@ -67,12 +78,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
         for name in ("results.parquet", "adversarial.fa"):
             _link(found.folder / name, folder.path / name)
     asked = Asked(
-        out=call.out,
-        model=folder.path / "model.ckpt",
-        seed=config.seed,
-        device=config.device,
-        overwrite=call.overwrite,
-        command=call.command,
+        out=call.out, model=folder.path / "model.ckpt", seed=config.seed, device=config.device, command=call.command
     )
     answers = answered(config.questions, data, asked, progress)
     summary = data_summary(data.sequences)
@@ -80,7 +86,7 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
     folder.write_json("metrics.json", metrics)
-    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+    folder.finish(policies=_policies(config, trained))
     report = replace(report_input(config, summary, trained, attacked, folder), sections=question_sections(answers))
     write_report(report, folder.path / "report.html")
     return trained, attacked
@@ -90,11 +96,19 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
     """Train, and leave the files of :func:`~seqrobust.run.train.train_stage` and a report in the folder."""
     resolve_device(config.device)
     data = prepared_data(config, progress)
-    folder = _folder(config, call, call.out, stage="train")
-    trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
-    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
-    write_report(report_input(config, data_summary(data.sequences), trained, None, folder), folder.path / "report.html")
+    with held(call.out, _claim(config, call, progress, stage="train")) as folder:
+        trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
+        folder.finish(policies=_policies(config, trained))
+        report = report_input(config, data_summary(data.sequences), trained, None, folder)
+        write_report(report, folder.path / "report.html")
     return trained
+
+
+def _policies(config: RunConfig, trained: TrainOutcome) -> dict[str, str]:
+    """What the manifest says of the model: how it reads, and how its weights were selected."""
+    reading = {"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"}
+    chosen = trained.metrics.get("selection")
+    return reading if chosen is None else {**reading, "weights": f"epoch {trained.metrics['best_epoch']}: {chosen}"}
 
 
 def prepared_data(config: RunConfig, progress: Progress) -> Data:
@@ -108,19 +122,19 @@ def prepared_data(config: RunConfig, progress: Progress) -> Data:
     return data
 
 
-def _folder(config: RunConfig, call: RunCommand, path: Path, *, stage: str, nested: bool = False) -> RunFolder:
-    """A stage's folder."""
-    inside = (path / "manifest.json").exists()
-    return RunFolder(
-        path,
+def _claim(config: RunConfig, call: RunCommand, progress: Progress, *, stage: str) -> Claim:
+    """What a stage says of its folder."""
+    return Claim(
+        kind=stage,
         command=call.command,
         config=config.model_dump(mode="json"),
         inputs=inputs_of(config),
         fingerprint=decisive(config, stage=stage),
-        resume=call.resume or (nested and inside and not call.overwrite),
+        outputs=_OUTPUTS[stage],
+        resume=call.resume,
         overwrite=call.overwrite,
-        leftovers=_LEFTOVERS[stage],
         shared=True,
+        say=progress.say,
     )
 
 
@@ -130,7 +144,7 @@ def decisive(config: RunConfig, *, stage: str) -> dict[str, Any]:
     decides["teacher_sha256"] = config.teacher_sha256
     attack = decides.pop("attack")
     # Questions are asked of what stands; each compares what decides its own answer.
-    for name in ("attribute", "probe", "stability", "privacy"):
+    for name in QUESTIONS:
         decides.pop(name)
     if stage != "train" and config.attack is not None:
         # Batch size and memory change nothing but speed.
@@ -143,8 +157,7 @@ def inputs_of(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
         *config.data.files,
-        *([Path(against.allow)] if against is not None and Path(against.allow).is_file() else []),
-        *([Path(against.teacher)] if against is not None and against.teacher else []),
+        *(against.files if against is not None else ()),
         *(config.attack.files if config.attack is not None else []),
     ]
 

@@ -1,4 +1,4 @@
-"""What a report says of attributions, a probe, explanations attacked and membership, where a run asked for them."""
+"""What a report says of a run's questions: certificates, attributions, a probe, explanations and membership."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqrobust.report.sections import Section, Table
-from seqrobust.report.words import figure, percent, percent_range, plural
+from seqrobust.report.words import figure, percent, percent_range, plural, unit_of
 
 
 def question_sections(answers: Mapping[str, Mapping[str, Any]]) -> tuple[Section, ...]:
     """A section for each question that was answered, from its ``metrics.json``."""
-    makers = {"attribute": _attribution, "probe": _probe, "stability": _stability, "privacy": _privacy}
+    makers = {
+        "certify": _certificates,
+        "attribute": _attribution,
+        "probe": _probe,
+        "stability": _stability,
+        "privacy": _privacy,
+    }
     return tuple(make(answers[name]) for name, make in makers.items() if name in answers)
 
 
@@ -19,6 +25,31 @@ def _interval(value: float | None, ci: list[float] | None) -> str:
     if value is None:
         return "–"
     return figure(value) if not ci else f"{figure(value)} [{figure(ci[0])}, {figure(ci[1])}]"
+
+
+def _certificates(metrics: Mapping[str, Any]) -> Section:
+    unit = unit_of(metrics)
+    rows = []
+    for found in metrics["budgets"]:
+        shares = [
+            f"{percent(found[key])} ({percent_range(*found[f'{key}_ci'])})" if found[key] is not None else "n/a"
+            for key in ("certified_accuracy", "robust_accuracy")
+        ]
+        rows.append((str(found["budget"]), *shares, f"{found['unknown']:,}"))
+    exact = metrics["exact_fraction"]
+    known = "" if exact is None else f" At every budget {percent(exact)} of the records are known exactly."
+    return Section(
+        title="What is guaranteed",
+        lead="Certified: proved that no sequence within the threat reaches the goal. Not broken: none is known to."
+        f"{known} More in certify/report.html.",
+        tables=(
+            Table(
+                caption="Certified and attacked",
+                columns=(f"{unit}s", "certified", "not broken", "unknown"),
+                rows=tuple(rows),
+            ),
+        ),
+    )
 
 
 def _attribution(metrics: Mapping[str, Any]) -> Section:

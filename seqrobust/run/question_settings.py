@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pydantic import ConfigDict
 
 from seqrobust.analysis.attribute.settings import AttributeSettings
+from seqrobust.analysis.certify.settings import CertifySettings
 from seqrobust.analysis.privacy.settings import PrivacySettings
 from seqrobust.analysis.probe.settings import ProbeSettings
 from seqrobust.analysis.stability.settings import StabilitySettings
@@ -30,6 +31,21 @@ class AttributeConfig(AttributeSettings):
     def regions_named(self) -> tuple[str, ...]:
         """Names that the records must have."""
         return (*self.regions, *self.protect)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifyConfig(CertifySettings):
+    """What no adversary can do."""
+
+    __pydantic_config__ = _STRICT
+
+    max_records: int | None = 100
+    split: str = "test"
+
+    @property
+    def regions_named(self) -> tuple[str, ...]:
+        """Names that the records must have."""
+        return (*self.protect, *self.only)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,5 +103,5 @@ class PrivacyConfig(PrivacySettings):
         return ()
 
 
-Question = AttributeConfig | ProbeConfig | StabilityConfig | PrivacyConfig
+Question = CertifyConfig | AttributeConfig | ProbeConfig | StabilityConfig | PrivacyConfig
 """Each names the ``split`` that it is about; of a privacy audit those are the records that training did not see."""

@@ -33,7 +33,6 @@ class Asked:
     model: Path
     seed: int
     device: str
-    overwrite: bool
     command: str
 
 
@@ -57,8 +56,7 @@ def _answer(name: str, question: Question, data: Data, asked: Asked, progress: P
         seed=asked.seed,
         device=asked.device,
         command=asked.command,
-        resume=(place / "manifest.json").exists() and not asked.overwrite,
-        overwrite=asked.overwrite,
+        resume=(place / "manifest.json").exists(),
     )
     model, records = ModelSource(model=str(asked.model)), written_split(data, question.split, asked.out)
     row = ANALYSES[name]

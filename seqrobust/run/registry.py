@@ -58,6 +58,14 @@ ANALYSES: dict[str, Row] = {
             hidden=("attack",),
         ),
         Row(
+            name="certify",
+            question="Certify a model: what no adversary can do within a threat, and the exact number of edits where "
+            "it is in reach.",
+            panel="Certification",
+            room=f"{_ANALYSIS}.certify:CERTIFY",
+            settings=f"{_ANALYSIS}.certify.settings:CertifySettings",
+        ),
+        Row(
             name="compare",
             question="Compare models: whose adversarial sequences fool whom, on records that both classify correctly.",
             room=f"{_ANALYSIS}.compare:COMPARE",

@@ -21,7 +21,8 @@ from seqrobust.files import replacing
 from seqrobust.progress import Progress, Silent
 from seqrobust.run.attacking import check_attack
 from seqrobust.run.config import RunConfig
-from seqrobust.run.folder import RunFolder, decisive_marks, described
+from seqrobust.run.folder import Claim, RunFolder, held
+from seqrobust.run.manifest import decisive_marks, described
 from seqrobust.run.over_seeds import CONFIDENCE, Figure, figures
 from seqrobust.run.pipeline import RunCommand, decisive, inputs_of, prepared_data, run_pipeline
 from seqrobust.run.questions import check_questions
@@ -108,7 +109,19 @@ def run_repeats(config: RunConfig, call: RunCommand, progress: Progress) -> Repe
     waiting = [seed for seed in seeds if finished[seed] is None]
     if waiting:
         _check(config.with_seed(waiting[0]))
-    folder = _folder(config, call)
+    with held(call.out, _claim(config, call, progress)) as folder:
+        return _one_after_another(config, call, finished, folder, progress)
+
+
+def _one_after_another(
+    config: RunConfig,
+    call: RunCommand,
+    finished: Mapping[int, dict[str, Any] | None],
+    folder: RunFolder,
+    progress: Progress,
+) -> Repeats:
+    places = {seed: call.out / f"seed-{seed}" for seed in finished}
+    seeds = tuple(finished)
     for number, seed in enumerate(seeds, 1):
         called = f"seed {seed} ({number} of {len(seeds)})"
         if finished[seed] is not None:
@@ -163,33 +176,22 @@ def check_one_process(config: RunConfig, what: str) -> None:
         )
 
 
-def _folder(config: RunConfig, call: RunCommand) -> RunFolder:
+def _claim(config: RunConfig, call: RunCommand, progress: Progress) -> Claim:
     decides = decisive(config, stage="run")
     # Which seeds there are decides no run's results; more of them may be asked for later.
     for name in ("seed", "seeds"):
         decides.pop(name)
-    _no_single_run(call)
-    return RunFolder(
-        call.out,
+    return Claim(
+        kind="seeds",
         command=call.command,
         config=config.model_dump(mode="json"),
         inputs=inputs_of(config),
         fingerprint={**decides, "over": "seeds"},
+        outputs=("seed-*", "summary.json", "summary.csv", "report.html"),
         resume=call.resume,
         overwrite=call.overwrite,
-        leftovers=(),
+        say=progress.say,
     )
-
-
-def _no_single_run(call: RunCommand) -> None:
-    """Raise ConfigError for a folder whose single run would stand there as if it were the seeds' own."""
-    if call.overwrite and (call.out / "model.ckpt").exists():
-        raise ConfigError(
-            "the output folder holds a single run",
-            expected="an empty folder, or one of several seeds",
-            where=str(call.out),
-            fix="choose another --out",
-        )
 
 
 def _gathered(seeds: tuple[int, ...], places: Sequence[Path]) -> Repeats:

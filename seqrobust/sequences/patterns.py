@@ -16,7 +16,8 @@ def with_patterns(sequences: SequenceSet, patterns: Mapping[str, str]) -> Sequen
 
     Args:
         sequences: the records; the strand they are given on is read.
-        patterns: region name to pattern, IUPAC codes (``TGASTCA``) or PROSITE syntax (``H-E-x(2)-H``).
+        patterns: region name to pattern, IUPAC codes (``TGASTCA``) or PROSITE syntax (``H-E-x(2)-H``);
+            ``<`` before it and ``>`` behind it mean the record's ends.
 
     Raises ConfigError for a pattern that cannot be read.
 
@@ -27,9 +28,10 @@ def with_patterns(sequences: SequenceSet, patterns: Mapping[str, str]) -> Sequen
     """
     lists = [sequences.regions.of(record) for record in range(len(sequences))]
     for name, pattern in patterns.items():
-        columns = parse_pattern(pattern, sequences.alphabet)
+        columns = parse_pattern(pattern.removeprefix("<").removesuffix(">"), sequences.alphabet)
         # A look-ahead finds matches that overlap.
-        expression = re.compile("(?=" + "".join(f"[{letters}]" for letters in columns) + ")")
+        first, last = r"\A" * pattern.startswith("<"), r"\Z" * pattern.endswith(">")
+        expression = re.compile(f"{first}(?={''.join(f'[{letters}]' for letters in columns)}{last})")
         for own, text in zip(lists, sequences.texts, strict=True):
             own += [Region(name, hit.start(), hit.start() + len(columns)) for hit in expression.finditer(text)]
     regions = Regions.from_lists(lists)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.errors import DataError, ThreatError
+from seqrobust.sequences.positions import Records, place_named
 
 
 class Region(NamedTuple):
@@ -35,6 +36,8 @@ class Regions:
         name: (R,) index into ``names``.
         names: every region name known to the whole file, kept when records are dropped, so that a name that exists
             elsewhere is not mistaken for a typing error.
+        on: the records, for places named by number or for one class; see :mod:`seqrobust.sequences.positions`. A
+            :class:`~seqrobust.sequences.SequenceSet` fills it in.
     """
 
     record: NDArray[np.int64]
@@ -42,6 +45,7 @@ class Regions:
     end: NDArray[np.int64]
     name: NDArray[np.int64]
     names: tuple[str, ...]
+    on: Records | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.record)
@@ -85,24 +89,36 @@ class Regions:
         )
 
     def named(self, pattern: str) -> list[str]:
-        """Names equal to ``pattern``; where there is none, names that match it with ``*`` for any run of characters.
+        """Names equal to ``pattern``; where there is none, names that match it with ``*`` for any run of characters,
+        or else ``pattern`` itself where it is a place by number or a name for one class (``core@1``).
 
         Raises ThreatError that lists the known names when nothing matches.
         """
         if pattern in self.names:
             return [pattern]
+        if (matches := self._matching(pattern)) or self._is_place(pattern):
+            return matches or [pattern]
+        known = ", ".join(self.names[:20]) + (" ..." if len(self.names) > 20 else "")
+        raise ThreatError(
+            "no region has that name",
+            expected=known or "the data file to give regions",
+            found=repr(pattern),
+            fix="use a name from the file; * stands for any run of characters (BINDING* matches BINDING[ATP]); or name "
+            "positions (1-35, M1, -10..-1); a class behind @ confines either to it (core@1)",
+        )
+
+    def _matching(self, pattern: str) -> list[str]:
         # fnmatch is no help: region names such as BINDING[NAD(+)] hold its special characters.
         expression = re.compile(".*".join(map(re.escape, pattern.split("*"))))
-        matches = [name for name in self.names if expression.fullmatch(name)]
-        if not matches:
-            known = ", ".join(self.names[:20]) + (" ..." if len(self.names) > 20 else "")
-            raise ThreatError(
-                "no region has that name",
-                expected=known or "the data file to give regions",
-                found=repr(pattern),
-                fix="use a name from the file; * stands for any run of characters (BINDING* matches BINDING[ATP])",
-            )
-        return matches
+        return [name for name in self.names if expression.fullmatch(name)]
+
+    def _is_place(self, pattern: str) -> bool:
+        if self.on is None:
+            return False
+        if place_named(pattern) is not None:
+            return True
+        name = pattern.rpartition("@")[0]
+        return bool(name and (name in self.names or self._matching(name) or place_named(name)))
 
     def cover(self, patterns: Sequence[str], shape: tuple[int, int]) -> NDArray[np.bool_]:
         """(N, L): True where a region of one of those names lies."""
@@ -112,7 +128,26 @@ class Regions:
         np.add.at(steps, (self.record[chosen], self.start[chosen]), 1)
         np.add.at(steps, (self.record[chosen], self.end[chosen]), -1)
         covered: NDArray[np.bool_] = steps.cumsum(1)[:, :-1] > 0
+        for place in wanted - set(self.names):
+            covered |= self._at(place, shape)
         return covered
+
+    def _at(self, text: str, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """(N, L): True at a place by number, or where a name for one class lies on its records."""
+        assert self.on is not None
+        if (place := place_named(text)) is not None:
+            return place.cover(self.on)
+        name, _, label = text.rpartition("@")
+        found: NDArray[np.bool_] = self.cover([name], shape) & self.on.of_class(label)[:, None]
+        return found
+
+    def lacking(self, patterns: Sequence[str], shape: tuple[int, int]) -> list[tuple[str, ...]]:
+        """Of N records, which of the patterns name nothing on each."""
+        there = [np.atleast_1d(self.cover([pattern], shape).any(axis=1)) for pattern in patterns]
+        return [
+            tuple(pattern for pattern, found in zip(patterns, there, strict=True) if not found[record])
+            for record in range(shape[0])
+        ]
 
     def cropped(self, length: int) -> Regions:
         """Cut to the first ``length`` positions; a region wholly behind is dropped."""

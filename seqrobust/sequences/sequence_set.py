@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.encoding import check_characters, letters_from_texts, texts_from_letters, tokens_from_letters
+from seqrobust.sequences.positions import Records
 from seqrobust.sequences.readings import Reading, Readings
 from seqrobust.sequences.regions import Region, Regions
 
@@ -43,6 +44,10 @@ class SequenceSet:
     splits: NDArray[np.str_] | None
     regions: Regions
     readings: Readings | None = None
+
+    def __post_init__(self) -> None:
+        on = Records(self.letters, self.lengths, self.targets)
+        object.__setattr__(self, "regions", replace(self.regions, on=on))
 
     @classmethod
     def from_texts(

@@ -25,7 +25,7 @@ def resumable(path: Path, module: nn.Module) -> Path | None:
         found = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     except _UNREADABLE as error:
         raise SeqRobustError(
-            f"the checkpoint of the interrupted run cannot be read: {str(error).splitlines()[0].split('. ')[0]}\n"
+            f"the checkpoint of the interrupted run cannot be read: {_in_short(error)}\n"
             f"  where: {path}\n"
             "  what to do: train again from the start"
         ) from None
@@ -36,6 +36,11 @@ def resumable(path: Path, module: nn.Module) -> Path | None:
             fix="give the model and hyper-parameters it began with, or train again from the start",
         )
     return path
+
+
+def _in_short(error: Exception) -> str:
+    """The first sentence of an error that may have none."""
+    return next(iter(str(error).splitlines()), type(error).__name__).split(". ")[0]
 
 
 def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:

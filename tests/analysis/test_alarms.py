@@ -145,11 +145,13 @@ def test_records_that_may_not_be_edited_are_counted_and_told() -> None:
     texts = ["N" * LENGTH] * 5 + problem.sequences.texts[5:]
     problem = replace(problem, sequences=SequenceSet.from_texts(texts, DNA))
     metrics = attack_metrics(results(problem, Exhaustive()), "classification", labelled=False)
-    assert [row["nothing_editable"] for row in metrics["budgets"]] == [RECORDS, 5]
-    assert metrics["budgets"][1]["attack_success_rate"] == (RECORDS - 5) / RECORDS
-    assert any("on 5 of 12 records nothing may be edited" in said for said in remarks(metrics))
+    assert [row["nothing_editable"] for row in metrics["budgets"]] == [RECORDS - 5, 0]
+    assert metrics["nothing_editable"] == {"n": 5, "by_class": {"0": 5}}
+    assert (metrics["n"], metrics["attacked"]) == (RECORDS, RECORDS - 5)
+    assert [row["attack_success_rate"] for row in metrics["budgets"]] == [0, 1]
+    assert [row["robust_accuracy"] for row in metrics["budgets"]] == [1, 0]
+    assert any("on 5 of 12 records (0: 5) nothing may be edited" in said for said in remarks(metrics))
     assert not alarms(metrics), "the numbers hold, and claims stand"
-    assert any("of the other 7, the goal is reached on 7" in said for said in remarks(metrics))
     require_coverage(problem, [Exhaustive()])
 
 
@@ -214,7 +216,7 @@ def test_an_evaluation_is_outdone_only_where_all_its_methods_are() -> None:
             metrics,
             [Method(name="exhaustive", attacks=("exhaustive",), access="scores")],
             probabilities=False,
-            confined=True,
+            protect=("core",),
         )
         told = [any("random edits reach" in reason for reason in one["reasons"]) for one in made]
         assert not any(told) if silent else all(told)

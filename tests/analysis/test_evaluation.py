@@ -110,7 +110,7 @@ def test_nobody_is_attacked() -> None:
     assert found["minimal_edits"]["counts"] == {}
     metrics = {**found, "masking": {"verdict": "none", "evidence": []}}
     assert claims(
-        metrics, [Method(name="m", attacks=("greedy",), access="gradients")], probabilities=False, confined=True
+        metrics, [Method(name="m", attacks=("greedy",), access="gradients")], probabilities=False, protect=("core",)
     )
 
 
@@ -377,7 +377,7 @@ def test_claims_are_refused_with_a_reason(methods: tuple[Method, ...], change: d
         "minimal_edits": {"median": 2, "n": 180, "censored": 70},
         "masking": {"verdict": change.get("verdict", "none"), "evidence": [effort]},
     }  # fmt: skip
-    found = claims(metrics, methods, probabilities=bool(change.get("probabilities")), confined=False)
+    found = claims(metrics, methods, probabilities=bool(change.get("probabilities")))
     assert next(one for one in found if "true label" in one["claim"])["standing"] == "refused"
     near = next(one for one in found if "near the truth" in one["claim"])
     assert near["standing"] == ("supported" if reason is None else "refused")

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import seqrobust as sr
+from seqrobust.run.folder import BASE
 from seqrobust.run.registry import ANALYSES
 from seqrobust.sequences import SequenceSet
 
@@ -43,6 +44,7 @@ CALLS: dict[str, Callable[[Path], sr.Result[Any]]] = {
     "evaluate": lambda _: sr.evaluate(
         net(), some(), 1, transfer_from={"b": net(4)}, methods=("one_step", "random"), random_draws=2, **HOW
     ),
+    "certify": lambda _: sr.certify(net(), some(), 2, **HOW),
     "compare": lambda _: sr.compare({"a": net(), "b": net(4)}, some(), 1, **QUICK),
     "ism": lambda _: sr.ism(net(), some(), **HOW),
     "probe": lambda _: sr.probe(net(), some(), 1, functional=("core",), **QUICK),
@@ -82,6 +84,9 @@ def test_it_answers_and_saves(name: str, tmp_path: Path) -> None:
     assert written == {path.name for path in (tmp_path / "second").iterdir()}
     assert {"metrics.json", found.room.page_file} <= written
     assert any(name.endswith((".parquet", ".npz")) for name in written)
+    left = {path for path in (tmp_path / "first").rglob("*") if path.is_file()}
+    patterns = (*BASE, found.room.page_file, *found.room.outputs)
+    assert left == {path for pattern in patterns for path in (tmp_path / "first").glob(pattern)}, "not said to be left"
 
 
 def test_a_map_is_that_of_the_module(tmp_path: Path) -> None:

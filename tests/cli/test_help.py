@@ -16,7 +16,7 @@ from seqrobust.errors import ConfigError
 Run = Callable[..., int]
 
 COMMANDS = [
-    "run", "train", "sweep", "attack", "evaluate", "compare", "ism",
+    "run", "train", "sweep", "attack", "evaluate", "certify", "compare", "ism",
     "attribute", "probe", "stability", "uncertainty", "subgroups", "privacy", "inspect", "compress", "init",
     "data describe", "data check", "data simulate",
 ]  # fmt: skip

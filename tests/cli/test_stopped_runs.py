@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 import subprocess
@@ -68,18 +67,35 @@ def test_a_full_disk_is_said_and_the_attack_goes_on(
     same_results(tmp_path / "broken", tmp_path / "whole")
 
 
-def test_overwriting_forgets_the_earlier_model(
-    config: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_overwriting_that_fails_at_once_leaves_the_earlier_run(
+    config: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run over another, stopped in training and resumed, must not take the other's model for its own."""
     out, other = tmp_path / "out", ["--set", "seed=9", "--set", "attack.budget=3"]
     assert run("run", config, "--out", out) == 0
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     with monkeypatch.context() as patch:
         patch.setattr(train, "fit", disk_full)
         assert run("run", config, "--out", out, "--overwrite", *other) == 1
-    assert not (out / "train" / "model.ckpt").exists()
-    assert not list((out / "train" / "checkpoints").glob("*"))
+    assert "holds the earlier one again" in " ".join(capsys.readouterr().err.split())
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+    assert run("run", config, "--out", out, "--resume", *other) == 2
+    assert "other settings" in capsys.readouterr().err
+
+
+def test_overwriting_forgets_the_earlier_model(
+    config: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run over another, stopped after training and resumed, must not take the other's parts for its own."""
+    out, other = tmp_path / "out", ["--set", "seed=9", "--set", "attack.budget=3"]
+    assert run("run", config, "--out", out) == 0
+    first = (out / "model.ckpt").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "run_shard", disk_full)
+        assert run("run", config, "--out", out, "--overwrite", *other) == 1
+    assert not list((out / "attack" / "parts").glob("*"))
+    assert (out / ".replaced" / "model.ckpt").read_bytes() == first
     assert run("run", config, "--out", out, "--resume", *other) == 0
+    assert not (out / ".replaced").exists()
     assert run("run", config, "--out", tmp_path / "fresh", *other) == 0
     same_results(out, tmp_path / "fresh")
     same_results(out / "train", tmp_path / "fresh" / "train")
@@ -89,23 +105,47 @@ def test_overwriting_forgets_earlier_parts(
     files: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
+    other = ("--seed", 5, "--attack", "random")
     assert run(*attack(files, out)) == 0
+    real = shards.run_shard
+
+    def is_killed(*_: object, **__: object) -> Any:
+        os._exit(9)
+
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "run_shard", disk_full)
-        assert run(*attack(files, out, "--overwrite", "--seed", 5, "--attack", "random")) == 1
+        patch.setattr(shards, "run_shard", is_killed)
+        if (child := os.fork()) == 0:
+            run(*attack(files, out, "--overwrite", *other))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert shards.run_shard is real
     assert not list((out / "parts").glob("*"))
-    assert run(*attack(files, out, "--resume", "--seed", 5, "--attack", "random")) == 0
-    assert run(*attack(files, tmp_path / "fresh", "--seed", 5, "--attack", "random")) == 0
+    assert (out / ".replaced" / "results.parquet").exists()
+    assert run(*attack(files, out, "--resume", *other)) == 0
+    assert run(*attack(files, tmp_path / "fresh", *other)) == 0
     same_results(out, tmp_path / "fresh")
 
 
-def test_parts_without_a_manifest_are_nobodys(files: Path, run: Run, tmp_path: Path) -> None:
+def test_parts_without_a_manifest_may_be_anybodys(
+    files: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out"
     assert run(*attack(files, out)) == 0
     (out / "manifest.json").unlink()
-    assert run(*attack(files, out, "--allow", "transitions")) == 0
-    assert run(*attack(files, tmp_path / "fresh", "--allow", "transitions")) == 0
-    same_results(out, tmp_path / "fresh")
+    for option in ((), ("--overwrite",), ("--resume",)):
+        assert run(*attack(files, out, "--allow", "transitions", *option)) == 2
+        assert "would write over" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_damaged_part_is_attacked_again(
+    files: Path, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*attack(files, tmp_path / "out")) == 0
+    part = tmp_path / "out" / "parts" / "part-00000.parquet"
+    pd.read_parquet(part).iloc[1:].to_parquet(part, index=False)
+    whole = pd.read_parquet(tmp_path / "out" / "results.parquet")
+    assert run(*attack(files, tmp_path / "out", "--resume")) == 0
+    assert "is not as this run left it" in " ".join(capsys.readouterr().err.split())
+    pd.testing.assert_frame_equal(whole, pd.read_parquet(tmp_path / "out" / "results.parquet"), check_exact=True)
 
 
 def test_a_model_beside_the_results_is_left_alone(
@@ -191,8 +231,8 @@ def test_a_manifest_that_is_damaged(files: Path, run: Run, tmp_path: Path, capsy
         heard = capsys.readouterr().err
         assert "manifest" in heard
         assert "Traceback" not in heard
-    assert run(*attack(files, tmp_path / "out", "--overwrite")) == 0
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "finished"
+        assert run(*attack(files, tmp_path / "out", "--overwrite")) == 2, content
+        assert (tmp_path / "out" / "manifest.json").read_text() == content
 
 
 @pytest.mark.slow

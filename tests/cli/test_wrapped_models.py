@@ -28,7 +28,16 @@ def itself(x):
 
 
 def crop(x):
-    return x[:, :, 1:]
+    return x[:, :, 1:].round()
+
+
+def mixed(x):
+    return torch.einsum("ab,nbl->nal", torch.tensor([[0.1, -1, 2, 1], [3, 0, 1, -1], [0, 2, -2, 1], [1, 1, 0.5, 2]]), x)
+
+
+class Held(Net):
+    def forward(self, x):
+        return super().forward(mixed(x))
 
 
 class Random(Net):
@@ -141,6 +150,32 @@ def test_preprocessing_is_passed_by_its_substitute(attack: Callable[..., int], s
     wrapped = (tmp_path / "results.parquet").read_bytes()
     assert attack(*own) == 0
     assert (tmp_path / "results.parquet").read_bytes() == wrapped
+
+
+def test_a_step_with_a_derivative_is_attacked_as_a_model_that_holds_it(
+    attack: Callable[..., int], steps: str, tmp_path: Path
+) -> None:
+    results = []
+    for model in (["--model", f"{steps}:Held"], ["--model", f"{steps}:Net", "--preprocess", f"{steps}:mixed"]):
+        assert attack(*model) == 0
+        results.append((tmp_path / "results.parquet").read_bytes())
+    assert results[0] == results[1]
+    assert any("steps.py:mixed by its own derivative" in notice for notice in manifest(tmp_path)["notices"])
+
+
+def test_a_step_with_a_derivative_is_attributed_as_a_model_that_holds_it(
+    run: Run, files: Path, steps: str, tmp_path: Path
+) -> None:
+    found = []
+    for name, model in (("held", ["Held"]), ("before", ["Net", "--preprocess", f"{steps}:mixed"])):
+        where = ["--data", str(files / "dna.tsv"), "--out", str(tmp_path / name), "--max-records", "4", "--no-report"]
+        what = ["--alphabet", "DNA", "--task", "classification", "--labels", "EI,IE,N"]
+        which = ["--methods", "saliency,input_x_gradient,integrated_gradients", "--model", f"{steps}:{model[0]}"]
+        assert run("attribute", *where, *what, *which, *model[1:]) == 0
+        found.append(np.load(tmp_path / name / "attributions.npz"))
+    for method in ("saliency", "input_x_gradient", "integrated_gradients"):
+        assert found[0][method].any()
+        np.testing.assert_allclose(found[0][method], found[1][method], rtol=1e-5, atol=1e-6)
 
 
 def test_a_model_that_cuts_the_gradient_off_names_the_remedy(

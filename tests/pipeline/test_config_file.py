@@ -47,6 +47,8 @@ def test_values_arrive() -> None:
     ("old", "new", "words"),
     [
         ("epochs: 3", "epoch: 3", ["line 9", "training.epoch", "did you mean epochs?"]),
+        ("budget: 2", "clean_shear: 0.2", ["line 11", "training.adversarial.clean_shear", "did you mean clean_share?"]),
+        ("budget: 2", "steps: many", ["line 11", "key training.adversarial.steps", "valid integer"]),
         ("budget: 2", "bugdet: 2", ["line 11", "training.adversarial.bugdet", "did you mean budget?"]),
         ("budget: 1..3", "split: [a]", ["line 13", "attack.split"]),
         ("budget: 1..3", "budget: 1..3\n  attacks: greedy", ["attack.attacks", "a list, such as [first, second]"]),
@@ -104,6 +106,38 @@ def test_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(text.replace("$HERE", "${HERE}")).data.path == Path("/somewhere/a.tsv")
     monkeypatch.delenv("HERE")
     with pytest.raises(ConfigError, match=r"\$HERE, which is not set"):
+        load(text)
+
+
+def test_only_paths_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands elsewhere goes into checkpoints and reports as it was written."""
+    monkeypatch.setenv("SECRET", "hidden")
+    with pytest.raises(ConfigError) as caught:
+        load(TEXT, "name=$SECRET")
+    assert "hidden" not in str(caught.value)
+    config = load(TEXT, "data.where={kind: $SECRET}", "attack.protect=[$SECRET]")
+    assert "hidden" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TEXT + "\nname: other\n", "stands twice"),
+        (TEXT.replace("epochs: 3", "epochs: 3\n  epochs: 4"), "stands twice"),
+        ("a: &a [1]\nb: &b [*a, *a]\n" + "".join(f"x{n}: &x{n} [*b, *b]\n" for n in range(2)), "key name"),
+        ("a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)), "nested"),
+        ("a: &a {b: *a}", "nested"),
+        ("a: " + 80 * "[" + 80 * "]", "nested"),
+        ("a: " + 5000 * "[" + 5000 * "]", "nested"),
+        ("a: 2026-13-45", "cannot be read"),
+        ("? [a]\n: b", "unhashable key"),
+        ("a: " + 1_000_001 * "b", "too large"),
+        ("a: *b", "not valid YAML"),
+        ("a: !!python/object/apply:os.system [ls]", "not valid YAML"),
+    ],
+)
+def test_texts_that_no_config_has(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
         load(text)
 
 

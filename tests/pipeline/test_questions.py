@@ -1,4 +1,4 @@
-"""Attributions, a probe, a study of explanations and an audit of membership as parts of a run."""
+"""Certificates, attributions, a probe, a study of explanations and an audit of membership as parts of a run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ training: {epochs: 1}
 """
 ATTRIBUTE = "attribute: {regions: [minus35, minus10], methods: [saliency, ism], max_records: 10}\n"
 PROBE = "probe: {functional: [minus35, minus10], budget: 1, attacks: [one_step], max_records: 10}\n"
+CERTIFY = "certify: {budget: 1, max_records: 6, attacks: [one_step]}\n"
 PRIVACY = "privacy: {shadows: 4, label_only: true}\n"
 STABILITY = "stability: {budget: 1, methods: [saliency], max_records: 4, attacks: [one_step]}\n"
 
@@ -34,7 +35,7 @@ def config(folder: Path, text: str) -> RunConfig:
 
 def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
     call = RunCommand(out=tmp_path / "out")
-    run_pipeline(config(tmp_path, TRAINED + ATTRIBUTE + PROBE + STABILITY + PRIVACY), call, Silent())
+    run_pipeline(config(tmp_path, TRAINED + CERTIFY + ATTRIBUTE + PROBE + STABILITY + PRIVACY), call, Silent())
     metrics = json.loads((call.out / "metrics.json").read_text())
     assert set(metrics["attribute"]["methods"]) == {"saliency", "ism"}
     assert metrics["attribute"]["methods"]["ism"]["region_auroc"] is not None
@@ -47,6 +48,7 @@ def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
     for verdict in metrics["probe"]["verdicts"][1:]:
         assert verdict["topic"] in page
     for title in (
+        "What is guaranteed",
         "Which letters predictions rest on",
         "Right for the right reason?",
         "Can the explanation be believed?",
@@ -61,7 +63,8 @@ def test_each_is_answered_in_a_folder_and_on_the_page(tmp_path: Path) -> None:
     assert metrics["data"]["splits"]["train"] == counts["train"]
     assert metrics["privacy"]["shadows"]["n"] == 4
     assert "an adversary who may be wrong once in a hundred" in page or "what an adversary finds" in page.lower()
-    for name in ("attribute", "probe", "stability", "privacy"):
+    assert metrics["certify"]["exact_fraction"] == 1
+    for name in ("certify", "attribute", "probe", "stability", "privacy"):
         assert json.loads((call.out / name / "manifest.json").read_text())["status"] == "finished"
 
 
@@ -94,6 +97,8 @@ def test_a_question_that_comes_later_is_answered_without_training_anew(tmp_path:
         ("stability: {goal: up}", "goal"),
         ("stability: {functional: [minus53]}", "minus53"),
         ("attribute: {save: csv}", "csv"),
+        ("certify: {methods: [magic]}", "magic"),
+        ("certify: {protect: [minus53]}", "minus53"),
         ("privacy: {split: other}", "other"),
         ("privacy: {split: train}", "the same records"),
         ("privacy: {shadows: 2}", "too few shadow models"),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from Bio.Seq import Seq
 from Bio.SeqUtils import gc_fraction
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqrobust.alphabet import DNA, PROTEIN
@@ -27,6 +27,7 @@ def test_both_strands_in_both_splits_hide_no_other_pair() -> None:
     assert dict(copies.other_strand_across) == {"train / test": 1}
 
 
+@settings(max_examples=25)
 @given(texts, st.data())
 def test_copies_are_those_of_a_loop(rows: list[str], data: st.DataObject) -> None:
     splits = data.draw(st.lists(st.sampled_from(["train", "test"]), min_size=len(rows), max_size=len(rows)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from seqrobust.analysis.attack.page import figure, page
 from seqrobust.analysis.attack.study import prepare, study
-from seqrobust.analysis.room import Room
+from seqrobust.analysis.room import ATTACKED, Room
 
-ATTACK = Room(name="attack", action="attacked", prepare=prepare, study=study, page=page, figure=figure)
+ATTACK = Room(
+    name="attack", action="attacked", prepare=prepare, study=study, page=page, figure=figure, outputs=ATTACKED
+)

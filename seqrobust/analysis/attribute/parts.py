@@ -13,6 +13,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from seqrobust.analysis.attribution import Attribution
+from seqrobust.analysis.pieces import SUMS, keeping
 from seqrobust.files import replacing
 from seqrobust.sequences import SequenceSet
 
@@ -55,7 +56,7 @@ class Parts:
     def write(self, method: str, batch: int, found: Attribution, costs: Costs) -> None:
         """Keep a part; it appears whole or not at all."""
         spent = np.array([costs.seconds, costs.forwards, costs.gradients], np.float64)
-        with replacing(self.path(method, batch)) as temporary:
+        with keeping(self.path(method, batch)) as temporary:
             np.savez(temporary, **found._asdict(), costs=spent)
 
     def read(self, method: str, batch: int) -> tuple[Attribution, Costs]:
@@ -101,8 +102,9 @@ class Parts:
 
     def remove(self) -> None:
         """Take the parts away."""
-        for file in self.folder.glob(PARTS):
-            file.unlink()
+        for pattern in (PARTS, f"parts/{SUMS}"):
+            for file in self.folder.glob(pattern):
+                file.unlink()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

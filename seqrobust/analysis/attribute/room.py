@@ -15,5 +15,5 @@ ATTRIBUTE = Room(
     prepare=prepare,
     study=study,
     page=page,
-    leftovers=(PARTS, *OUTPUTS, "metrics.json", "report.html"),
+    outputs=(PARTS, *OUTPUTS),
 )

@@ -17,6 +17,7 @@ from seqrobust.analysis.attribute.measures import measured
 from seqrobust.analysis.attribute.parts import Costs, Packed, Parts, cut_records
 from seqrobust.analysis.attribute.ready import AttributeReady
 from seqrobust.analysis.attribution import Method, attribute
+from seqrobust.analysis.pieces import whole
 from seqrobust.analysis.room import Work
 from seqrobust.neighbours import NeighbourScores
 
@@ -49,7 +50,7 @@ def _attribute(ready: AttributeReady, parts: Parts, work: Work) -> None:
         service = NeighbourScores(ready.predictor, memory=work.memory)
         for method in ready.methods:
             for batch, rows in enumerate(parts.batches):
-                if not parts.path(method.name, batch).exists():
+                if not whole(parts.path(method.name, batch), work.progress.say):
                     _one(ready, method, rows, batch, parts, service)
                 done += rows.stop - rows.start
                 work.progress.advance(done, method.name)

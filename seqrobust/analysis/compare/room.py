@@ -13,5 +13,8 @@ COMPARE = Room(
     study=study,
     page=page,
     figure=figure,
-    leftovers=(f"parts/*/part-{5 * '[0-9]'}.parquet",),
+    outputs=(
+        *(f"parts/*/part-{5 * '[0-9]'}.parquet", "results.parquet", "transfer.png"),
+        *(f"*/{name}" for name in ("results.parquet", "adversarial.fa", "metrics.json")),
+    ),
 )

@@ -14,5 +14,5 @@ COMPRESS = Room(
     study=study,
     page=page,
     figure=figure,
-    leftovers=(PARTS, "compress.parquet", "compress.png", "metrics.json"),
+    outputs=(PARTS, "compress.parquet", "compress.png", "models/*/model.ckpt"),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.evaluate.labels_kept import labels_kept
 from seqrobust.attacks import ATTACKS
 from seqrobust.attacks.search import Access
 
@@ -50,7 +51,8 @@ def claims(
     methods: Sequence[Method],
     *,
     probabilities: bool,
-    confined: bool,
+    protect: Sequence[str] = (),
+    only: Sequence[str] = (),
     constant: str | None = None,
 ) -> list[dict[str, Any]]:
     """Claims, each ``{claim, standing, reasons}``.
@@ -59,7 +61,7 @@ def claims(
         metrics: of an evaluation, with ``masking``.
         methods: those that ran.
         probabilities: whether the model's outputs had to be turned back to logits.
-        confined: whether regions were protected, or alone open to edits.
+        protect, only: names of regions that may not, or alone may, be edited.
         constant: what the model predicts of every record and of random sequences too; None where that differs. As long
             as no attack changes it either, nothing can be claimed.
     """
@@ -70,9 +72,7 @@ def claims(
     made.append(_against_chance(last))
     if metrics.get("commonest_class"):
         made.append(_more_than_constant(metrics))
-    free = "nothing was protected, and letters that make the label true may have been edited: report a run with "
-    free += "--protect or --only beside this one"
-    made.append(_claim("outside the protected regions, edits should leave the true label", [] if confined else [free]))
+    made += [_claim(text, reasons) for text, reasons in labels_kept(metrics, protect, only)]
     made.append(_claim("no adversary can do better (a guarantee)", ["an attack cannot show that; a certificate can"]))
     if constant is not None and not metrics["budgets"][-1].get("attack_success_rate"):
         reason = f"the model predicts {constant} whatever the sequence, random ones included: nothing is read from it"
@@ -98,7 +98,8 @@ def _upper_bound(metrics: Mapping[str, Any], last: Mapping[str, Any]) -> dict[st
     low, high = last["robust_accuracy_ci"]
     what = "robust accuracy" if metrics.get("clean_accuracy") is not None else "the share of predictions kept"
     text = f"{what} at {last['budget']} is at most {last['robust_accuracy']:.1%} on these records"
-    return _claim(text + f" (95 % interval {low:.1%} to {high:.1%}, n = {metrics['n']})", [])
+    n = metrics["n"] - (metrics.get("nothing_editable") or {"n": 0})["n"]
+    return _claim(text + f" (95 % interval {low:.1%} to {high:.1%}, n = {n})", [])
 
 
 def _fewest(metrics: Mapping[str, Any]) -> dict[str, Any]:

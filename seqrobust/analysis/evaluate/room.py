@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from seqrobust.analysis.evaluate.page import figure, page
-from seqrobust.analysis.evaluate.study import LEFTOVERS, prepare, study
+from seqrobust.analysis.evaluate.study import OUTPUTS, prepare, study
 from seqrobust.analysis.room import Room
 
 EVALUATE = Room(
-    name="evaluate", action="attacked", prepare=prepare, study=study, page=page, figure=figure, leftovers=LEFTOVERS
+    name="evaluate", action="attacked", prepare=prepare, study=study, page=page, figure=figure, outputs=OUTPUTS
 )

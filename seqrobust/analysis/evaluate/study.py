@@ -30,6 +30,7 @@ from seqrobust.analysis.evaluate.surrogates import (
 from seqrobust.analysis.evaluate.transfer import Surrogate
 from seqrobust.analysis.evaluate.worst_case import evaluation_metrics, worst_case
 from seqrobust.analysis.masking import NO_GRADIENT, Evidence, diagnosis, no_gradient
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.robustness import constant_answer
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
@@ -38,12 +39,15 @@ from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem, Shift, scores_for
 from seqrobust.attacks.coverage import require_moves
 from seqrobust.attacks.settings import resolved
-from seqrobust.files import plain, write_text
+from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets
 
-LEFTOVERS = (RUN_PARTS, "parts/probes.json", *SURROGATE_FILES)
-"""By which a resumed evaluation tells what is finished."""
+OUTPUTS = (
+    *(RUN_PARTS, "parts/probes.json", *SURROGATE_FILES),
+    *("results.parquet", "methods.parquet", "adversarial.fa"),
+)
+"""Patterns of what an evaluation leaves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +156,8 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         metrics,
         methods,
         probabilities=predictor.scale == "probabilities",
-        confined=bool(problem.threat.protect or problem.threat.only),
+        protect=problem.threat.protect,
+        only=problem.threat.only,
         constant=constant,
     )
     for alarm in remarks(metrics, "these methods do"):
@@ -211,7 +216,7 @@ def _asked(runs: MethodRuns, table: pd.DataFrame, methods: list[Method]) -> list
     """What the model says itself, in the first direction; kept in the folder, for it takes a while."""
     part = runs.work.parts / "probes.json"
     direction, problem = next(iter(runs.problems.items()))
-    if not part.exists():
+    if not whole(part, runs.work.progress.say):
         runs.work.progress.start("diagnosis", 100)
         with problem.predictor.attached():
             found = from_model(
@@ -223,5 +228,6 @@ def _asked(runs: MethodRuns, table: pd.DataFrame, methods: list[Method]) -> list
                 progress=lambda share: runs.work.progress.advance(100 * share),
             )
         runs.work.progress.advance(100)
-        write_text(part, json.dumps(plain([item.plain() for item in found])))
+        with keeping(part) as temporary:
+            temporary.write_text(json.dumps(plain([item.plain() for item in found])), encoding="utf-8")
     return [Evidence(**item) for item in json.loads(part.read_text(encoding="utf-8"))]

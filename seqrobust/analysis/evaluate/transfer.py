@@ -18,9 +18,9 @@ from torch import Tensor
 
 from seqrobust.analysis import results_table
 from seqrobust.analysis.evaluate.claims import Method
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
-from seqrobust.files import replacing
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 
@@ -79,15 +79,15 @@ def transfer_shards(
     tables = []
     for number, records in enumerate(problem.shards()):
         part = part_of(number)
-        if not part.exists():
+        if not whole(part, progress.say):
             with surrogate.predictor.attached():
                 offered = run_shard(surrogate, attacks, records).tokens
             before_it = problem.predictor.rows_sent
             with problem.predictor.attached():
                 run = shown(problem, records, offered.to(problem.predictor.device))
-            with replacing(part) as temporary:
-                table = results_table(problem, records, run, [name])
-                table.attrs[ROWS_SENT] = problem.predictor.rows_sent - before_it
+            table = results_table(problem, records, run, [name])
+            table.attrs[ROWS_SENT] = problem.predictor.rows_sent - before_it
+            with keeping(part) as temporary:
                 table.to_parquet(temporary, index=False)
         tables.append(pd.read_parquet(part))
         progress.advance(before + int(records[-1]) + 1)

@@ -12,8 +12,8 @@ INSPECT = Room(
     prepare=prepare,
     study=study,
     page=page,
-    leftovers=tuple(
-        f"parts/{name}-{5 * '[0-9]'}.{kind}"
-        for name, kind in (("part", "parquet"), ("layers", "json"), ("linearity", "json"))
+    outputs=(
+        *(f"parts/{name}-{5 * '[0-9]'}.json" for name in ("layers", "linearity")),
+        *(f"parts/part-{5 * '[0-9]'}.parquet", "inspect.parquet", "inspect.png"),
     ),
 )

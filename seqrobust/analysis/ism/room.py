@@ -13,5 +13,5 @@ ISM = Room(
     prepare=prepare,
     study=study,
     page=page,
-    leftovers=(*PARTS, "ism.npz", "ism.parquet", "ism.png", "metrics.json", "report.html"),
+    outputs=(*PARTS, "ism.npz", "ism.parquet", "ism.png"),
 )

@@ -23,6 +23,7 @@ from seqrobust.report.words import (
     place_words,
     unit_of,
 )
+from seqrobust.tasks import task_in
 
 FEW = 30
 """Below this many sequences a share in per cent suggests a precision that is not there."""
@@ -51,7 +52,7 @@ def _answer(
     if not spent:
         return [_clean_sentence(attack), "No budget above zero was asked for, so no letter was changed."]
     place = place_words(protect, only)
-    if attack.get("task") == "regression":
+    if task_in(attack).measured:
         return _shift_sentences(attack, spent, place, labels)
     return _flip_sentences(attack, spent, place)
 
@@ -73,14 +74,20 @@ def attacked_count(attack: Metrics) -> int | None:
     return round(share * n)
 
 
+def clean_accuracy(attack: Metrics) -> tuple[float, tuple[float, float]]:
+    """Accuracy before any edit and its interval, of the records that may be edited: what others fall from."""
+    key = "clean_accuracy_editable" if "clean_accuracy_editable" in attack else "clean_accuracy"
+    return number(attack.get(key)), interval_of(attack.get(f"{key}_ci"))
+
+
 def is_unlabelled(attack: Metrics) -> bool:
     """Whether clean predictions stand for a truth that nobody gave: records were attacked, yet no accuracy is known."""
     known = not math.isnan(number(attack.get("clean_accuracy")))
-    return attack.get("task") != "regression" and not known and number(attack.get("attacked")) > 0
+    return not task_in(attack).measured and not known and number(attack.get("attacked")) > 0
 
 
 def _clean_sentence(attack: Metrics) -> str:
-    if attack.get("task") == "regression":
+    if task_in(attack).measured:
         return f"Without any change, R² is {figure(attack.get('clean_r2'))}."
     return f"Without any change, accuracy is {percent(number(attack.get('clean_accuracy')))}."
 
@@ -88,7 +95,7 @@ def _clean_sentence(attack: Metrics) -> str:
 def _verbs(attack: Metrics) -> tuple[str, str]:
     """What happens to a sequence when the goal is reached: as participle, and as present tense."""
     wanted = wanted_label(attack)
-    if attack.get("task") == "multilabel":
+    if task_in(attack).independent:
         return f"given a wrong {f'call of {one_line(wanted)}' if wanted else 'label'}", "mislabel"
     return (f"turned into {one_line(wanted)}", "turn") if wanted else ("flipped", "flip")
 
@@ -109,6 +116,8 @@ def _flip_sentences(attack: Metrics, spent: list[Metrics], place: str) -> list[s
             return ["No sequence was searched, so nothing is known of what can be flipped."]
     if correct == 0 and wanted_label(attack):
         return ["No sequence could be attacked: none is both read correctly and of another class than the wanted one."]
+    if correct == 0 and attack.get("nothing_editable"):
+        return ["None of the sequences that may be edited was read correctly, so there was nothing to flip."]
     if correct == 0:
         n = int(attack["n"])
         nothing = f"None of the {n:,} sequences" if n != 1 else "The one sequence attacked"
@@ -134,7 +143,7 @@ def _noun(attack: Metrics) -> str:
     """What was attacked, in the singular."""
     if is_unlabelled(attack):
         return "sequence"
-    other = " of another class" if wanted_label(attack) and attack.get("task") != "multilabel" else ""
+    other = " of another class" if wanted_label(attack) and not task_in(attack).independent else ""
     return f"correctly read sequence{other}"
 
 
@@ -169,7 +178,7 @@ def _control(rate: float, correct: int | None, does: str) -> str:
 
 
 def _fall(attack: Metrics, last: Metrics) -> list[str]:
-    clean, robust = number(attack.get("clean_accuracy")), number(last.get("robust_accuracy"))
+    clean, robust = clean_accuracy(attack)[0], number(last.get("robust_accuracy"))
     if math.isnan(clean) or math.isnan(robust):
         return []
     return [f"Accuracy falls from {percent(clean)} to {percent(robust)}."]
@@ -195,7 +204,7 @@ def _no_better_than_chance(last: Metrics) -> list[str]:
 
 
 def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: Sequence[str]) -> list[str]:
-    last, n = spent[-1], number(attack.get("n"))
+    last, n = spent[-1], number(attack.get("attacked", attack.get("n")))
     shift, random_shift = number(last.get("mean_shift")), number(last.get("random_mean_shift"))
     if math.isnan(shift):
         return [f"With {budget_words(last['budget'], unit_of(attack))}{place}, no shift could be computed."]

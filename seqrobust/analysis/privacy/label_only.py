@@ -6,6 +6,7 @@ The searches take a while: scores are kept once they are known, so that an inter
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,12 @@ from torch import Tensor
 
 from seqrobust.analysis.membership import combined_score, edits_score, survival_score
 from seqrobust.analysis.membership.scores import Floats
+from seqrobust.analysis.pieces import Say, keeping, whole
 from seqrobust.analysis.privacy.pool import Pool
 from seqrobust.analysis.room import Work
 from seqrobust.attacks import Problem, Untargeted, attacks_named, run_shard, scores_for
 from seqrobust.attacks.goals import is_right
 from seqrobust.errors import ModelError
-from seqrobust.files import replacing
 from seqrobust.models import Predictor
 from seqrobust.sequences.encoding import reverse_complement
 from seqrobust.threats import Budget, SubstitutionThreat
@@ -39,18 +40,20 @@ _BY_GRADIENT, _BY_ANSWERS = ("quick",), ("block_search",)
 def label_only_scores(pool: Pool, work: Work, *, edits: bool) -> dict[str, Floats]:
     """(N,) scores by attack; those with adversarial edits only where they are asked for."""
     places = [work.parts / name for name in KEPT]
-    survived = _kept(places[0], lambda: survival(pool, work.seed))
+    survived = _kept(places[0], lambda: survival(pool, work.seed), work.progress.say)
     found = {"label_only": survived}
     if edits:
-        found["label_only_edits"] = _kept(places[1], lambda: fewest_edits(pool, survived, work.seed, work.memory))
+        fewest = partial(fewest_edits, pool, survived, work.seed, work.memory)
+        found["label_only_edits"] = _kept(places[1], fewest, work.progress.say)
     return found
 
 
-def _kept(path: Path, scores: Callable[[], Floats]) -> Floats:
-    """What the file holds; computed and kept there where it does not exist."""
-    if not path.exists():
-        with replacing(path) as temporary:
-            np.save(temporary, scores())
+def _kept(path: Path, scores: Callable[[], Floats], say: Say) -> Floats:
+    """What the file holds; computed and kept there where it does not yet."""
+    if not whole(path, say):
+        found = scores()
+        with keeping(path) as temporary:
+            np.save(temporary, found)
     kept: Floats = np.load(path)
     return kept
 

@@ -15,5 +15,5 @@ PRIVACY = Room(
     study=study,
     page=page,
     figure=figure,
-    leftovers=(PARTS, *(f"parts/{name}" for name in KEPT), "results.parquet", "privacy.png", "metrics.json"),
+    outputs=(PARTS, *(f"parts/{name}" for name in KEPT), "results.parquet", "privacy.png"),
 )

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.membership import assign_records, shadow_logits, train_shadows
 from seqrobust.analysis.membership.scores import Floats
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.privacy.pool import Pool
 from seqrobust.analysis.privacy.recipe import Recipe
 from seqrobust.errors import DataError
-from seqrobust.files import replacing
 from seqrobust.progress import Progress
 from seqrobust.training.data import Labelled
 
@@ -70,7 +70,7 @@ def shadows_of(
     how = ""
     for block, start in enumerate(starts):
         path, rows = folder / f"shadows-{block:05d}.npz", inside[start : start + BLOCK]
-        if not path.exists():
+        if not whole(path, progress.say):
             _train_block(pool, recipe, rows, path, progress, seed=seed, block=block)
         with np.load(path) as archive:
             if not np.array_equal(archive["inside"], rows):
@@ -116,5 +116,5 @@ def _train_block(
     if pool.population is not None:
         apart = pool.population.sequences
         kept["population"] = answered(apart, [apart.tokens])[:, 0]
-    with replacing(path) as temporary:
+    with keeping(path) as temporary:
         np.savez(temporary, inside=inside, how=np.array(f"{trained.way}: {trained.reason}"), **kept)

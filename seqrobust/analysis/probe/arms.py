@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.probe.effects import Effects, position_effects
 from seqrobust.analysis.probe.exchange import Exchange, exchanged
 from seqrobust.analysis.probe.places import FUNCTIONAL, MATCHED, NONFUNCTIONAL, Places, marked
@@ -19,7 +20,6 @@ from seqrobust.analysis.probe.writing import Written, write_motif
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Problem, attacks_named, scores_for
-from seqrobust.files import replacing
 from seqrobust.neighbours import NeighbourScores
 
 if TYPE_CHECKING:
@@ -87,12 +87,12 @@ def _part(parts: Path, arm: str, shard: int) -> Path:
 def _effects(problem: Problem, work: Work) -> Effects:
     """The effects of single edits, from this run or an earlier one."""
     file = work.parts / "effects.npz"
-    if file.exists():
+    if whole(file, work.progress.say):
         with np.load(file) as archive:
             return Effects(effect=archive["effect"], usable=archive["usable"])
     work.progress.start("single edits", 1)
     effects = position_effects(problem, NeighbourScores(problem.predictor, memory=work.memory), work.progress.advance)
-    with replacing(file) as temporary, temporary.open("wb") as handle:
+    with keeping(file) as temporary, temporary.open("wb") as handle:
         np.savez_compressed(handle, effect=effects.effect, usable=effects.usable)
     return effects
 

@@ -15,5 +15,5 @@ PROBE = Room(
     page=page,
     figure=whole_figure,
     page_file="probe.html",
-    leftovers=PARTS,
+    outputs=(*PARTS, "results.parquet", "adversarial.fa", "probe.png"),
 )

@@ -14,11 +14,11 @@ STABILITY = Room(
     study=study,
     page=page,
     figure=figure,
-    leftovers=(
+    outputs=(
         f"parts/part-{5 * '[0-9]'}.parquet",
         "parts/sanity.json",
         "parts/seeds.json",
+        "results.parquet",
         "stability.png",
-        "report.html",
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import torch
 
+from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.stability.examples import examples
 from seqrobust.analysis.stability.findings import StabilityFindings
@@ -17,7 +18,7 @@ from seqrobust.analysis.stability.models import compare_models
 from seqrobust.analysis.stability.ready import StabilityReady
 from seqrobust.analysis.stability.steps import Study, stability_metrics
 from seqrobust.attacks.goals import is_right
-from seqrobust.files import replacing, write_text
+from seqrobust.tasks import task_of
 
 Kept = TypeVar("Kept")
 
@@ -57,9 +58,9 @@ def _searched(study: Study, work: Work) -> pd.DataFrame:
         for shard, records in enumerate(shards):
             part = work.parts / f"part-{number * len(shards) + shard:05d}.parquet"
             before = number * count + int(records[0])
-            if not part.exists():
+            if not whole(part, work.progress.say):
                 rows = study.rows(step, records, partial(_advance, work, before, len(records), name))
-                with replacing(part) as temporary:
+                with keeping(part) as temporary:
                     rows.to_parquet(temporary, index=False)
             tables.append(pd.read_parquet(part))
             work.progress.advance(before + len(records), name)
@@ -74,8 +75,10 @@ def _advance(work: Work, before: int, records: int, name: str, share: float) -> 
 def _kept(work: Work, name: str, compute: Callable[[], Kept]) -> Kept:
     """What was computed by this run or an earlier one, as JSON holds it."""
     path = work.parts / f"{name}.json"
-    if not path.exists():
-        write_text(path, json.dumps(compute(), indent=1) + "\n")
+    if not whole(path, work.progress.say):
+        text = json.dumps(compute(), indent=1) + "\n"
+        with keeping(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     kept: Kept = json.loads(path.read_text(encoding="utf-8"))
     return kept
 
@@ -94,7 +97,8 @@ def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
     plain, judge = problem.plain, study.judge
     task = plain.predictor.task
     accuracy = None
-    if plain.targets is not None and task != "regression":
+    measured = task_of(task).measured
+    if plain.targets is not None and not measured:
         truth = torch.tensor(plain.targets.values, device=judge.clean.device)
         accuracy = float(is_right(task, judge.clean, truth).float().mean())
     return {
@@ -107,9 +111,9 @@ def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
         "thresholds": {
             "changed_below": settings.changed_below,
             "kept_above": settings.kept_above,
-            "kept_lead": settings.kept_lead if task != "regression" else None,
+            "kept_lead": None if measured else settings.kept_lead,
             "tolerance": list(judge.tolerances) or None,
-            "delta": judge.delta if task == "regression" else None,
+            "delta": judge.delta if measured else None,
         },
         "rows": len(results),
     }

@@ -13,5 +13,5 @@ SUBGROUPS = Room(
     study=study,
     page=page,
     figure=figure,
-    leftovers=(f"parts/grouping-{5 * '[0-9]'}.json",),
+    outputs=(f"parts/grouping-{5 * '[0-9]'}.json", "subgroups.parquet", "subgroups.png"),
 )

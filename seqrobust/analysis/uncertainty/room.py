@@ -13,5 +13,5 @@ UNCERTAINTY = Room(
     study=study,
     page=page,
     figure=figure,
-    leftovers=(f"parts/found-*-{5 * '[0-9]'}.npz",),
+    outputs=(f"parts/found-*-{5 * '[0-9]'}.npz", "uncertainty.parquet", "uncertainty.png"),
 )

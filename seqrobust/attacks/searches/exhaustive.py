@@ -81,11 +81,11 @@ def _one_more(sets: Tensor, position: Tensor, price: Tensor, budget: int) -> Ten
     for piece in torch.split(sets, max(_CELLS // max(len(position), 1), 1)):
         left = budget - price[piece].sum(1)
         first = behind[piece[:, -1]]
-        parts += [_extended(piece, first, price, left)]
+        parts += [extended(piece, first, price, left)]
     return torch.cat(parts)
 
 
-def _extended(sets: Tensor, first: Tensor, price: Tensor, left: Tensor) -> Tensor:
+def extended(sets: Tensor, first: Tensor, price: Tensor, left: Tensor) -> Tensor:
     """Each of (C, m) sets with every one edit from its ``first`` (C,) on that (C,) ``left`` pays for."""
     number = torch.arange(len(price), device=sets.device)
     fits = (number >= first[:, None]) & (price <= left[:, None])

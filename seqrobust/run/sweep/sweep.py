@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +21,11 @@ import yaml
 from seqrobust.analysis.outcomes import write_report
 from seqrobust.analysis.subject import Once
 from seqrobust.errors import ConfigError, InputError, SeqRobustError
-from seqrobust.files import replacing, write_text
+from seqrobust.files import plain, replacing, write_text
 from seqrobust.progress import Progress
 from seqrobust.run.attacking import attack_checkpoint
 from seqrobust.run.config import AttackConfig, RunConfig
-from seqrobust.run.folder import RunFolder, plain
+from seqrobust.run.folder import Claim, RunFolder, held
 from seqrobust.run.pipeline import decisive, inputs_of, prepared_data
 from seqrobust.run.repeats import OneOf, check_one_process
 from seqrobust.run.sweep.results import (
@@ -40,8 +38,10 @@ from seqrobust.run.sweep.results import (
 )
 from seqrobust.run.sweep.space import Choice, Range, as_overrides, drawn_values, parse_space
 from seqrobust.run.sweep.study import SAMPLERS, Book, SamplerName, Trial, load_optuna, opened, trial_folder
-from seqrobust.run.train import CHECKPOINTS, train_stage, untrained
+from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
+from seqrobust.run.train import train_stage, untrained
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.yaml_file import load_config, override
 
 ATTACKED_RECORDS = 1000
@@ -106,7 +106,7 @@ class Plan:
     @property
     def score(self) -> str:
         """Key of the score among metrics."""
-        return "r2" if self.config.task == "regression" else "accuracy"
+        return task_of(self.config.task).score
 
     def measured(self) -> str:
         """What the scores are, in words."""
@@ -175,7 +175,11 @@ def run_sweep(call: SweepCommand, progress: Progress) -> SweepOutcome:
     data = without_test(prepared_data(plan.config, progress))
     _check_space(call, plan, data)
     progress.say(TEST_UNTOUCHED)
-    folder = _folder(call, plan)
+    with held(call.out, _claim(call, plan, progress)) as folder:
+        return _trials(call, plan, data, folder, progress)
+
+
+def _trials(call: SweepCommand, plan: Plan, data: Data, folder: RunFolder, progress: Progress) -> SweepOutcome:
     with opened(call.out / _DATABASE, plan.space, plan.objectives, sampler=call.sampler, seed=plan.config.seed) as book:
         for number in book.mark_interrupted():
             progress.say(f"{trial_folder(number)} was interrupted, and is tried again")
@@ -229,30 +233,20 @@ def _check_space(call: SweepCommand, plan: Plan, data: Data) -> None:
     raise first.at("sweep, with random values of what varies")
 
 
-def _folder(call: SweepCommand, plan: Plan) -> RunFolder:
+def _claim(call: SweepCommand, plan: Plan, progress: Progress) -> Claim:
     spaces = {path: asdict(spec) for path, spec in sorted(plan.space.items())}
     marks = {**decisive(plan.config, stage="train"), "sweep": json.dumps(plain(spaces)), "sampler": call.sampler}
-    forgotten = call.overwrite and (call.out / "manifest.json").exists() and not call.resume
-    folder = RunFolder(
-        call.out,
+    return Claim(
+        kind="sweep",
         command=call.command,
         config=plain(plan.content),
         inputs=inputs_of(plan.config),
         fingerprint={**marks, "over": "trials"},
+        outputs=("trial-*", _DATABASE, f"{_DATABASE}-*", "best-*.yaml", "trials.csv", "report.html"),
         resume=call.resume,
         overwrite=call.overwrite,
-        leftovers=(_DATABASE, f"{_DATABASE}-*", "best-*.yaml", "trials.csv"),
+        say=progress.say,
     )
-    if forgotten:
-        _forget_trials(call.out)
-    return folder
-
-
-def _forget_trials(out: Path) -> None:
-    """Remove the folders of an earlier sweep's trials."""
-    for place in out.iterdir():
-        if re.fullmatch(r"trial-\d{4,}", place.name) and (place / "manifest.json").exists():
-            shutil.rmtree(place)
 
 
 def _next_trial(call: SweepCommand, plan: Plan, data: Data, book: Book, progress: Progress) -> None:
@@ -288,33 +282,30 @@ def run_trial(
     Raises InputError for values that the config does not take, and SeqRobustError for a score that is not finite.
     """
     config = _config_with(call, values)
-    folder = _trial_folder(call, config, place)
-    (place / "attack" / "manifest.json").unlink(missing_ok=True)
-    trained = train_stage(config, data, folder, resume=False, progress=progress)
-    scores = {"clean": trained.metrics["valid"][plan.score]}
-    if plan.robust is not None:
-        found = attack_checkpoint(
-            config, plan.robust, data, place / "model.ckpt", place / "attack", progress, command=call.command
-        )
-        name = "r2" if plan.score == "r2" else "robust_accuracy"
-        scores["robust"] = found.metrics["budgets"][-1][name]
-    for name, value in scores.items():
-        if value is None or not math.isfinite(value):
-            raise SeqRobustError(f"the {name} validation score is not a number")
-    folder.finish(scores=scores, values=values)
-    return scores
-
-
-def _trial_folder(call: SweepCommand, config: RunConfig, place: Path) -> RunFolder:
-    return RunFolder(
-        place,
+    claim = Claim(
+        kind="trial",
         command=call.command,
         config=config.model_dump(mode="json"),
         inputs=inputs_of(config),
         fingerprint=decisive(config, stage="train"),
+        outputs=(*TRAIN_OUTPUTS, "attack", "records-*.tsv.gz"),
         overwrite=True,
-        leftovers=CHECKPOINTS,
+        say=progress.say,
     )
+    with held(place, claim) as folder:
+        trained = train_stage(config, data, folder, resume=False, progress=progress)
+        scores = {"clean": trained.metrics["valid"][plan.score]}
+        if plan.robust is not None:
+            found = attack_checkpoint(
+                config, plan.robust, data, place / "model.ckpt", place / "attack", progress, command=call.command
+            )
+            name = "r2" if plan.score == "r2" else "robust_accuracy"
+            scores["robust"] = found.metrics["budgets"][-1][name]
+        for name, value in scores.items():
+            if value is None or not math.isfinite(value):
+                raise SeqRobustError(f"the {name} validation score is not a number")
+        folder.finish(scores=scores, values=values)
+    return scores
 
 
 def _write(plan: Plan, trials: tuple[Trial, ...], folder: RunFolder) -> None:

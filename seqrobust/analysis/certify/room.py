@@ -1,0 +1,17 @@
+"""The analysis as the runner takes it."""
+
+from __future__ import annotations
+
+from seqrobust.analysis.certify.page import figure, page
+from seqrobust.analysis.certify.study import prepare, study
+from seqrobust.analysis.room import Room
+
+CERTIFY = Room(
+    name="certify",
+    action="certified",
+    prepare=prepare,
+    study=study,
+    page=page,
+    figure=figure,
+    outputs=(f"parts/part-{5 * '[0-9]'}.parquet", "results.parquet"),
+)

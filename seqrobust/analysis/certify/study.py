@@ -1,0 +1,114 @@
+"""Certification: what is checked before it, and the shards it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.certify.findings import CertifyFindings
+from seqrobust.analysis.certify.metrics import certify_metrics
+from seqrobust.analysis.certify.settings import CertifySettings
+from seqrobust.analysis.certify.table import results_table
+from seqrobust.analysis.pieces import keeping, whole
+from seqrobust.analysis.room import Work
+from seqrobust.analysis.subject import Subject
+from seqrobust.attacks import Problem, attacks_named, scores_for
+from seqrobust.attacks.coverage import require_coverage
+from seqrobust.attacks.settings import resolved
+from seqrobust.attacks.stating import attack_problem
+from seqrobust.certification import certify_shard, methods_named, require_certifiable
+from seqrobust.models.predictor import Predictor
+from seqrobust.progress import Progress
+
+_TOGETHER = 16
+"""Records of a part: what an interrupted run repeats."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CertifyReady:
+    """What is certified, and what it is told; ``name`` is the model's."""
+
+    name: str
+    problem: Problem
+    settings: CertifySettings
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model."""
+        return self.problem.plain.predictor
+
+
+def prepare(subject: Subject, settings: CertifySettings, opening: Opening) -> CertifyReady:
+    """See :class:`~seqrobust.analysis.room.Room`. Raises InputError for what cannot be certified at all."""
+    settings = resolved(settings, subject.sequences)
+    problem = attack_problem(subject.predictor, subject.sequences, subject.targets, settings, seed=opening.seed)
+    require_coverage(problem, attacks_named(settings.attacks))
+    require_certifiable(problem)
+    return CertifyReady(name=subject.name, problem=problem, settings=settings)
+
+
+def study(ready: CertifyReady, work: Work) -> CertifyFindings:
+    """Certify every record; parts that an interrupted run left behind are read instead."""
+    results, problem = _certified(ready, work), ready.problem
+    return CertifyFindings(
+        name=ready.name,
+        labels=ready.predictor.labels or (),
+        settings=ready.settings,
+        results=results,
+        sequences=problem.plain.sequences,
+        metrics=certify_metrics(results, budgets_of(problem), problem, ready.settings),
+    )
+
+
+def _certified(ready: CertifyReady, work: Work) -> pd.DataFrame:
+    problem, settings = ready.problem, ready.settings
+    attacks, methods = attacks_named(settings.attacks), methods_named(settings.methods)
+    scores = scores_for(problem.predictor, memory=work.memory)
+    count, tables = len(problem.sequences), []
+    work.progress.start("certify", count)
+    with problem.predictor.attached():
+        for number, first in enumerate(range(0, count, _TOGETHER)):
+            records = np.arange(first, min(first + _TOGETHER, count))
+            part = work.parts / f"part-{number:05d}.parquet"
+            if not whole(part, work.progress.say):
+                done = certify_shard(
+                    problem,
+                    attacks,
+                    methods,
+                    records,
+                    seconds=settings.time_limit,
+                    scores=scores.renewed(),
+                    progress=partial(_advance, work.progress, first, len(records)),
+                )
+                with keeping(part) as temporary:
+                    results_table(problem, records, done).to_parquet(temporary, index=False)
+            tables.append(pd.read_parquet(part))
+            work.progress.advance(int(records[-1]) + 1)
+    for notice in dict.fromkeys([*scores.notices, *(text for method in methods for text in notices_of(method))]):
+        work.notice(notice)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _advance(progress: Progress, before: int, records: int, share: float) -> None:
+    progress.advance(before + share * records)
+
+
+def notices_of(method: object) -> list[str]:
+    """What a method has to say, if it has."""
+    found: list[str] = getattr(method, "notices", [])
+    return found
+
+
+def budgets_of(problem: Problem) -> NDArray[np.int64]:
+    """(N, B) units that each budget comes to on each record."""
+    columns = []
+    for budget in problem.budgets:
+        threat = replace(problem.threat, budget=budget)
+        parts = [threat.bind(problem.sequences.take(records)).budget.numpy() for records in problem.shards()]
+        columns.append(np.concatenate(parts))
+    return np.stack(columns, axis=1)

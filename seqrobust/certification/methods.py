@@ -1,0 +1,26 @@
+"""The methods by name; ``auto`` tries all of them, the cheapest first, on the records that are still open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from seqrobust.certification.case import Method
+from seqrobust.certification.enumeration import Enumeration
+from seqrobust.certification.windows import WindowSums
+from seqrobust.errors import ConfigError
+
+METHODS: dict[str, Callable[[], Method]] = {"window_sums": WindowSums, "enumeration": Enumeration}
+"""Makers of methods, cheapest first."""
+
+
+def methods_named(names: Sequence[str]) -> tuple[Method, ...]:
+    """New methods of those names, in the order of their cost. Raises ConfigError for a name that is none."""
+    unknown = [name for name in names if name not in METHODS and name != "auto"]
+    if unknown or not names:
+        raise ConfigError(
+            "unknown method of certification",
+            expected=f"auto, or any of {', '.join(METHODS)}",
+            found=", ".join(unknown) or "none",
+            where="--method",
+        )
+    return tuple(make() for name, make in METHODS.items() if name in names or "auto" in names)

@@ -1,0 +1,138 @@
+"""``seqrobust certify`` as it is typed and called: its files, its page, its resuming, its refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from brute import ANY, problem_of
+from seqrobust_cli.main import _exit_code
+from torch import nn
+
+import seqrobust as sr
+from seqrobust.analysis.certify.metrics import certify_metrics
+from seqrobust.analysis.certify.study import budgets_of
+from seqrobust.attacks import Problem
+
+MODEL = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv1d(4, 6, 5, padding=2), nn.ReLU(), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(6, 2)
+    )
+
+def random():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 2), Noise())
+
+class Noise(nn.Module):
+    def forward(self, x):
+        return x + torch.randn_like(x)
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "model.py").write_text(MODEL)
+    rng = np.random.default_rng(0)
+    rows = [f"r{i}\t{''.join(rng.choice(list('ACGT'), 16))}\t{'ab'[i % 2]}\t{'core:4-8'}" for i in range(20)]
+    (tmp_path / "data.tsv").write_text("id\tsequence\tlabel\tregions\n" + "\n".join(rows) + "\n")
+    return tmp_path
+
+
+def call(files: Path, *more: object, model: str = "build", out: str = "out") -> list[str]:
+    return [str(part) for part in (
+        "certify", "--model", f"{files / 'model.py'}:{model}", "--task", "classification", "--alphabet", "DNA",
+        "--labels", "a,b", "--data", files / "data.tsv", "--target-column", "label", "--out", files / out, *more,
+    )]  # fmt: skip
+
+
+def run(*arguments: str) -> int:
+    return _exit_code(list(arguments), debug=False)
+
+
+def test_files_and_keys(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*call(files, "--budget", "1..2", "--protect", "core")) == 0
+    said = capsys.readouterr().out
+    assert "certified" in said
+    metrics = json.loads((files / "out" / "metrics.json").read_text())
+    assert metrics["exact_fraction"] == 1
+    for row in metrics["budgets"]:
+        assert row["certified_accuracy"] == row["robust_accuracy"]
+        assert row["unknown"] == 0
+    table = pd.read_parquet(files / "out" / "results.parquet")
+    assert {"id", "certified_budget", "attacked_budget", "method", "seconds"} <= set(table)
+    wrong = table["clean_prediction"] != table["target"]
+    assert table.loc[wrong, ["certified_budget", "attacked_budget"]].isna().all(axis=None)
+    right = table[~wrong]
+    assert ((right["certified_budget"] + 1 == right["attacked_budget"]) | (right["certified_budget"] == 2)).all()
+    page = (files / "out" / "report.html").read_text()
+    assert "unknown" in page
+    assert "<svg" in page
+
+
+def test_a_stopped_run_goes_on_to_the_same_table(files: Path) -> None:
+    assert run(*call(files, "--budget", "1..2")) == 0
+    whole = pd.read_parquet(files / "out" / "results.parquet")
+    part = files / "out" / "parts" / "part-00001.parquet"
+    part.unlink()
+    manifest = files / "out" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"finished"', '"running"'))
+    assert run(*call(files, "--budget", "1..2", "--resume")) == 0
+    again = pd.read_parquet(files / "out" / "results.parquet")
+    pd.testing.assert_frame_equal(whole.drop(columns="seconds"), again.drop(columns="seconds"))
+    assert run(*call(files, "--budget", "1..3", "--resume")) == 2
+
+
+def test_what_cannot_be_certified_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*call(files, model="random", out="other")) == 2
+    assert "random" in capsys.readouterr().err
+    assert run(*call(files, "--method", "magic")) == 2
+    assert "enumeration" in capsys.readouterr().err
+    assert run(*call(files, "--time-limit", "nan")) == 2
+
+
+def test_regression_and_percentages_from_python() -> None:
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Conv1d(4, 6, 5, padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 20, 1))
+    texts = ["ACGTTGCAACGTACGTTGCA", "TTGACATATAATGCGTACGT"]
+    proof = sr.certify(net, texts, "5%,10%", task="regression", alphabet="DNA", delta=0.4, goal="down")
+    assert [row["budget"] for row in proof.metrics["budgets"]] == ["5%", "10%"]
+    assert proof.metrics["delta"] == 0.4
+    assert "shifted by" in " ".join(proof.page.sections[0].answer)
+    assert proof.plot().axes
+
+
+def test_metrics_count_what_is_known() -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(32, 1))
+    proof = sr.certify(net, ["ACGTACGT"] * 4, 2, task="binary", alphabet="DNA")
+    results = pd.DataFrame({
+        "attackable": [True, True, True, False],
+        "certified_units": [2, 0, 1, 0],
+        "attacked_units": pd.array([None, 1, None, None], dtype="Int64"),
+        "certified_budget": pd.array([2, 0, 1, None], dtype="Int64"),
+        "attacked_budget": pd.array([None, 1, None, None], dtype="Int64"),
+        "exact": pd.array([True, True, False, None], dtype="boolean"),
+        "method": ["enumeration", "attack", "enumeration", None],
+        "clean_prediction": ["1", "1", "1", "0"],
+        "target": ["1", "1", "1", "1"],
+        "seconds": [0.1] * 4,
+        "scored": [1] * 4,
+    })  # fmt: skip
+    problem = _problem()
+    metrics = certify_metrics(results, budgets_of(problem), problem, proof.findings.settings)
+    by_budget = [(row["certified_accuracy"], row["robust_accuracy"], row["unknown"]) for row in metrics["budgets"]]
+    assert by_budget == [(0.5, 0.5, 0), (0.25, 0.5, 1)]
+    assert metrics["exact_fraction"] == 0.75
+    assert metrics["minimal_edits"] == {"known": {"1": 1}, "beyond_the_largest_budget": 1}
+
+
+def _problem() -> Problem:
+    torch.manual_seed(0)
+    return problem_of(nn.Sequential(nn.Flatten(), nn.Linear(32, 1)), "binary", ["ACGTACGT"] * 4, ANY, 2)
