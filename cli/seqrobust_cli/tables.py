@@ -26,29 +26,63 @@ _OF_SEEDS = (
 
 def print_training(metrics: Mapping[str, Any]) -> None:
     """How training went and how well the model predicts."""
-    by = f", selected by {metrics['monitor']}" if metrics["monitor"] else ""
+    rule = metrics.get("selection") or metrics["monitor"]
+    by = f", selected by {rule}" if rule else ""
     out.print(
         f"trained {metrics['epochs']} epochs of {metrics['seconds_per_epoch']:.2f} s, "
         f"kept epoch {metrics['best_epoch']}{by}; {metrics['parameters']:,} parameters",
         markup=False,
     )
     for split in ("valid", "test"):
-        if split not in metrics:
-            continue
-        found = metrics[split]
-        if "accuracy" in found:
-            said = f"accuracy % {_share(found['accuracy'], found['accuracy_ci'])}"
-            if isinstance(found.get("auroc"), float):
-                said += f", AUROC {found['auroc']:.3f}"
-        else:
-            said = f"R2 {_number(found['r2'])}, Pearson {_number(found['pearson'])}"
-            said += f", Spearman {_number(found['spearman'])}"
+        if split in metrics:
+            _print_predictions(split, metrics[split])
+
+
+def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
+    """How well a split is predicted, and what speaks against believing it."""
+    if "accuracy" not in found:
+        said = f"R2 {_number(found['r2'])}, Pearson {_number(found['pearson'])}, Spearman {_number(found['spearman'])}"
         out.print(f"{split}: {said} (n = {found['n']})", markup=False)
+        return
+    said = f"accuracy % {_share(found['accuracy'], found['accuracy_ci'])}"
+    if isinstance(found.get("majority_accuracy"), float):
+        said += f" (always {found['majority_class']}: {_share(found['majority_accuracy'], None)})"
+    out.print(f"{split}: {said} (n = {found['n']})", markup=False)
+    if said := ", ".join(balanced_words(found)):
+        out.print(f"  {said}", markup=False)
+    for name, one in found.get("labels", {}).items():
+        words = [f"{one['positives']} present", f"recall % {_share(one['recall'], one['recall_ci'])}"]
+        out.print(f"  {name}: {', '.join([*words, *balanced_words(one)])}", markup=False)
+    for doubt in found.get("doubts", ()):
+        out.print(f"  {doubt}", markup=False)
+
+
+def balanced_words(found: Mapping[str, Any], before: str = "") -> list[str]:
+    """The measures that uneven classes do not flatter, with their 95 % intervals; those there are."""
+    means = "mean_" if "labels" in found else ""
+    names = (
+        ("balanced_accuracy", "balanced accuracy", _share),
+        ("mcc", "MCC", _ends),
+        (f"{means}auroc", "AUROC", _ends),
+        (f"{means}average_precision", "average precision", _ends),
+    )
+    return [
+        f"{words}{' %' if written is _share else ''} {written(value, found.get(f'{before}{key}_ci'))}"
+        for key, words, written in names
+        if isinstance(value := found.get(f"{before}{key}"), float)
+    ]
+
+
+def _ends(value: float | None, interval: list[float] | None) -> str:
+    ends = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval and value is not None else ""
+    return f"{_number(value)}{ends}"
 
 
 def print_attack(metrics: Mapping[str, Any]) -> None:
     """The budget curve."""
-    regression = metrics["task"] == "regression"
+    from seqrobust.tasks import task_in
+
+    regression = task_in(metrics).measured
     out.print(
         f"goal: {metrics['goal']}; threat: {metrics['threat']}\n{metrics['n']} records, {metrics['attacked']} attacked",
         markup=False,

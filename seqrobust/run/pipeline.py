@@ -66,7 +66,7 @@ def _stages(
     again = replace(call, resume=call.resume or inside)
     with held(call.out / "train", _claim(config, again, progress, stage="train")) as train_folder:
         trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
-        train_folder.finish()
+        train_folder.finish(policies=_policies(config, trained))
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
     if config.attack is not None:
@@ -86,7 +86,7 @@ def _stages(
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
     folder.write_json("metrics.json", metrics)
-    folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+    folder.finish(policies=_policies(config, trained))
     report = replace(report_input(config, summary, trained, attacked, folder), sections=question_sections(answers))
     write_report(report, folder.path / "report.html")
     return trained, attacked
@@ -98,10 +98,17 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
     data = prepared_data(config, progress)
     with held(call.out, _claim(config, call, progress, stage="train")) as folder:
         trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
-        folder.finish(policies={"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"})
+        folder.finish(policies=_policies(config, trained))
         report = report_input(config, data_summary(data.sequences), trained, None, folder)
         write_report(report, folder.path / "report.html")
     return trained
+
+
+def _policies(config: RunConfig, trained: TrainOutcome) -> dict[str, str]:
+    """What the manifest says of the model: how it reads, and how its weights were selected."""
+    reading = {"unknown": config.model.unknown, "padding": "zeros", "outputs": "logits"}
+    chosen = trained.metrics.get("selection")
+    return reading if chosen is None else {**reading, "weights": f"epoch {trained.metrics['best_epoch']}: {chosen}"}
 
 
 def prepared_data(config: RunConfig, progress: Progress) -> Data:
@@ -150,8 +157,7 @@ def inputs_of(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
         *config.data.files,
-        *([Path(against.allow)] if against is not None and Path(against.allow).is_file() else []),
-        *([Path(against.teacher)] if against is not None and against.teacher else []),
+        *(against.files if against is not None else ()),
         *(config.attack.files if config.attack is not None else []),
     ]
 

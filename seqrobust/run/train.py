@@ -12,8 +12,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.results import answer_names
-from seqrobust.attacks import true_margin
 from seqrobust.files import plain, replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
@@ -22,6 +20,7 @@ from seqrobust.run.folder import RunFolder
 from seqrobust.run.manifest import versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
 OUTPUTS = ("model.ckpt", "checkpoints/*.ckpt", "history.csv", "results.parquet", "tensorboard", "report.html")
@@ -35,7 +34,8 @@ class TrainOutcome:
     Attributes:
         model, card: as the checkpoint holds them.
         history: a row per epoch.
-        metrics: ``best_epoch``, ``monitor``, ``seconds_per_epoch``, ``parameters``, and ``valid`` and ``test`` metrics.
+        metrics: ``best_epoch``, ``monitor``, ``selection`` (the rule in words), ``seconds_per_epoch``, ``parameters``,
+            and ``valid`` and ``test`` metrics.
         predictions: a row per record of the ``valid`` and ``test`` splits.
     """
 
@@ -111,7 +111,11 @@ def _splits(data: Data) -> list[tuple[str, SequenceSet, Targets]]:
 
 
 def _tell(progress: Progress, done: float, row: Mapping[str, float]) -> None:
-    shown = [f"{name} {value:.3f}" for name, value in row.items() if name.startswith("valid") and "loss" not in name]
+    shown = [
+        f"{name} {value:.3f}"
+        for name, value in row.items()
+        if name.startswith("valid") and "loss" not in name and value == value
+    ]
     progress.advance(done, ", ".join(shown))
 
 
@@ -143,6 +147,7 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.history),
         "monitor": trained.monitor,
+        "selection": trained.rule,
         "seconds_per_epoch": trained.seconds_per_epoch,
         "parameters": sum(weight.numel() for weight in trained.model.parameters()),
     }
@@ -162,7 +167,8 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
 def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
     """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         several = len(targets.labels) > 1
         for number, name in enumerate(targets.labels):
             behind = f":{name}" if several else ""
@@ -172,8 +178,8 @@ def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logi
         return values
     truth = torch.tensor(targets.values)
     table["target"] = names_of(targets.values, targets.labels)
-    table["prediction"] = answer_names(targets.task, logits, targets.labels)
-    table["score"] = true_margin(targets.task, logits, truth).numpy()
+    table["prediction"] = task.answers(logits, targets.labels)
+    table["score"] = task.margin(logits, truth).numpy()
     named: pd.DataFrame = pd.DataFrame(table)
     return named
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from torch import Tensor
 
 from seqrobust.files import replacing
 
@@ -75,9 +77,18 @@ class Checkpoint(ModelCheckpoint):
     Args:
         folder, name: of the file.
         monitor, mode: the score, and whether its largest (``max``) or smallest value is best; None for the newest.
+        among_equals: a score of which less is better, where the first is as good as the best so far.
     """
 
-    def __init__(self, folder: Path, name: str, monitor: str | None = None, mode: str = "max") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        monitor: str | None = None,
+        mode: str = "max",
+        *,
+        among_equals: str | None = None,
+    ) -> None:
         # At the very end of an epoch, so that the history a checkpoint carries holds that epoch too.
         super().__init__(
             folder,
@@ -87,6 +98,24 @@ class Checkpoint(ModelCheckpoint):
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
+        self._among_equals = among_equals
+        self._kept = math.inf
+
+    def check_monitor_top_k(self, trainer: lightning.Trainer, current: Tensor | None = None) -> bool:
+        """Whether these weights are kept; Lightning keeps the first of those that are equal."""
+        better = super().check_monitor_top_k(trainer, current)
+        if self._among_equals is None or current is None:
+            return better
+        second = float(trainer.callback_metrics[self._among_equals])
+        equal = self.best_model_score is not None and bool(current == self.best_model_score)
+        if better or (equal and second < self._kept):
+            self._kept = second
+            return True
+        return False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning's own, and by what an equal one would be better."""
+        return {**super().state_dict(), "kept_among_equals": self._kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """What was best so far, in the folder as it is called now; Lightning would forget it in a folder that moved."""
@@ -98,6 +127,7 @@ class Checkpoint(ModelCheckpoint):
         names = ("best_model_path", "kth_best_model_path", "last_model_path")
         paths = {name: moved(state_dict[name]) for name in names}
         best = {moved(path): score for path, score in state_dict["best_k_models"].items()}
+        self._kept = state_dict.get("kept_among_equals", math.inf)
         super().load_state_dict({**state_dict, **paths, "best_k_models": best, "dirpath": here})
 
 

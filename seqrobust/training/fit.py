@@ -22,6 +22,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
+from seqrobust.tasks import task_of
 from seqrobust.training.callbacks import Checkpoint, EpochProgress, History, Patience
 from seqrobust.training.data import Labelled, RecordDataModule
 from seqrobust.training.losses import regression_scale
@@ -29,6 +30,7 @@ from seqrobust.training.module import RobustModule
 from seqrobust.training.objectives import Replay, make_objective
 from seqrobust.training.resuming import resumable
 from seqrobust.training.saving import WholeCheckpoints
+from seqrobust.training.selection import Selection, selection
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 
@@ -41,6 +43,7 @@ class Trained:
         history: a row per epoch: ``epoch``, ``seconds`` of training alone, losses and scores.
         best_epoch: the epoch whose weights were selected, counted from 1.
         monitor: the score they were selected by; None for the last weights.
+        rule: that in words, with the reason.
         seconds_per_epoch: median over epochs, validation left out.
     """
 
@@ -48,6 +51,7 @@ class Trained:
     history: pd.DataFrame
     best_epoch: int
     monitor: str | None
+    rule: str
     seconds_per_epoch: float
 
     @property
@@ -95,7 +99,7 @@ def fit(
     SeqRobustError where the loss is not finite.
     """
     _check_records(model, train, valid)
-    if train.targets.task == "regression":
+    if task_of(train.targets.task).measured:
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
     alphabet = train.sequences.alphabet
@@ -103,17 +107,23 @@ def fit(
     objective = make_objective(train, unknown, settings, adversarial)
     # Lightning trains a module in the mode it is in, and a model that was loaded or trained before is in evaluation.
     module = RobustModule(
-        model.train(), task=train.targets.task, objective=objective, settings=settings, seed=seed, say=say
+        model.train(),
+        task=train.targets.task,
+        classes=len(train.targets.labels),
+        validated=len(valid.targets),
+        objective=objective,
+        settings=settings,
+        seed=seed,
+        say=say,
     )
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
     if settings.reverse_complement:
         _ = alphabet.complement_table
-    monitor, mode = _monitor(settings, adversarial, train)
-    best, newest = Checkpoint(out / "checkpoints", "best", monitor, mode), Checkpoint(out / "checkpoints", "last")
-    callbacks: list[lightning.Callback] = [history, best, newest] if monitor else [history, newest]
-    if settings.patience is not None and monitor is not None:
-        callbacks.append(Patience(monitor, epochs=settings.patience, mode=mode))
+    chosen = selection(settings, adversarial, train.targets, valid.targets)
+    for notice in chosen.notices:
+        (say or _unheard)(notice)
+    best, callbacks = _callbacks(chosen, settings, history, out / "checkpoints")
     last = out / "checkpoints" / "last.ckpt"
     if not resume:
         # Should this run end before its first epoch does, resuming it must not find another run's weights.
@@ -135,7 +145,25 @@ def fit(
     if not trainer.is_global_zero:
         # The other processes of distributed training have done their part; what follows is written by the first.
         raise SystemExit(0)
-    return _selected(model, history, best, monitor)
+    return _selected(model, history, best, chosen)
+
+
+def _unheard(_: str) -> None:
+    """Where nobody listens."""
+
+
+def _callbacks(
+    chosen: Selection, settings: TrainingSettings, history: History, folder: Path
+) -> tuple[Checkpoint, list[lightning.Callback]]:
+    """The keeper of the best weights, and all that listen to training."""
+    best = Checkpoint(folder, "best", chosen.monitor, chosen.mode, among_equals=chosen.among_equals)
+    newest = Checkpoint(folder, "last")
+    if chosen.monitor is None:
+        return best, [history, newest]
+    callbacks: list[lightning.Callback] = [history, best, newest]
+    if settings.patience is not None:
+        callbacks.append(Patience(chosen.monitor, epochs=settings.patience, mode=chosen.mode))
+    return best, callbacks
 
 
 def _check_records(model: SequenceModel, train: Labelled, valid: Labelled) -> None:
@@ -154,32 +182,13 @@ def _check_records(model: SequenceModel, train: Labelled, valid: Labelled) -> No
         raise DataError("training takes two records or more", found=str(len(train.sequences)))
     if not len(valid.sequences):
         raise DataError("there is no record to validate on")
-    if train.targets.task == "regression" and len(valid.sequences) < 2:
+    measured = task_of(train.targets.task).measured
+    if measured and len(valid.sequences) < 2:
         raise DataError("R2 takes two validation records or more", found=str(len(valid.sequences)))
-    if train.targets.task == "regression" and not valid.targets.values.std(0).any():
+    if measured and not valid.targets.values.std(0).any():
         raise DataError(
             "R2 takes validation targets that differ", found=f"{len(valid.sequences)} that are all the same"
         )
-
-
-def _monitor(
-    settings: TrainingSettings, adversarial: AdversarialSettings | None, train: Labelled
-) -> tuple[str | None, str]:
-    """Name of the score that selects weights, and whether more is better."""
-    select = settings.select
-    if select == "auto":
-        select = "both" if adversarial else "clean"
-    if select in ("robust", "both") and adversarial is None:
-        raise ConfigError(
-            "robust selection needs an adversary", where="training.select", fix="give training.adversarial"
-        )
-    if select == "last":
-        return None, "max"
-    if select == "loss":
-        return "valid_loss", "min"
-    score = "r2" if train.targets.task == "regression" else "accuracy"
-    names = {"clean": f"valid_{score}", "robust": f"valid_robust_{score}", "both": f"valid_both_{score}"}
-    return names[select], "max"
 
 
 def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], out: Path) -> lightning.Trainer:
@@ -210,10 +219,10 @@ def _trainer(settings: TrainingSettings, callbacks: list[lightning.Callback], ou
         raise ConfigError("Lightning cannot train with these settings", found=reason, where="training") from None
 
 
-def _selected(model: SequenceModel, history: History, best: Checkpoint, monitor: str | None) -> Trained:
+def _selected(model: SequenceModel, history: History, best: Checkpoint, chosen: Selection) -> Trained:
     rows = history.table()
     epoch = len(rows)
-    if monitor is not None and best.best_model_path:
+    if chosen.monitor is not None and best.best_model_path:
         content: dict[str, Any] = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         weights = {k.removeprefix("model."): v for k, v in content["state_dict"].items() if k.startswith("model.")}
         model.load_state_dict(weights)
@@ -224,7 +233,8 @@ def _selected(model: SequenceModel, history: History, best: Checkpoint, monitor:
         model=model.cpu().eval(),
         history=rows,
         best_epoch=epoch,
-        monitor=monitor,
+        monitor=chosen.monitor,
+        rule=chosen.rule,
         seconds_per_epoch=float(rows["seconds"].median()),
     )
 

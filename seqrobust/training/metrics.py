@@ -7,49 +7,79 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest, mannwhitneyu, pearsonr, spearmanr
+from scipy.stats import binomtest, pearsonr, spearmanr
 
-from seqrobust.attacks.goals import class_logits, true_margin
-from seqrobust.sequences import Targets
+from seqrobust.measures import (
+    against_the_rest,
+    confusion_of,
+    decision_measures,
+    doubts,
+    label_measures,
+    ranking_measures,
+)
+from seqrobust.sequences import Targets, Task
+from seqrobust.tasks import task_of
 
 
 def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[str, Any]:
     """Metrics of (N, outputs) logits or values.
 
-    Classes: accuracy with its 95 % Wilson interval, balanced accuracy, a confusion table (rows true; a tie is not right
-    and counts as a wrong class that leads), and for binary targets the area under the ROC curve. Multilabel: share of
-    records with every label right, and each label's area.
+    Classes: accuracy with its 95 % Wilson interval, a confusion table (rows true; a tie is not right and counts as a
+    wrong class that leads), and what an accuracy hides where classes are uneven: balanced accuracy, Matthews'
+    coefficient, the areas under the ROC and precision-recall curves (of classes each against the rest, and their mean),
+    each class's recall, what always answering the commonest class would score, and
+    ``doubts`` in words where there are any. Multilabel: share of records with
+    every label right, each label's own measures (``labels``) and their means.
     Regression: mean squared error, R2, Pearson and Spearman correlation of every value, and their means.
     """
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         return _regression(targets, logits)
-    if targets.task == "multilabel":
-        right = _margin(targets, logits) > 0
-        areas = [roc_area(targets.values[:, i] > 0, logits[:, i]) for i in range(logits.shape[1])]
-        return _accuracy(right) | {"auroc": dict(zip(targets.labels, areas, strict=True))}
+    right = _margin(targets.task, logits, targets.values) > 0
+    if task.independent:
+        present = targets.values > 0
+        found = label_measures(present, np.where(present, logits > 0, logits < 0), logits, targets.labels)
+        areas = {name: one["auroc"] for name, one in found["labels"].items()}
+        return _with_doubts(_accuracy(right) | {"auroc": areas} | found)
     truth = targets.values.astype(np.int64)
-    right = _margin(targets, logits) > 0
-    predicted = np.where(right, truth, _rival(targets, truth, logits))
-    confusion = np.zeros((len(targets.labels), len(targets.labels)), np.int64)
-    np.add.at(confusion, (truth, predicted), 1)
-    present = confusion.sum(1) > 0
-    recall = confusion.diagonal()[present] / confusion.sum(1)[present]
-    metrics = _accuracy(right)
-    metrics |= {"balanced_accuracy": float(recall.mean()), "confusion": confusion.tolist()}
-    if targets.task == "binary":
-        metrics["auroc"] = roc_area(truth > 0, logits[:, 0])
-    return metrics
+    (confusion,) = confusions(targets.task, logits, truth, len(targets.labels))
+    scores = against_the_rest(logits) if task.softmax else logits
+    return _with_doubts(
+        {
+            **_accuracy(right),
+            **decision_measures(confusion, targets.labels),
+            **ranking_measures(truth, scores),
+            "confusion": confusion.tolist(),
+        }
+    )
 
 
-def _margin(targets: Targets, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+def _with_doubts(found: dict[str, Any]) -> dict[str, Any]:
+    """With what speaks against reading the accuracy as knowledge, in sentences."""
+    said = doubts(found)
+    return found | {"doubts": said} if said else found
+
+
+def confusions(task: Task, logits: NDArray[np.float32], truth: NDArray[Any], classes: int) -> list[NDArray[np.int64]]:
+    """The (C, C) table of answers, rows true; of several labels, each label's (2, 2)."""
+    if task_of(task).independent:
+        present = truth > 0
+        answered = np.where(np.where(present, logits > 0, logits < 0), present, ~present).astype(np.int64)
+        return [confusion_of(present[:, one].astype(np.int64), answered[:, one], 2) for one in range(classes)]
+    truth = truth.astype(np.int64)
+    answers = np.where(_margin(task, logits, truth) > 0, truth, _rival(task, truth, logits))
+    return [confusion_of(truth, answers, classes)]
+
+
+def _margin(task: Task, logits: NDArray[np.float32], truth: NDArray[Any]) -> NDArray[np.float32]:
     """(N,) by how much the true answer leads: a tie is not right."""
-    found: NDArray[np.float32] = true_margin(targets.task, torch.tensor(logits), torch.tensor(targets.values)).numpy()
+    found: NDArray[np.float32] = task_of(task).margin(torch.tensor(logits), torch.tensor(truth)).numpy()
     return found
 
 
-def _rival(targets: Targets, truth: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.int64]:
+def _rival(task: Task, truth: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.int64]:
     """(N,) the class that leads among the wrong ones."""
-    scores = class_logits(targets.task, torch.tensor(logits)).numpy().copy()
+    scores = task_of(task).class_logits(torch.tensor(logits)).numpy().copy()
     order = scores.argsort(1, kind="stable")[:, ::-1]
     rival: NDArray[np.int64] = np.where(order[:, 0] == truth, order[:, 1], order[:, 0])
     return rival
@@ -62,14 +92,6 @@ def _accuracy(right: NDArray[np.bool_]) -> dict[str, Any]:
         "accuracy": float(right.mean()),
         "accuracy_ci": [float(interval.low), float(interval.high)],
     }
-
-
-def roc_area(positive: NDArray[np.bool_], score: NDArray[np.float32]) -> float | None:
-    """Chance that a positive outscores a negative, ties counting half (Mann & Whitney 1947); None without both."""
-    if positive.all() or not positive.any():
-        return None
-    statistic = mannwhitneyu(score[positive], score[~positive]).statistic
-    return float(statistic) / float(positive.sum() * (~positive).sum())
 
 
 def _regression(targets: Targets, values: NDArray[np.float32]) -> dict[str, Any]:

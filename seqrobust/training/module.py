@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric, R2Score
 
-from seqrobust.attacks.goals import is_right
 from seqrobust.errors import SeqRobustError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 from seqrobust.training.augmentation import evolved
 from seqrobust.training.data import Batch, with_reverse_complements
 from seqrobust.training.guard import STEPS, Guard
 from seqrobust.training.objectives import Ordinary, Replay, Robust, worst_cases
+from seqrobust.training.scores import BalancedAccuracy, rankings_of
 from seqrobust.training.settings import TrainingSettings
 
 
@@ -29,6 +30,8 @@ class RobustModule(lightning.LightningModule):
     Args:
         model: what is trained.
         task: of its outputs.
+        classes: how many classes, labels or values there are.
+        validated: how many records validation has.
         objective: what a step minimises; a robust one's threat is also what validation measures against.
         settings: optimiser and schedule.
         seed: of dropout.
@@ -36,7 +39,8 @@ class RobustModule(lightning.LightningModule):
 
     Logs ``train_loss``, ``valid_loss``, and ``valid_accuracy`` or ``valid_r2``; where the objective is robust also
     ``valid_robust_...``, and ``valid_both_...``, the mean of the two scores; where training takes one step
-    ``valid_one_step_...``.
+    ``valid_one_step_...``. Of classes and labels also ``valid_balanced_accuracy`` (with ``valid_robust_...`` and
+    ``valid_both_...``), ``valid_auroc``, ``valid_average_precision`` and ``valid_mcc``.
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class RobustModule(lightning.LightningModule):
         model: SequenceModel,
         *,
         task: Task,
+        classes: int,
+        validated: int,
         objective: Ordinary,
         settings: TrainingSettings,
         seed: int,
@@ -64,6 +70,10 @@ class RobustModule(lightning.LightningModule):
         self.valid_robust_loss = MeanMetric(nan_strategy="disable")
         self.valid_score = _new_score(task)
         self.valid_robust_score = _new_score(task)
+        told = not task_of(task).measured
+        self.valid_balanced = BalancedAccuracy(task, classes) if told else None
+        self.valid_robust_balanced = BalancedAccuracy(task, classes) if told else None
+        self._rankings = rankings_of(task, classes, validated)
         one_step = isinstance(objective, Robust) and objective.settings.one_step
         self._guard = Guard() if isinstance(objective, Robust) and one_step and objective.settings.guard else None
         self.valid_one_step_score = _new_score(task) if one_step else None
@@ -102,27 +112,37 @@ class RobustModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and score of a batch, clean and robust."""
-        self._validate("valid", self.valid_score, self.valid_loss, batch)
+        logits = self._validate("valid", self.valid_score, self.valid_loss, batch)
+        self._balance("valid", self.valid_balanced, logits, batch)
+        if self._rankings is not None:
+            self._rankings.update(logits, batch.targets)
         self._validated += len(batch.tokens)
         if isinstance(self.objective, Robust):
             found = worst_cases(self.objective, self.model, batch, steps=self.objective.settings.validation_steps)
-            self._validate(
+            logits = self._validate(
                 "valid_robust", self.valid_robust_score, self.valid_robust_loss, batch._replace(tokens=found[-1])
             )
+            self._balance("valid_robust", self.valid_robust_balanced, logits, batch)
             if self.valid_one_step_score is not None:
                 # The attack's first step is the one that training takes.
                 self._score("valid_one_step", self.valid_one_step_score, batch._replace(tokens=found[0]))
 
-    def _validate(self, name: str, score: Metric, loss: Metric, batch: Batch) -> None:
+    def _validate(self, name: str, score: Metric, loss: Metric, batch: Batch) -> Tensor:
         logits = self._score(name, score, batch)
         # Lightning's own mean over devices is wrong where their shares differ: it rounds the mean share down.
         loss.update(self.objective.loss(logits, batch.targets).float())
         self.log(f"{name}_loss", loss, metric_attribute=f"{name}_loss")
+        return logits
+
+    def _balance(self, name: str, score: BalancedAccuracy | None, logits: Tensor, batch: Batch) -> None:
+        if score is not None:
+            score.update(logits, batch.targets)
+            self.log(f"{name}_balanced_accuracy", score, metric_attribute=f"{name}_balanced")
 
     def _score(self, name: str, score: Metric, batch: Batch) -> Tensor:
         """Count a batch in, and give its logits."""
         logits: Tensor = self.model(self.objective.encoded(batch.tokens), batch.lengths)
-        if self._task == "regression":
+        if task_of(self._task).measured:
             # R2 is the same in any unit; sums of squares far from zero would lose it to rounding.
             mean, spread = self.model.output_mean, self.model.output_std
             score.update((logits.float() - mean) / spread, (batch.targets - mean) / spread)
@@ -133,7 +153,7 @@ class RobustModule(lightning.LightningModule):
 
     @property
     def _measure(self) -> str:
-        return "r2" if self._task == "regression" else "accuracy"
+        return task_of(self._task).score
 
     def on_validation_epoch_end(self) -> None:
         """The epoch's mean losses and scores, and whether training overfits to one step."""
@@ -141,8 +161,14 @@ class RobustModule(lightning.LightningModule):
         losses = torch.stack(self._losses)
         sizes = torch.tensor(self._sizes, device=losses.device)
         self.log("train_loss", (losses * sizes).sum() / sizes.sum(), sync_dist=True)
+        if self._rankings is not None:
+            self.log_dict({f"valid_{name}": value for name, value in self._rankings.compute().items()})
+            self._rankings.reset()
         if not isinstance(self.objective, Robust):
             return
+        if self.valid_balanced is not None and self.valid_robust_balanced is not None:
+            both = (self.valid_balanced.compute() + self.valid_robust_balanced.compute()) / 2
+            self.log("valid_both_balanced_accuracy", both)
         robust = self.valid_robust_score.compute()
         self.log(f"valid_both_{self._measure}", (self.valid_score.compute() + robust) / 2)
         validated, self._validated = self._validated * self.trainer.world_size, 0
@@ -158,7 +184,7 @@ class RobustModule(lightning.LightningModule):
 
     def _raise_steps(self) -> None:
         assert isinstance(self.objective, Robust)
-        self.objective = replace(self.objective, settings=replace(self.objective.settings, steps=STEPS))
+        self.objective = replace(self.objective, settings=self.objective.settings.with_steps(STEPS))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What the guard heard goes with the weights."""
@@ -202,9 +228,10 @@ def _seed_device(device: torch.device, seed: int) -> None:
 
 
 def _new_score(task: Task) -> Metric:
-    return R2Score() if task == "regression" else MeanMetric()
+    return R2Score() if task_of(task).measured else MeanMetric()
 
 
 def _right(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """(B,) bool, every label of a record for multilabel; see :func:`~seqrobust.attacks.goals.true_margin` for ties."""
-    return is_right(task, logits, targets if task == "multilabel" else targets.long())
+    """(B,) bool, every label of a record; of ties see :meth:`~seqrobust.tasks.base.TaskValue.margin`."""
+    value = task_of(task)
+    return value.right(logits, targets.long() if value.exclusive else targets)

@@ -16,15 +16,19 @@ from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, sty
 from seqrobust.report.words import one_line
 
 _COLOURS = {"train": CONTROL, "valid": CLEAN, "robust": ATTACK, "one_step": EXTRA, "both": CONTROL}
+_DASHES = {"balanced_accuracy": "--", "average_precision": ":"}
+"""Lines of measures that stand beside an accuracy."""
 _WORDS = {"one step": "under one step", "both": "mean of clean and robust"}
 """What scores are called that their column's name does not explain."""
 
 
 def history_columns(history: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Columns to draw: losses, and validation qualities; those without a number are left out."""
+    """Columns to draw: losses, and validation qualities; those without a number are left out, and so are areas and
+    coefficients that more lines than can be told apart would be needed for."""
     filled = [str(name) for name in history.columns if name != "epoch" and history[name].notna().any()]
     losses = [name for name in filled if name.endswith("loss")]
-    return losses, [name for name in filled if name.startswith("valid_") and name not in losses]
+    undrawn = ("auroc", "mcc")
+    return losses, [name for name in filled if name.startswith("valid_") and not name.endswith(("loss", *undrawn))]
 
 
 @styled
@@ -60,6 +64,7 @@ def _draw_history(axes: Axes, history: pd.DataFrame, name: str) -> None:
         known.iloc[:, 0],
         known[name],
         color=_COLOURS.get(kind, EXTRA),
+        linestyle=_DASHES.get(next((measure for measure in _DASHES if name.endswith(measure)), ""), "-"),
         marker="o" if len(known) < 40 else None,
         markersize=2.5,
         label=said,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from seqrobust.analysis.outcomes.class_tables import classes_table, labels_table
 from seqrobust.analysis.outcomes.model_pictures import (
     confusion_counts,
     confusion_picture,
@@ -17,8 +21,9 @@ from seqrobust.analysis.outcomes.report_input import ReportInput
 from seqrobust.analysis.outcomes.sentences import is_unlabelled
 from seqrobust.analysis.outcomes.tables import metrics_table
 from seqrobust.report.look import svg_markup
-from seqrobust.report.sections import Picture, Section
+from seqrobust.report.sections import Picture, Section, Table
 from seqrobust.report.words import number
+from seqrobust.tasks import task_in, task_of
 
 _MOST_CLASSES_DRAWN = 60
 
@@ -29,20 +34,33 @@ def model_section(report: ReportInput) -> Section | None:
     if report.history is not None and any(history_columns(report.history)):
         curves = svg_markup(training_curves(report.history), "training", "Loss and validation quality by epoch")
         pictures = (Picture(svg=curves),)
-    table = metrics_table(report.test_metrics) if report.test_metrics else None
     picture = _test_picture(report)
-    aside = [part for part in (picture and Picture(svg=picture), table if table and table.rows else None) if part]
+    aside: list[Picture | Table] = [*([Picture(svg=picture)] if picture else []), *_tables(report.test_metrics or {})]
     if not pictures and not aside:
         return None
-    return Section(title="The model", name="model", pictures=pictures, aside=tuple(aside), for_terminal=False)
+    said = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in (report.test_metrics or {}).get("doubts", ())]
+    return Section(
+        title="The model",
+        name="model",
+        lead=" ".join(said),
+        pictures=pictures,
+        aside=tuple(aside),
+        tables=tuple(table for table in [labels_table(report.test_metrics or {})] if table.rows),
+        for_terminal=False,
+    )
+
+
+def _tables(metrics: Mapping[str, Any]) -> list[Table]:
+    tables = [metrics_table(metrics), classes_table(metrics)]
+    return [table for table in tables if table.rows]
 
 
 def _test_picture(report: ReportInput) -> Markup | None:
-    task = report.task or (report.attack or {}).get("task")
+    task = task_of(report.task) if report.task else task_in(report.attack or {})
     pairs = _predictions(report)
-    if task == "regression":
+    if task.measured:
         return None if pairs is None else _scatter(pairs, report.labels)
-    if task == "multilabel" or not 1 < len(report.labels) <= _MOST_CLASSES_DRAWN:
+    if task.independent or not 1 < len(report.labels) <= _MOST_CLASSES_DRAWN:
         return None
     given = (report.test_metrics or {}).get("confusion")
     if given is not None and len(given) == len(report.labels):

@@ -17,6 +17,7 @@ _ACRONYMS = {
     "auprc": "AUPRC",
     "r2": "R²",
     "f1": "F1",
+    "mcc": "MCC",
     "spearman": "Spearman",
     "n": "records",
 }

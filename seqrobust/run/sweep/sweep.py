@@ -41,6 +41,7 @@ from seqrobust.run.sweep.study import SAMPLERS, Book, SamplerName, Trial, load_o
 from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
 from seqrobust.run.train import train_stage, untrained
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.yaml_file import load_config, override
 
 ATTACKED_RECORDS = 1000
@@ -105,7 +106,7 @@ class Plan:
     @property
     def score(self) -> str:
         """Key of the score among metrics."""
-        return "r2" if self.config.task == "regression" else "accuracy"
+        return task_of(self.config.task).score
 
     def measured(self) -> str:
         """What the scores are, in words."""

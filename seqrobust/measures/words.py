@@ -1,0 +1,72 @@
+"""What is said where an accuracy looks better than the answers are: one answer to almost all, a constant that wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+UNEVEN = 3.0
+"""Classes are uneven where the commonest has more than so many times the records of the rarest."""
+COLLAPSED = 0.9
+"""From this share of the other classes' records on, one answer is given to almost all."""
+
+
+def uneven(counts: Sequence[int]) -> bool:
+    """Whether classes of these sizes are uneven; one that is missing is rare too.
+
+    >>> uneven([30, 10]), uneven([31, 10]), uneven([5, 0])
+    (False, True, True)
+    """
+    return len(counts) > 1 and max(counts) > UNEVEN * min(counts)
+
+
+def doubts(measures: Mapping[str, Any]) -> list[str]:
+    """Sentences against reading an accuracy as knowledge; none where there is nothing to say.
+
+    Args:
+        measures: an ``accuracy`` (or none) beside :func:`~seqrobust.measures.decision_measures`, or with ``labels``.
+    """
+    if "labels" in measures:
+        return _of_labels(measures["labels"])
+    found = [*_missing(measures)]
+    if (missed := _collapse(measures)) is not None:
+        found.append(missed)
+    accuracy, majority = measures.get("accuracy"), measures.get("majority_accuracy")
+    if accuracy is not None and majority is not None and accuracy <= majority and not measures.get("missing_classes"):
+        found.append(
+            f"accuracy {100 * accuracy:.1f} % is no better than always answering {measures['majority_class']} "
+            f"({100 * majority:.1f} %): read balanced accuracy and average precision"
+        )
+    return found
+
+
+def _missing(measures: Mapping[str, Any]) -> list[str]:
+    missing = measures.get("missing_classes") or []
+    if not missing:
+        return []
+    names = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+    return [f"no record is {names}: whether that is told from the rest cannot be seen here"]
+
+
+def _collapse(measures: Mapping[str, Any]) -> str | None:
+    """One answer to almost every record of the classes that it is wrong for."""
+    share, answer = measures.get("others_given_it"), measures.get("commonest_answer")
+    if share is None or share < COLLAPSED:
+        return None
+    others = sum(one["n"] for name, one in measures["by_class"].items() if name != answer)
+    return (
+        f"almost always one answer: of the {others} records of other classes than {answer}, {round(share * others)} "
+        f"are answered {answer} too"
+    )
+
+
+def _of_labels(labels: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    never = [name for name, one in labels.items() if one["positives"] and not one["recall"]]
+    empty = [name for name, one in labels.items() if not one["positives"]]
+    found = []
+    if never:
+        found.append(f"never found where present: {', '.join(never[:5])}{' ...' if len(never) > 5 else ''}")
+    if empty:
+        names = f"{', '.join(empty[:5])}{' ...' if len(empty) > 5 else ''}"
+        found.append(f"no record has {names}: whether that is found cannot be seen here")
+    return found
