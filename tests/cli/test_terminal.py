@@ -12,7 +12,7 @@ import pytest
 Run = Callable[..., int]
 START = "from seqrobust_cli.main import main; main()"
 
-ENDING = '''
+ENDING = """
 import os, signal, sys
 import torch
 from torch import nn
@@ -31,7 +31,7 @@ class Net(nn.Module):
 def leaves(): return Net(sys.exit)
 def leaves_well(): return Net(lambda: sys.exit(0))
 def is_stopped(): return Net(lambda: os.kill(os.getpid(), signal.SIGTERM))
-'''
+"""
 
 
 def attack(model: object, data: Path, out: Path) -> list[object]:
