@@ -97,7 +97,7 @@ def _tokens(rng: np.random.Generator, alphabet: Alphabet, n: int, length: int, *
 
 @pytest.mark.parametrize("form", FORMS, ids=[form[0] for form in FORMS])
 def test_logits_are_those_of_plain_calls(form: tuple[Any, ...]) -> None:
-    """Three modules of each of 17 forms: in full, double and half precision, of any length, in odd batches and alone."""
+    """Three modules of 17 forms each: full, double and half precision, of any length, in odd batches, and alone."""
     name, task, outputs, end, turned = form
     for number, dtype in enumerate([torch.float32, torch.float64, torch.bfloat16]):
         rng = np.random.default_rng([number, sum(map(ord, name))])
