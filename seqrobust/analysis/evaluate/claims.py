@@ -24,11 +24,17 @@ FEWEST_RECORDS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One method of an evaluation: its name, its attacks' names, and the most that any of them sees of the model."""
+    """One method of an evaluation: its name, its attacks' names, and the most that any of them sees of the model.
+
+    Attributes:
+        asked: what is run, as it was asked for: an attack can be more sparing in a preset than by itself. The attacks
+            themselves where it is empty.
+    """
 
     name: str
     attacks: tuple[str, ...]
     access: Access
+    asked: tuple[str, ...] = ()
 
     @property
     def by_gradients(self) -> bool:
