@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqrobust.analysis.attribution.settings import Quantity
 from seqrobust.analysis.saturation import output_names
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
@@ -32,11 +33,13 @@ class Explained:
         return (logits * self.weights.to(logits.device)).sum(1)
 
 
-def explain(predictor: Predictor, logits: Tensor, output: str | None = None) -> Explained:
+def explain(
+    predictor: Predictor, logits: Tensor, output: str | None = None, quantity: Quantity = "contrast"
+) -> Explained:
     """Choose what is explained.
 
     For classification it is the logit of a class less the mean of the other classes' logits, which a constant added to
-    all logits does not move; the class is the predicted one. For ``binary`` it is the logit of the positive class
+    all logits does not move, or with the quantity ``logit`` that logit alone; the class is the predicted one. For ``binary`` it is the logit of the positive class
     whatever is predicted, for ``multilabel`` the highest logit, for ``regression`` the first value.
 
     Args:
@@ -44,6 +47,7 @@ def explain(predictor: Predictor, logits: Tensor, output: str | None = None) -> 
         logits: (N, outputs) of the records, from which predictions are read.
         output: name of a class, label or value that is explained for every record instead. For ``binary`` either
             class: the logit of the negative one is the other's with its sign turned.
+        quantity: of a class, where there are several outputs of which one is true.
 
     Raises ConfigError for a name that is none of the outputs.
     """
