@@ -39,8 +39,9 @@ def explain(
     """Choose what is explained.
 
     For classification it is the logit of a class less the mean of the other classes' logits, which a constant added to
-    all logits does not move, or with the quantity ``logit`` that logit alone; the class is the predicted one. For ``binary`` it is the logit of the positive class
-    whatever is predicted, for ``multilabel`` the highest logit, for ``regression`` the first value.
+    all logits does not move, or with the quantity ``logit`` that logit alone; the class is the predicted one. For
+    ``binary`` it is the logit of the positive class whatever is predicted, for ``multilabel`` the highest logit, for
+    ``regression`` the first value.
 
     Args:
         predictor: checked.
@@ -64,7 +65,11 @@ def explain(
     else:
         chosen = task.explained_output(logits.detach().cpu())
     named = tuple(names[row] for row in chosen.tolist())
-    return Explained(weights=task.contrast(chosen, len(names)), names=named, quantity=task.quantity)
+    weights = task.contrast(chosen, len(names))
+    alone = torch.nn.functional.one_hot(chosen, len(names)).float()
+    if quantity == "logit" and not torch.equal(weights, alone):
+        return Explained(weights=alone, names=named, quantity="the class's logit")
+    return Explained(weights=weights, names=named, quantity=task.quantity)
 
 
 def _binary(predictor: Predictor, count: int, output: str | None) -> Explained:
