@@ -160,6 +160,7 @@ class CodedSet(SequenceSet):
             splits=sequences.splits,
             regions=sequences.regions,
             readings=sequences.readings,
+            clusters=sequences.clusters,
             coding=coding,
             plain=sequences,
         )
