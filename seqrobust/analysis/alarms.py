@@ -33,13 +33,15 @@ def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> li
 
 
 def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> list[str]:
-    """What right numbers do not show (a constant model, records left as they are), and :func:`alarms` behind it."""
+    """What right numbers do not show (a constant model, one answer to almost all, records left as they are), and
+    :func:`alarms` behind it."""
     found = []
     if (constant := metrics.get("constant")) is not None:
         found.append(
             f"the model predicts {constant} of every record and of random sequences too: it may say the same of "
             "everything, and that nothing flips it is then no robustness"
         )
+    found += metrics.get("doubts", ())
     return [*found, *_nothing_editable(metrics), *_unprotected(metrics), *alarms(metrics, searches)]
 
 

@@ -43,7 +43,7 @@ def _label(truth: NDArray[np.bool_], right: NDArray[np.bool_], scores: NDArray[A
     found = decision_measures(confusion, ("absent", "present"))
     by_class = found.pop("by_class")
     recall, specificity = by_class["present"], by_class["absent"]
-    for key in ("missing_classes", "commonest_answer", "others_given_it"):
+    for key in ("missing_classes", "commonest_answer", "commonest_answer_share", "others_given_it"):
         found.pop(key, None)
     return {
         "n": len(truth),

@@ -30,9 +30,9 @@ from seqrobust.measures.points import (
 
 def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any]:
     """Of the answers: ``balanced_accuracy``, ``mcc``, what always answering the commonest class would score
-    (``majority_class``, ``majority_accuracy``), the answer given most often with the share of the records of other
-    classes that get it too (``commonest_answer``, ``others_given_it``), each class's recall (``by_class``) and, where
-    there are such, ``missing_classes``, those that no record has.
+    (``majority_class``, ``majority_accuracy``), the answer given most often with its share and that among records of
+    other classes (``commonest_answer``, ``commonest_answer_share``, ``others_given_it``), each class's recall
+    (``by_class``) and, where there are such, ``missing_classes``, those that no record has.
 
     Args:
         confusion: (C, C) counts, rows true.
@@ -50,6 +50,7 @@ def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any
         "majority_class": labels[commonest],
         "majority_accuracy": float(sizes[commonest] / sizes.sum()) if sizes.sum() else None,
         "commonest_answer": labels[given],
+        "commonest_answer_share": float(confusion[:, given].sum() / sizes.sum()) if sizes.sum() else None,
         "others_given_it": float((confusion[:, given].sum() - confusion[given, given]) / others) if others else None,
         "by_class": {
             label: {"n": int(size), "recall": float(rate) if size else None, "recall_ci": share_ends(rate, int(size))}

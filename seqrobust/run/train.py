@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.results import answer_names
+from seqrobust.analysis.results import MOST_OUTPUTS, answer_names
 from seqrobust.attacks import true_margin
 from seqrobust.files import plain, replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
@@ -166,7 +166,9 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
 
 
 def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
-    """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
+    """``id, split, target, prediction, score, output_NAME``; for regression a column of each per value where there are
+    several. The score is the true answer's lead, negative where it is wrong; outputs are the logits as they came, of
+    the positive class, or of every class or label."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
     if targets.task == "regression":
         several = len(targets.labels) > 1
@@ -180,6 +182,9 @@ def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logi
     table["target"] = names_of(targets.values, targets.labels)
     table["prediction"] = answer_names(targets.task, logits, targets.labels)
     table["score"] = true_margin(targets.task, logits, truth).numpy()
+    outputs = targets.labels[1:] if targets.task == "binary" else targets.labels
+    if len(outputs) <= MOST_OUTPUTS:
+        table |= {f"output_{name}": logits[:, one].numpy() for one, name in enumerate(outputs)}
     named: pd.DataFrame = pd.DataFrame(table)
     return named
 
