@@ -28,7 +28,7 @@ from seqrobust.models import SequenceModel, build_model
 from seqrobust.resources import data_root
 from seqrobust.sequences import SequenceSet, encode_targets
 from seqrobust.sequences.readers import read_sequences
-from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings, fit
+from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings, adversarial_settings, fit
 from seqrobust.training.data import RecordDataModule
 from seqrobust.training.losses import record_loss
 from seqrobust.training.objectives import Ordinary
@@ -36,15 +36,15 @@ from seqrobust.training.objectives import Ordinary
 REPEATS = 9
 RECORDS = 1280
 SETTINGS = TrainingSettings(epochs=3, batch_size=64, select="last", accelerator="cpu", devices=1)
-ADVERSARY = AdversarialSettings(budget=3, clean_share=0, validation_steps=1)
+ADVERSARY = adversarial_settings(budget=3, clean_share=0, validation_steps=1)
 WAYS = {
     "one step": ADVERSARY,
     "one step, half clean": replace(ADVERSARY, clean_share=0.5),
-    "replay": AdversarialSettings(objective="replay", budget=3, clean_share=0, validation_steps=1),
-    "replay, half clean": AdversarialSettings(objective="replay", budget=3, clean_share=0.5, validation_steps=1),
-    "continued": AdversarialSettings(objective="continued", budget=3, clean_share=0, validation_steps=1),
-    "penalty": AdversarialSettings(objective="penalty", budget=3, validation_steps=1),
-    "random": AdversarialSettings(objective="random", budget=3, clean_share=0, validation_steps=1),
+    "replay": adversarial_settings(objective="replay", budget=3, clean_share=0, validation_steps=1),
+    "replay, half clean": adversarial_settings(objective="replay", budget=3, clean_share=0.5, validation_steps=1),
+    "continued": adversarial_settings(objective="continued", budget=3, clean_share=0, validation_steps=1),
+    "penalty": adversarial_settings(objective="penalty", budget=3, validation_steps=1),
+    "random": adversarial_settings(objective="random", budget=3, clean_share=0, validation_steps=1),
     "five steps": replace(ADVERSARY, steps=5),
     "ten steps": replace(ADVERSARY, steps=10),
 }

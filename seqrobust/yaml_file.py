@@ -151,12 +151,14 @@ _LISTS = dict.fromkeys(("tuple_type", "list_type"), "a list, such as [first, sec
 
 def _config_error(error: ValidationError, schema: type[BaseModel], root: Any, where: str) -> ConfigError:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    document = schema.model_json_schema()
+    path, _ = _followed(document, [str(part) for part in first["loc"]])
     line = _line(root, path)
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     place = f"{where}{f', line {line}' if line else ''}, key {'.'.join(path) or '(top)'}"
     if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        known = _known_keys(schema, path[:-1])
+        _, parent = _followed(document, [str(part) for part in first["loc"][:-1]])
+        known = sorted(parent.get("properties", {}))
         near = difflib.get_close_matches(path[-1], known, n=1)
         return ConfigError(
             "unknown key in the config" + more,
@@ -189,13 +191,22 @@ def _line(root: Any, path: Sequence[str]) -> int | None:
     return line
 
 
-def _known_keys(schema: type[BaseModel], path: Sequence[str]) -> list[str]:
-    """Keys allowed at a path, read off the schema's JSON form, which holds nested dataclasses too."""
-    document: Mapping[str, Any] = schema.model_json_schema()
+def _followed(document: Mapping[str, Any], location: Sequence[str]) -> tuple[list[str], Mapping[str, Any]]:
+    """The keys of an error's location, and the schema of what is there.
+
+    Read off the schema's JSON form, which holds nested dataclasses too. Where settings are of one of several kinds, the
+    location names the kind, which is no key.
+    """
+    keys: list[str] = []
     place: Mapping[str, Any] = document
-    for part in path:
-        place = _resolved(place.get("properties", {}).get(part, {}), document)
-    return sorted(place.get("properties", {}))
+    for part in location:
+        kinds = place.get("discriminator", {}).get("mapping", {})
+        if part in kinds:
+            place = _resolved({"$ref": kinds[part]}, document)
+        else:
+            keys.append(part)
+            place = _resolved(place.get("properties", {}).get(part, {}), document)
+    return keys, place
 
 
 def _resolved(place: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -203,6 +214,9 @@ def _resolved(place: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[
         if "$ref" in choice:
             found: Mapping[str, Any] = document["$defs"][choice["$ref"].rsplit("/", 1)[1]]
             return found
+        if "discriminator" in choice:
+            kinds: Mapping[str, Any] = choice
+            return kinds
     return place
 
 

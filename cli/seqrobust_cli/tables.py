@@ -86,7 +86,9 @@ def _ends(value: float | None, interval: list[float] | None) -> str:
 
 def print_attack(metrics: Mapping[str, Any]) -> None:
     """The budget curve."""
-    regression = metrics["task"] == "regression"
+    from seqrobust.tasks import task_in
+
+    regression = task_in(metrics).measured
     out.print(
         f"goal: {metrics['goal']}; threat: {metrics['threat']}\n{metrics['n']} records, {metrics['attacked']} attacked",
         markup=False,

@@ -17,6 +17,7 @@ import pandas as pd
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import DataError
 from seqrobust.sequences import TASKS, Task
+from seqrobust.tasks import task_of
 
 Settings = TypeVar("Settings", bound=AttackSettings)
 
@@ -151,7 +152,7 @@ def _task(metrics: Mapping[str, Any], table: pd.DataFrame) -> Task:
 
 
 def _labelled(metrics: Mapping[str, Any], table: pd.DataFrame) -> bool:
-    if _task(metrics, table) == "regression":
+    if task_of(_task(metrics, table)).measured:
         return "target" in table and bool(table["target"].notna().all())
     return "clean_accuracy" not in metrics or metrics["clean_accuracy"] is not None
 

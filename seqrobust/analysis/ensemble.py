@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 _MOST = 1024
 """Records from which a spread is learned."""
@@ -78,11 +79,7 @@ def spread(task: Task, logits: Tensor) -> float:
     by from their mean, of the distance from zero (binary, multilabel), or the standard deviation of a regression's
     values. 1 where that is nothing.
     """
-    if task == "classification":
-        logits = logits - logits.mean(1, keepdim=True)
-    elif task == "regression":
-        logits = logits - logits.mean(0)
-    found = float(logits.double().square().mean().sqrt())
+    found = float(task_of(task).centred(logits).double().square().mean().sqrt())
     return found if found > 0 else 1.0
 
 
@@ -93,7 +90,7 @@ def misfit(model: Predictor, other: Predictor) -> str | None:
     if model.task != other.task:
         return f"its task is {other.task}, not {model.task}"
     mine, theirs = model.labels or (), other.labels or ()
-    if len(mine) != len(theirs) or (model.task != "regression" and set(mine) != set(theirs)):
+    if len(mine) != len(theirs) or (not task_of(model.task).measured and set(mine) != set(theirs)):
         return f"its labels are {', '.join(theirs)}"
     return None if model.unknown == other.unknown else f"it reads unknown letters as {other.unknown}"
 
@@ -106,6 +103,6 @@ def columns_by_name(labels: Sequence[str], others: Sequence[str]) -> list[int]:
 def _order(labels: Sequence[str], other: Predictor) -> tuple[float, list[int]]:
     """Sign and columns by which the other's logits become those of the labels."""
     theirs = other.labels or ()
-    if other.task == "binary":
+    if task_of(other.task).two_sided:
         return (1.0 if tuple(labels) == theirs else -1.0), [0]
     return 1.0, columns_by_name(labels, theirs)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from seqrobust.analysis.class_robustness import OUTPUTS
 from seqrobust.analysis.confinement import LACKS, PROTECTED
-from seqrobust.attacks import Problem, ShardRun, Shift, Targeted, true_margin
-from seqrobust.attacks.goals import class_logits
-from seqrobust.sequences import SequenceSet, Task
+from seqrobust.attacks import Problem, ShardRun, Shift, Targeted
+from seqrobust.sequences import SequenceSet
+from seqrobust.tasks import task_of
 from seqrobust.threats import edits_as_text
 from seqrobust.threats.coding import CodedSet, Written
 
@@ -151,7 +151,7 @@ def _raw(problem: Problem, run: ShardRun, labels: Sequence[str]) -> dict[str, ND
 def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]]:
     """The run and the names of its labels, reduced to the one label that a goal is about if there is such a one."""
     goal, labels = problem.goal, problem.predictor.labels or ()
-    if problem.predictor.task != "multilabel" or not isinstance(goal, Targeted):
+    if not task_of(problem.predictor.task).independent or not isinstance(goal, Targeted):
         return run, labels
     targets, clean = goal.of_label(run.targets, run.clean)
     logits = goal.of_label(run.logits.flatten(0, 1))[0].reshape(*run.logits.shape[:2], 1)
@@ -188,32 +188,15 @@ def _answers(
     problem: Problem, logits: Tensor, targets: Tensor, labels: Sequence[str], output: int
 ) -> tuple[NDArray[Any], NDArray[np.float32]]:
     """Named predictions and scores of (M, outputs) logits."""
-    task = problem.predictor.task
-    if task == "regression":
+    task = task_of(problem.predictor.task)
+    if task.measured:
         values = logits[:, output].cpu().numpy()
         return values, values
-    return np.array(answer_names(task, logits, labels), dtype=object), true_margin(task, logits, targets).cpu().numpy()
-
-
-def answer_names(task: Task, logits: Tensor, labels: Sequence[str]) -> list[str]:
-    """What (M, outputs) logits say, in words: the class that leads, or the labels that are named, joined by semicolons.
-
-    Classes that tie for the lead are joined by ``=``, and a label at a logit of 0 stands as ``name=not name``, so that
-    a tie never reads like a right prediction.
-    """
-    if task == "multilabel":
-        rows = logits.tolist()
-        return [
-            ";".join(f"{name}=not {name}" if z == 0 else name for name, z in zip(labels, row, strict=True) if z >= 0)
-            for row in rows
-        ]
-    scores = class_logits(task, logits)
-    leads = (scores == scores.amax(1, keepdim=True)).cpu()
-    return ["=".join(labels[i] for i in torch.nonzero(row).flatten().tolist()) for row in leads]
+    return np.array(task.answers(logits, labels), dtype=object), task.margin(logits, targets).cpu().numpy()
 
 
 def _named_targets(problem: Problem, targets: Tensor, labels: Sequence[str], output: int) -> NDArray[Any]:
-    if problem.predictor.task == "regression":
+    if task_of(problem.predictor.task).measured:
         # Without targets the clean predictions stand in their place; they are no truth to show.
         values: NDArray[np.float32] = targets[:, output].cpu().numpy()
         return np.full_like(values, np.nan) if problem.targets is None else values

@@ -27,6 +27,7 @@ from seqrobust.analysis.confinement import never_editable, unprotected
 from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 
 def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict[str, Any]:
@@ -39,8 +40,8 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     """
     level = results["budget_share"] if "budget_share" in results else results["budget"]
     groups = [(key, results[level == key]) for key in dict.fromkeys(level)]
-    first = groups[0][1]
-    right = first["clean_prediction"] == first["target"] if task != "regression" else None
+    first, measured = groups[0][1], task_of(task).measured
+    right = first["clean_prediction"] == first["target"] if not measured else None
     counted = ~never_editable(results, level)
     if not counted.any():
         counted = ~counted
@@ -54,11 +55,11 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
             "clean_accuracy_ci": wilson(int(right.sum()), len(first)),
             **clean_measures(first, task),
         }
-    elif task != "regression":
+    elif not measured:
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
     elif labelled:
         head |= {f"clean_{name}": value for name, value in fit(first["target"], first["clean_prediction"]).items()}
-    classes = task != "regression"
+    classes = not measured
     if len(able) < len(first):
         head["nothing_editable"] = {
             "n": len(first) - len(able),
@@ -99,7 +100,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     }
     if ahead is not None:
         entry["control_ahead"] = ahead
-    if task == "regression":
+    if task_of(task).measured:
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
         entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}
         entry["random_mean_shift"] = float((attacked["random_score"] - attacked["clean_score"]).mean())

@@ -7,7 +7,7 @@ records nor their length decides how much memory is needed. How the map is cut d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from seqrobust.models.bare import check_finite
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import Edits, NeighbourScores
 from seqrobust.sequences import SequenceSet
+from seqrobust.tasks import task_of
 
 FEWEST, MOST = 1 << 14, 1 << 17
 """Substitutions of a block, at most: between these, the fewer the longer the records, since each may take longer."""
@@ -193,5 +194,4 @@ def _as_floats(logits: Tensor) -> NDArray[np.float32]:
 
 def output_names(predictor: Predictor) -> tuple[str, ...]:
     """A name for each output: that of the positive class for a binary task."""
-    labels: Sequence[str] = predictor.labels or ()
-    return (labels[1],) if predictor.task == "binary" else tuple(labels)
+    return task_of(predictor.task).output_names(predictor.labels or ())

@@ -20,6 +20,7 @@ from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.targets import NAME_THE_OUTPUTS
+from seqrobust.tasks import task_of
 from seqrobust.training.config import RecipeConfig
 from seqrobust.training.data import Labelled
 
@@ -149,7 +150,7 @@ class _Reader:
         try:
             return encode_targets(records.targets, task, self.predictor.labels)
         except LabelError as error:
-            if self.card is None and not self.labels_named and task != "regression":
+            if self.card is None and not self.labels_named and not task_of(task).measured:
                 error.fix = NAME_THE_OUTPUTS
             raise error.at(str(source.path)) from None
 

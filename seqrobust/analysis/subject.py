@@ -21,6 +21,7 @@ from seqrobust.sequences.data_source import DataSource
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.targets import NAME_THE_OUTPUTS
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,7 +65,7 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
     try:
         return replace(subject, targets=encode_targets(subject.sequences.targets, predictor.task, predictor.labels))
     except LabelError as error:
-        if subject.card is None and model.labels is None and predictor.task != "regression":
+        if subject.card is None and model.labels is None and not task_of(predictor.task).measured:
             error.fix = NAME_THE_OUTPUTS
         raise
 

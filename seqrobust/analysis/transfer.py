@@ -22,6 +22,7 @@ from seqrobust.attacks import Problem, Shift, predictions, true_margin
 from seqrobust.errors import DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences.encoding import tokens_from_texts
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -224,7 +225,7 @@ def fidelity(model: Predictor, other: Predictor, tokens: torch.Tensor) -> Fideli
         with predictor.attached():
             answers.append(predictor.logits(tokens).cpu())
     n = len(tokens)
-    if model.task == "regression":
+    if task_of(model.task).measured:
         columns = columns_by_name(model.labels or (), other.labels or ())
         mine, theirs = answers[0].double().numpy(), answers[1][:, columns].double().numpy()
         known = n > 1 and len(columns) == mine.shape[1]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from seqrobust.errors import ConfigError
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 
 class BoundGoal(Protocol):
@@ -66,16 +67,11 @@ class Goal(Protocol):
 
 def class_logits(task: Task, logits: Tensor) -> Tensor:
     """(M, C) logits of mutually exclusive classes; a binary logit z reads (0, z)."""
-    return torch.cat([torch.zeros_like(logits), logits], dim=1) if task == "binary" else logits
+    return task_of(task).class_logits(logits)
 
 
 FARTHEST = 1e15
 """What ways to a goal are cut off at: infinities among them would turn a search's own arithmetic into NaN."""
-
-
-def lead(one: Tensor, other: Tensor) -> Tensor:
-    """By how much one logit exceeds another: 0 for two infinities of one sign, whose difference would be NaN."""
-    return torch.where((one == other) & one.isinf(), torch.zeros_like(one), one - other)
 
 
 def true_margin(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
@@ -83,17 +79,7 @@ def true_margin(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
 
     Classes: logit of the target less the best other logit. Multilabel: the smallest signed logit over the labels.
     """
-    if task == "multilabel":
-        return (logits * (2 * targets - 1)).min(1).values
-    own, others = _own_and_others(task, logits, targets)
-    return lead(own, others.max(1).values)
-
-
-def _own_and_others(task: Task, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """(M,) logits of the targets, and (M, C) of the other classes, minus infinity at the target."""
-    scores = class_logits(task, logits)
-    own = torch.nn.functional.one_hot(targets, scores.shape[1]).bool()
-    return scores[own], scores.masked_fill(own, -torch.inf)
+    return task_of(task).margin(logits, targets)
 
 
 def predictions(task: Task, logits: Tensor) -> Tensor:
@@ -101,18 +87,12 @@ def predictions(task: Task, logits: Tensor) -> Tensor:
 
     Of classes that tie, the first; whether a prediction is right is not read off this but off :func:`is_right`.
     """
-    if task == "regression":
-        return logits
-    if task == "multilabel":
-        return (logits > 0).float()
-    return class_logits(task, logits).argmax(1)
+    return task_of(task).predictions(logits)
 
 
 def is_right(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
     """(M,) bool: the true answer leads, every label of it for multilabel. Raises ValueError for regression."""
-    if task == "regression":
-        raise ValueError("a regression is not right or wrong")
-    return true_margin(task, logits, targets) > 0
+    return task_of(task).right(logits, targets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,30 +113,17 @@ class _Margin:
         logits, targets = logits.clamp(-FARTHEST / 2, FARTHEST / 2), self.reference[rows]
         if self.sign > 0:
             return self.objective(logits, rows)[:, None]
-        if self.task == "multilabel":
-            return logits * (1 - 2 * targets)
-        own, others = _own_and_others(self.task, logits, targets)
-        return (others - own[:, None]).masked_fill(_is_own(targets, others), -torch.inf)
+        return task_of(self.task).rivals(logits, targets)
 
     def sizes(self, logits: Tensor, rows: Tensor) -> Tensor:
-        if self.task == "multilabel":
-            return logits.abs()
-        targets = self.reference[rows]
-        own, others = _own_and_others(self.task, logits, targets)
-        if self.sign > 0:
-            return torch.maximum(own.abs(), others.max(1).values.abs())[:, None]
-        others = others.masked_fill(_is_own(targets, others), 0)
-        return torch.maximum(own.abs()[:, None], others.abs())
+        targets, task = self.reference[rows], task_of(self.task)
+        return task.margin_size(logits, targets) if self.sign > 0 else task.rival_sizes(logits, targets)
 
     def reached(self, objective: Tensor) -> Tensor:
         return objective >= 0
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
         return self.reached(self.objective(logits, rows))
-
-
-def _is_own(targets: Tensor, scores: Tensor) -> Tensor:
-    return torch.nn.functional.one_hot(targets, scores.shape[1]).bool()
 
 
 def _within(ways: Tensor) -> Tensor:
@@ -221,7 +188,7 @@ class Untargeted:
 
     def bind(self, task: Task, clean: Tensor, targets: Tensor) -> BoundGoal:
         """See :class:`Goal`. Raises ConfigError for regression."""
-        if task == "regression":
+        if task_of(task).measured:
             raise ConfigError("a regression has no wrong class", fix="use a shift: --goal up or --goal down, --delta D")
         return _Margin(task=task, reference=targets, attackable=is_right(task, clean, targets), sign=-1)
 
@@ -245,9 +212,9 @@ class Targeted:
     def bind(self, task: Task, clean: Tensor, targets: Tensor) -> BoundGoal:
         """See :class:`Goal`; records that give the wanted answer already are not attacked, nor are those that are
         wrong at first, which for multilabel means wrong about this label."""
-        if task == "regression":
+        if task_of(task).measured:
             raise ConfigError("a regression has no target class", fix="use --goal up or --goal down")
-        if task == "multilabel":
+        if task_of(task).independent:
             logits, truth = self.of_label(clean, targets)
             open_ = (truth[:, 0] > 0) == self.absent
             attackable = is_right(task, logits, truth) & open_
@@ -283,7 +250,7 @@ class Shift:
 
     def bind(self, task: Task, clean: Tensor, targets: Tensor) -> BoundGoal:
         """See :class:`Goal`. Raises ConfigError for another task than regression."""
-        if task != "regression":
+        if not task_of(task).measured:
             raise ConfigError("a shift is a goal for regression", found=f"task {task}", fix="leave --goal out")
         return _Shift(
             clean=clean[:, self.output],

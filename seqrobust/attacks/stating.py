@@ -15,6 +15,7 @@ from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, Task
+from seqrobust.tasks import task_of
 from seqrobust.threats.coding import Indels, parse_moves
 
 
@@ -71,7 +72,7 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
     labels = predictor.labels or ()
     name = settings.goal
     if name == "auto":
-        name = "up" if predictor.task == "regression" else "targeted" if settings.target_label else "untargeted"
+        name = "up" if task_of(predictor.task).measured else "targeted" if settings.target_label else "untargeted"
     _all_used(settings, name)
     if name == "untargeted":
         return Untargeted()
@@ -79,7 +80,7 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
         return _targeted(settings.target_label, predictor.task, labels)
     output = _output_index(settings.output, labels)
     delta = settings.delta
-    if delta is None and predictor.task == "regression":
+    if delta is None and task_of(predictor.task).measured:
         values = _clean(predictor, sequences).numpy() if targets is None else targets.values
         delta = float(np.std(values[:, output]))
         if delta == 0:
@@ -91,9 +92,10 @@ def _targeted(name: str | None, task: Task, labels: Sequence[str]) -> Targeted:
     """A class by name, or one of several labels; -NAME for its absence, where no label is itself called so."""
     if name in labels:
         return Targeted(label=labels.index(str(name)))
-    if task == "multilabel" and name is not None and name.startswith("-") and name[1:] in labels:
+    several = task_of(task).independent
+    if several and name is not None and name.startswith("-") and name[1:] in labels:
         return Targeted(label=labels.index(name[1:]), absent=True)
-    known = ", ".join(labels) + (", or one of them after a minus sign to take it away" if task == "multilabel" else "")
+    known = ", ".join(labels) + (", or one of them after a minus sign to take it away" if several else "")
     raise ConfigError("a targeted attack names a class", expected=known, found=str(name), where="target_label")
 
 

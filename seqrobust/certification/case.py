@@ -57,12 +57,14 @@ class Proof:
         member: (L,) tokens of a member that reaches it by a plain forward pass; None where none was met.
         scored: members looked at, one by one.
         reason: why nothing more was proved; empty where everything was.
+        shared: seconds that went into what other records use as well.
     """
 
     certified: int
     member: Tensor | None = None
     scored: int = 0
     reason: str = ""
+    shared: float = 0.0
 
 
 class Method(Protocol):

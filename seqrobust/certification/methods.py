@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from seqrobust.certification.case import Method
 from seqrobust.certification.enumeration import Enumeration
+from seqrobust.certification.windows import WindowSums
 from seqrobust.errors import ConfigError
 
-METHODS: dict[str, Callable[[], Method]] = {"enumeration": Enumeration}
+METHODS: dict[str, Callable[[], Method]] = {"window_sums": WindowSums, "enumeration": Enumeration}
 """Makers of methods, cheapest first."""
 
 

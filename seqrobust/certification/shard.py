@@ -144,6 +144,7 @@ def _improve(standing: Standing, method: Method, case: Case, seconds: float) -> 
     if case.certified < case.upper:
         proof = method.prove(case, max(seconds - standing.seconds, 0.0))
         _take(standing, proof, case, method.name)
+        standing.seconds -= proof.shared
     if standing.open and standing.certified >= most:
         standing.reason = why
     standing.seconds += time.monotonic() - started

@@ -19,6 +19,7 @@ from seqrobust.models.checks.calling import Caller
 from seqrobust.models.outputs import OutputScale, as_logits, outputs_matrix
 from seqrobust.models.wrappers import reverse_complement
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 Function: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -180,7 +181,7 @@ def check_finite(outputs: Tensor, task: Task = "regression") -> None:
     A logit of minus infinity says that a class is never predicted (a mask), one of plus infinity that it always is. Of
     several outputs one has to be finite: a model that gives nothing but infinities has divided by zero or diverged.
     """
-    wrong = ~outputs.isfinite() if task == "regression" else outputs.isnan()
+    wrong = task_of(task).unusable(outputs)
     if outputs.shape[1] > 1:
         wrong = wrong | ~outputs.isfinite().any(1, keepdim=True)
     if bool(wrong.any()):

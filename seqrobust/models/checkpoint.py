@@ -22,6 +22,7 @@ from seqrobust.models.files.weights import check_finite, first_line, read_weight
 from seqrobust.models.registry import build_model
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.sequences.targets import TASKS, Task
+from seqrobust.tasks import task_of
 
 FORMAT = "seqrobust-checkpoint"
 VERSION = 1
@@ -52,7 +53,7 @@ class ModelCard:
     @property
     def outputs(self) -> int:
         """Outputs per record."""
-        return 1 if self.task == "binary" else len(self.labels)
+        return task_of(self.task).outputs(len(self.labels))
 
 
 def save_checkpoint(path: Path, module: SequenceModel, card: ModelCard) -> None:
@@ -165,10 +166,14 @@ def _card(content: Mapping[str, Any]) -> ModelCard:
         raise ModelError("the checkpoint has an unknown task", expected=", ".join(TASKS), found=str(content["task"]))
     if content["unknown"] not in get_args(Unknown):
         raise ModelError("the checkpoint has an unknown encoding of unknown letters", found=str(content["unknown"]))
-    labels, least = content["labels"], 2 if content["task"] in ("binary", "classification") else 1
-    if not isinstance(labels, list) or len(labels) < least or not all(isinstance(name, str) for name in labels):
+    labels, task = content["labels"], task_of(content["task"])
+    if (
+        not isinstance(labels, list)
+        or len(labels) < task.fewest_labels
+        or not all(isinstance(name, str) for name in labels)
+    ):
         raise ModelError("the checkpoint has no names of its outputs", found=str(labels)[:160])
-    if content["task"] == "binary" and len(labels) != 2:
+    if len(labels) > task.most_labels:
         raise ModelError("a binary checkpoint names two classes", found=", ".join(labels[:8]))
     if not isinstance(content["provenance"], dict):
         raise ModelError("the checkpoint's provenance is no table", found=type(content["provenance"]).__name__)

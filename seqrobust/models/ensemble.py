@@ -29,6 +29,7 @@ from seqrobust.models.base import SequenceModel
 from seqrobust.models.checkpoint import ModelCard, load_checkpoint
 from seqrobust.models.outputs import as_logits
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 Average = Literal["logits", "probabilities"]
 """What the mean of an ensemble is taken of."""
@@ -51,10 +52,10 @@ class Ensemble(nn.Module):
         super().__init__()
         if not members:
             raise ModelError("an ensemble has members", expected="one or more", found="none")
-        if average not in get_args(Average) or (average == "probabilities" and task == "regression"):
+        if average not in get_args(Average) or (average == "probabilities" and task_of(task).measured):
             raise ModelError(
                 "an ensemble cannot average this",
-                expected="logits" if task == "regression" else ", ".join(get_args(Average)),
+                expected="logits" if task_of(task).measured else ", ".join(get_args(Average)),
                 found=f"{average} of a {task}",
             )
         self.members = nn.ModuleList(members)
@@ -121,7 +122,7 @@ class MonteCarloDropout(nn.Module):
 
 def probabilities(logits: Tensor, task: Task) -> Tensor:
     """Of logits (..., outputs); of a binary task, that of the positive class."""
-    return logits.softmax(-1) if task == "classification" else logits.sigmoid()
+    return task_of(task).probabilities(logits)
 
 
 def spread(logits: Tensor, task: Task) -> Tensor:
@@ -129,7 +130,7 @@ def spread(logits: Tensor, task: Task) -> Tensor:
 
     Of probabilities; of values for a regression, in the units of its targets.
     """
-    return (logits if task == "regression" else probabilities(logits, task)).std(0, correction=0)
+    return task_of(task).comparable(logits).std(0, correction=0)
 
 
 def ensemble_of(paths: Sequence[str | os.PathLike[str]], *, average: Average = "logits") -> Ensemble:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.activations import STEEPEST
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 GLOBAL_FEATURES = math.sqrt(2)
 """The Lipschitz constant of maximum and mean over positions, beside one another."""
@@ -57,13 +58,10 @@ def certified_substitutions(logits: Tensor, bound: float, task: Task) -> Tensor:
     """
     _check(logits, bound, task)
     values, allowed = logits.double(), _ROUNDING * torch.finfo(logits.dtype).eps
-    if task == "classification":
-        highest = values.topk(2, dim=1).values
-        lead, size = highest[:, 0] - highest[:, 1], highest.abs().sum(1)
-        widest = math.sqrt(2) * bound
-    else:
-        lead = size = values.abs().amin(1)
-        widest = float(bound)
+    lead = size = task_of(task).lead(values)
+    widest = float(bound)
+    if task_of(task).softmax:
+        size, widest = values.topk(2, dim=1).values.abs().sum(1), math.sqrt(2) * bound
     safe = (lead - allowed * size).clamp(min=0)
     reach = torch.where(safe > 0, safe / widest, 0.0)
     # Strictly fewer than move the input by the whole reach.
@@ -74,7 +72,8 @@ def certified_substitutions(logits: Tensor, bound: float, task: Task) -> Tensor:
 
 
 def _check(logits: Tensor, bound: float, task: Task) -> None:
-    if task == "regression":
+    value = task_of(task)
+    if value.measured:
         raise ConfigError("a regression has no class that could change", where="task")
     if not bound >= 0:
         raise ModelError(
@@ -83,11 +82,11 @@ def _check(logits: Tensor, bound: float, task: Task) -> None:
             found=str(bound),
             fix="find it anew in evaluation mode; weights that are not finite have none",
         )
-    least, most = {"classification": (2, math.inf), "binary": (1, 1), "multilabel": (1, math.inf)}[task]
-    if logits.dim() != 2 or not logits.is_floating_point() or not least <= logits.shape[1] <= most:
+    least = value.fewest_outputs
+    if logits.dim() != 2 or not logits.is_floating_point() or not least <= logits.shape[1] <= value.most_outputs:
         raise ModelError(
             f"the logits do not fit a {task} task",
-            expected="(N, 1) numbers" if task == "binary" else f"(N, {least} or more) numbers",
+            expected="(N, 1) numbers" if value.two_sided else f"(N, {least} or more) numbers",
             found=f"{tuple(logits.shape)} {logits.dtype}",
         )
     if not bool(logits.isfinite().all()):

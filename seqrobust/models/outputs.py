@@ -7,18 +7,20 @@ where float32 probabilities are saturated, and there the gradient is lost as wel
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from seqrobust.errors import ModelError
 from seqrobust.models.checks.calling import in_words
 from seqrobust.sequences.kinds import OutputScale as OutputScale
 from seqrobust.sequences.kinds import Task
+from seqrobust.tasks import task_of
 
 
 def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
     """(N, T) float32 of whatever a module returned. Raises ModelError for another kind or shape."""
-    expected = f"a tensor of shape ({records}, outputs)" + (f" or ({records},)" if task != "classification" else "")
+    value = task_of(task)
+    several = value.fewest_outputs > 1
+    expected = f"a tensor of shape ({records}, outputs)" + ("" if several else f" or ({records},)")
     if not isinstance(raw, Tensor):
         raise ModelError(
             "the model does not return a tensor",
@@ -29,16 +31,16 @@ def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
         )
     if raw.is_complex():
         raise ModelError("the model returns complex numbers", expected=expected, fix="return their size or real part")
-    if raw.ndim == 1 and task != "classification":
+    if raw.ndim == 1 and not several:
         raw = raw[:, None]
-    if raw.ndim != 2 or raw.shape[0] != records or (task == "classification" and raw.shape[1] < 2):
+    if raw.ndim != 2 or raw.shape[0] != records or (several and raw.shape[1] < value.fewest_outputs):
         raise ModelError(
             "the model's output has another shape than its task",
-            expected=expected + (" with two or more classes" if task == "classification" else ""),
+            expected=expected + (" with two or more classes" if several else ""),
             found=in_words(raw),
             fix="wrap the model in a factory that returns one row of outputs per record, and check --task",
         )
-    if task == "binary" and raw.shape[1] > 2:
+    if raw.shape[1] > value.most_columns:
         raise ModelError("a binary model has one output (or two)", found=f"{raw.shape[1]} outputs", fix="check --task")
     if type(raw) is not Tensor:
         raw = raw.as_subclass(Tensor)
@@ -59,12 +61,5 @@ def _first_part(raw: object) -> str:
 
 def as_logits(matrix: Tensor, task: Task, scale: OutputScale) -> Tensor:
     """(N, T) logits of outputs of a known scale; a binary pair becomes its difference."""
-    if scale == "probabilities":
-        tiny = torch.finfo(matrix.dtype).tiny
-        if matrix.shape[1] > 1 and task != "multilabel":
-            matrix = matrix.clamp(min=tiny).log()
-        else:
-            matrix = matrix.clamp(min=tiny).log() - (1 - matrix).clamp(min=torch.finfo(matrix.dtype).eps / 2).log()
-    if task == "binary" and matrix.shape[1] == 2:
-        return matrix[:, 1:] - matrix[:, :1]
-    return matrix
+    value = task_of(task)
+    return value.joined(value.logits_of(matrix) if scale == "probabilities" else matrix)

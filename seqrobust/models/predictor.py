@@ -26,6 +26,7 @@ from seqrobust.models.outputs import OutputScale
 from seqrobust.models.steps import Step
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 __all__ = ["ROWS", "Gradient", "Predictor", "resolve_device"]
 
@@ -119,7 +120,7 @@ class Predictor:
             module=module,
             alphabet=alphabet,
             task=task,
-            scale="logits" if task == "regression" else scale,
+            scale="logits" if task_of(task).measured else scale,
             input_length=input_length,
             average_strands=average_strands,
             preprocess=preprocess,
@@ -164,7 +165,7 @@ class Predictor:
         """Logits per record. Known once labels are."""
         if self.labels is None:
             raise ModelError("the number of outputs is not known yet", fix="call check() with a few sequences first")
-        return 1 if self.task == "binary" else len(self.labels)
+        return task_of(self.task).outputs(len(self.labels))
 
     @property
     def batch_size(self) -> int:
@@ -263,7 +264,7 @@ class Predictor:
 
     def _check_labels(self, outputs: int) -> None:
         if self.labels is None:
-            self.labels = ("0", "1") if self.task == "binary" else tuple(str(index) for index in range(outputs))
+            self.labels = task_of(self.task).default_labels(outputs)
         if outputs != self.outputs:
             raise ModelError(
                 "the model's outputs do not fit its labels",

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from seqrobust.graph import arguments, operation
 from seqrobust.neighbours.layers import Local, Recogniser
 from seqrobust.neighbours.operations import Offset, Stretch
 from seqrobust.neighbours.reference import Reference
-from seqrobust.neighbours.tracing import arguments, operation
 from seqrobust.neighbours.windows import Chunk, place_
 
 Node = fx.Node

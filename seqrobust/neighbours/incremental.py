@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from seqrobust.graph import Kind, operation, operator_of, trace
 from seqrobust.models.predictor import ROWS
 from seqrobust.neighbours.edits import Edits
 from seqrobust.neighbours.heads import Window
@@ -22,19 +23,12 @@ from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.layout import Layout, layout_for, whole_macs
 from seqrobust.neighbours.operations import Offset, Shift
 from seqrobust.neighbours.plan import Step
-from seqrobust.neighbours.recurrent import CELLS
 from seqrobust.neighbours.recurrent_heads import RecurrentHeads
 from seqrobust.neighbours.reference import Reference
 from seqrobust.neighbours.simplify import simplify
-from seqrobust.neighbours.tracing import operation, trace
 from seqrobust.neighbours.windows import Chunk, cut, place_
 
 Node = fx.Node
-REARRANGING = frozenset(
-    ["transpose", "permute", "view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "select", "slice", "expand"]
-)
-"""Operations that are never the reason for computing a layer whole."""
-
 SAME_PLACE = Offset(np.zeros(1, np.int64))
 
 
@@ -77,7 +71,9 @@ class Incremental:
         tokens = torch.arange(alphabet_size + 2, dtype=torch.uint8, device=example.device)
         self._letters = encode(tokens[None])[0].t().contiguous()
         self.plain_macs = sum(whole_macs(traced, node) for node in traced.nodes)
-        self.plain_recurrent_macs = sum(whole_macs(traced, node) for node in traced.nodes if operation(node) in CELLS)
+        self.plain_recurrent_macs = sum(
+            whole_macs(traced, node) for node in traced.nodes if operator_of(node).kind is Kind.RECURRENT
+        )
         self.plain_cells = sum(math.prod(traced.shapes.get(node, (0,))[1:]) for node in traced.nodes)
 
     def layout(self, span: int) -> Layout:
@@ -92,7 +88,7 @@ class Incremental:
         heads = {head.node for head in layout.heads}
         for node in layout.tail:
             behind = any(i in heads or i in layout.tail for i in node.all_input_nodes)
-            if behind and operation(node) not in REARRANGING:
+            if behind and operator_of(node).kind is not Kind.MOVING:
                 layer = traced.layers.get(node)
                 where = f"in or behind layer {layer!r}" if layer else "at the input"
                 return f"{operation(node)} {where} reads every position"

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from seqrobust.graph import Traced, arguments, operation
 from seqrobust.neighbours.operations import Operation
 from seqrobust.neighbours.rules import piece, rule_for
-from seqrobust.neighbours.tracing import Traced, arguments, operation
 
 Node = fx.Node
 

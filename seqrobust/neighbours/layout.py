@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, fx
 
+from seqrobust.graph import Traced, arguments, operation
 from seqrobust.models.predictor import ROWS
 from seqrobust.neighbours.heads import Flattened, Head, Written, head_at
 from seqrobust.neighbours.layers import Recogniser
@@ -14,7 +15,6 @@ from seqrobust.neighbours.operations import Convolution, Ints, Stretch
 from seqrobust.neighbours.plan import Step, changed_stretches, classes, steps_of
 from seqrobust.neighbours.recurrent import CELLS
 from seqrobust.neighbours.recurrent_heads import Pooled, RecurrentHeads, States
-from seqrobust.neighbours.tracing import Traced, arguments, operation
 
 Node = fx.Node
 

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from seqrobust.graph import arguments, operation
 from seqrobust.neighbours.heads import Window
 from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.operations import Stretch
 from seqrobust.neighbours.recurrent import CELLS, Direction, Features
 from seqrobust.neighbours.reference import Reference
-from seqrobust.neighbours.tracing import arguments, operation
 from seqrobust.neighbours.windows import Chunk
 
 Node = fx.Node

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional
 
+from seqrobust.graph import OPERATORS, Kind, arguments, operation
+from seqrobust.graph import functional as function_of
 from seqrobust.neighbours.operations import (
     AveragePool,
     Convolution,
@@ -22,19 +24,9 @@ from seqrobust.neighbours.operations import (
     Sliding,
     Sum,
 )
-from seqrobust.neighbours.tracing import arguments, operation
-from seqrobust.neighbours.tracing import functional as function_of
 
 if TYPE_CHECKING:
     from seqrobust.neighbours.layers import Local, Recogniser
-
-_NAMES = (
-    "abs atan celu clamp clamp_max clamp_min cos elu erf exp expm1 gelu hardshrink hardsigmoid hardswish hardtanh "
-    "leaky_relu log log1p log_sigmoid mish pow reciprocal relu relu6 rsqrt selu sigmoid sign silu sin softplus "
-    "softshrink softsign sqrt square tan tanh threshold"
-)
-UNARY = frozenset(_NAMES.split())
-"""Functions of one number at a time."""
 
 SAME = Pointwise(function=lambda x: x, linear=True)
 """What adding a constant does to a change: nothing."""
@@ -54,6 +46,8 @@ def _unary(found: Recogniser, node: Node, args: dict[str, Any]) -> Local | None:
     if not found.is_local(node.args[0]) or any(isinstance(item, Node) for item in rest):
         return None
     if any(isinstance(item, Tensor) and item.numel() > 1 for item in rest):
+        return None
+    if not found.traced.dtypes[node].is_floating_point:
         return None
     function, options = function_of(node), dict(node.kwargs)
     return found.made(node, Pointwise(function=lambda x: function(x, *rest, **options)), [_first(node)])
@@ -312,9 +306,10 @@ RULES: dict[str, Rule] = {
     "permute": _transposed,
     "flip": _flipped,
 }
-"""By the name of the operation; an activation needs no rule but its name in ``UNARY``."""
+"""By the name of the operation; an activation needs none but that it is elementwise."""
 
 
 def rule_for(name: str) -> Rule | None:
     """The rule for an operation, by its name."""
-    return RULES.get(name) or (_unary if name in UNARY else None)
+    row = OPERATORS.get(name)
+    return RULES.get(name) or (_unary if row is not None and row.kind is Kind.ELEMENTWISE else None)

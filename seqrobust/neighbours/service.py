@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrobust.errors import InternalError
+from seqrobust.graph import CannotTraceError
 from seqrobust.models.bare import check_finite
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours.cost import REFERENCE, Cost, predicted_cost
@@ -17,7 +18,6 @@ from seqrobust.neighbours.edits import Edits, apply_edits, differences, effectiv
 from seqrobust.neighbours.incremental import Incremental
 from seqrobust.neighbours.plain import PlainScores
 from seqrobust.neighbours.reference import Reference
-from seqrobust.neighbours.tracing import CannotTraceError
 
 Way: TypeAlias = Literal["auto", "plain", "incremental"]
 

@@ -6,12 +6,9 @@ from dataclasses import replace
 
 from torch import fx
 
+from seqrobust.graph import operator_of
 from seqrobust.neighbours.layers import Local, Recogniser
 from seqrobust.neighbours.operations import Convolution, MaximumPool, Pointwise, Scale
-from seqrobust.neighbours.tracing import operation
-
-GROWING = frozenset(["relu", "relu6", "sigmoid", "tanh", "hardtanh", "selu", "exp"])
-"""Activations that nowhere fall, whatever their settings: the maximum of their values is their value at the maximum."""
 
 Node = fx.Node
 
@@ -42,6 +39,6 @@ def _folded(local: Local, before: Local) -> Local | None:
 def _swapped(local: Local, before: Local, source: Node) -> Local | None:
     """Maxima of an activation as the activation of maxima."""
     pool, activation = local.operation, before.operation
-    if not isinstance(pool, MaximumPool) or not isinstance(activation, Pointwise) or operation(source) not in GROWING:
+    if not isinstance(pool, MaximumPool) or not isinstance(activation, Pointwise) or not operator_of(source).growing:
         return None
     return replace(local, operation=replace(pool, then=activation.function), inputs=before.inputs)

@@ -118,15 +118,16 @@ class RunConfig(BaseModel):
         Raises ConfigError for a file that cannot be read.
         """
         against = self.training.adversarial
-        if against is None or against.teacher is None:
+        if against is None or not against.own_files:
             return None
+        (teacher,) = against.own_files
         try:
-            return sha256(Path(against.teacher))
+            return sha256(teacher)
         except OSError as error:
             raise ConfigError(
                 "the teacher cannot be read",
                 found=error.strerror or str(error),
-                where=f"training.adversarial.teacher, {against.teacher}",
+                where=f"training.adversarial.teacher, {teacher}",
                 fix="give a checkpoint of seqrobust, such as model.ckpt of a run",
             ) from None
 

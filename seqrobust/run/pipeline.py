@@ -157,8 +157,7 @@ def inputs_of(config: RunConfig) -> list[Path]:
     against = config.training.adversarial
     return [
         *config.data.files,
-        *([Path(against.allow)] if against is not None and Path(against.allow).is_file() else []),
-        *([Path(against.teacher)] if against is not None and against.teacher else []),
+        *(against.files if against is not None else ()),
         *(config.attack.files if config.attack is not None else []),
     ]
 

@@ -15,6 +15,7 @@ from seqrobust.report.look import styled
 from seqrobust.report.words import figure as figure_text
 from seqrobust.report.words import number, percent
 from seqrobust.run.over_seeds import estimate
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 
@@ -28,7 +29,7 @@ def seeds_picture(attacks: Sequence[Metrics]) -> Figure:
     """
     figure = Figure(figsize=(8.8, 3.3), layout="constrained")
     axes = figure.subplots()
-    if attacks[0].get("task") == "regression":
+    if task_in(attacks[0]).measured:
         _draw(axes, attacks, shift_curves, "Mean shift of the prediction", figure_text)
     else:
         axes.set_ylim(0, 1.02)

@@ -12,6 +12,7 @@ from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Task
 from seqrobust.sequences.doubts import Doubt, doubts
 from seqrobust.sequences.readers import read_sequences
+from seqrobust.tasks import task_of
 
 _TEMPLATE = """\
 # A run of seqrobust: data -> training -> attack -> report.   seqrobust run {{this file}}
@@ -104,7 +105,7 @@ def _filled(
         attacked = next((name for name in ("test", "valid") if name in sequences.splits), "train")
     protect = f"  protect: []              # regions that may not change; known: {known}"
     goal = ""
-    if task == "regression":
+    if task_of(task).measured:
         goal = """\
   goal: up                 # or down
   # delta: 1.0             # shift that counts as success; by default one standard deviation

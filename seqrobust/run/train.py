@@ -12,8 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.results import MOST_OUTPUTS, answer_names
-from seqrobust.attacks import true_margin
+from seqrobust.analysis.results import MOST_OUTPUTS
 from seqrobust.files import plain, replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
@@ -22,6 +21,7 @@ from seqrobust.run.folder import RunFolder
 from seqrobust.run.manifest import versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
 OUTPUTS = ("model.ckpt", "checkpoints/*.ckpt", "history.csv", "results.parquet", "tensorboard", "report.html")
@@ -170,7 +170,8 @@ def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logi
     several. The score is the true answer's lead, negative where it is wrong; outputs are the logits as they came, of
     the positive class, or of every class or label."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         several = len(targets.labels) > 1
         for number, name in enumerate(targets.labels):
             behind = f":{name}" if several else ""
@@ -180,8 +181,8 @@ def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logi
         return values
     truth = torch.tensor(targets.values)
     table["target"] = names_of(targets.values, targets.labels)
-    table["prediction"] = answer_names(targets.task, logits, targets.labels)
-    table["score"] = true_margin(targets.task, logits, truth).numpy()
+    table["prediction"] = task.answers(logits, targets.labels)
+    table["score"] = task.margin(logits, truth).numpy()
     outputs = targets.labels[1:] if targets.task == "binary" else targets.labels
     if len(outputs) <= MOST_OUTPUTS:
         table |= {f"output_{name}": logits[:, one].numpy() for one, name in enumerate(outputs)}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seqrobust.sequences.labels import class_names, numbers
 from seqrobust.sequences.targets import MISSING_WORDS, NUMBER_WITH_COMMAS, Task, same_number
 from seqrobust.sequences.wording import counted
+from seqrobust.tasks import task_of
 
 MANY = 20
 """Classes below which nobody takes them for measurements."""
@@ -45,10 +46,11 @@ def doubts(column: pd.Series, task: Task | None = None) -> list[Doubt]:
     """
     values, classes = numbers(column), class_names(column)
     found: list[Doubt] = []
-    if values is not None and (task == "regression" or classes is None or np.nanmax(np.abs(values)) > _LARGE):
+    measured = task is not None and task_of(task).measured
+    if values is not None and (measured or classes is None or np.nanmax(np.abs(values)) > _LARGE):
         found += _infinite(column, values)
         found += _ruling(column, np.where(np.isfinite(values), values, np.nan))
-    if classes is None or task in ("regression", "multilabel"):
+    if classes is None or not (task is None or task_of(task).exclusive):
         return found
     present = [str(name) for name in classes if name != ""]
     texts = sorted({text for text in column.dropna().astype(str).str.strip() if text})

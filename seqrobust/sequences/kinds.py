@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
-Task = Literal["binary", "classification", "multilabel", "regression"]
-TASKS: tuple[Task, ...] = get_args(Task)
+from seqrobust.tasks.names import TASKS as TASKS
+from seqrobust.tasks.names import Task as Task
 
 Unknown = Literal["zeros", "uniform"]
 """What an unknown letter's column of a one-hot matrix holds."""

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from seqrobust.errors import DataError, LabelError
 from seqrobust.sequences.kinds import TASKS as TASKS
 from seqrobust.sequences.kinds import Task as Task
+from seqrobust.tasks import task_of
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "missing", "?"})
 """What stands in tables for a missing value, in lower case."""
@@ -53,7 +54,7 @@ class Targets:
     @property
     def outputs(self) -> int:
         """How many outputs a model of this task has per record."""
-        return 1 if self.task == "binary" else len(self.labels)
+        return task_of(self.task).outputs(len(self.labels))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -75,15 +76,16 @@ def encode_targets(raw: pd.DataFrame, task: Task, labels: Sequence[str] | None =
     Raises DataError for a missing value, a class that is not among ``labels``, more or fewer than two binary classes,
     or a regression value that is not a finite number.
     """
-    if task == "regression":
+    value = task_of(task)
+    if value.measured:
         return _regression(raw, labels)
-    if task == "multilabel":
+    if value.independent:
         return _multilabel(raw, labels)
     names = _class_names(raw.iloc[:, 0], where=f"column {raw.columns[0]!r}")
     known = tuple(labels) if labels else tuple(sorted(set(names), key=_numbers_first))
     if not labels:
         _check_spelling(known, str(raw.columns[0]))
-    if task == "binary" and len(known) != 2:
+    if value.two_sided and len(known) != 2:
         raise DataError(
             "a binary target has two classes",
             expected="two values",

@@ -3,6 +3,7 @@
 from seqrobust.training.data import Batch, Labelled
 from seqrobust.training.fit import Trained, fit
 from seqrobust.training.metrics import prediction_metrics
+from seqrobust.training.objectives import adversarial_settings
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Labelled",
     "Trained",
     "TrainingSettings",
+    "adversarial_settings",
     "fit",
     "prediction_metrics",
 ]

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from seqrobust.errors import ConfigError
 from seqrobust.sequences.data_config import DataConfig
 from seqrobust.sequences.kinds import Task, Unknown
-from seqrobust.training import AdversarialSettings, TrainingSettings
+from seqrobust.training import TrainingSettings
+from seqrobust.training.objectives.registry import AnyAdversary
 
 
 class ModelConfig(BaseModel):
@@ -34,7 +35,7 @@ class TrainConfig(TrainingSettings):
 
     __pydantic_config__ = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
 
-    adversarial: AdversarialSettings | None = None
+    adversarial: AnyAdversary | None = None
 
 
 class RecipeConfig(BaseModel):

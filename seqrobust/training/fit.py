@@ -22,6 +22,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
+from seqrobust.tasks import task_of
 from seqrobust.training.callbacks import Checkpoint, EpochProgress, History, Patience
 from seqrobust.training.data import Labelled, RecordDataModule
 from seqrobust.training.losses import regression_scale
@@ -98,7 +99,7 @@ def fit(
     SeqRobustError where the loss is not finite.
     """
     _check_records(model, train, valid)
-    if train.targets.task == "regression":
+    if task_of(train.targets.task).measured:
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
     alphabet = train.sequences.alphabet
@@ -181,9 +182,10 @@ def _check_records(model: SequenceModel, train: Labelled, valid: Labelled) -> No
         raise DataError("training takes two records or more", found=str(len(train.sequences)))
     if not len(valid.sequences):
         raise DataError("there is no record to validate on")
-    if train.targets.task == "regression" and len(valid.sequences) < 2:
+    measured = task_of(train.targets.task).measured
+    if measured and len(valid.sequences) < 2:
         raise DataError("R2 takes two validation records or more", found=str(len(valid.sequences)))
-    if train.targets.task == "regression" and not valid.targets.values.std(0).any():
+    if measured and not valid.targets.values.std(0).any():
         raise DataError(
             "R2 takes validation targets that differ", found=f"{len(valid.sequences)} that are all the same"
         )

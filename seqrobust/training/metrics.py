@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import binomtest, pearsonr, spearmanr
 
-from seqrobust.attacks.goals import class_logits, true_margin
 from seqrobust.measures import (
     against_the_rest,
     confusion_of,
@@ -19,6 +18,7 @@ from seqrobust.measures import (
     ranking_measures,
 )
 from seqrobust.sequences import Targets, Task
+from seqrobust.tasks import task_of
 
 
 def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[str, Any]:
@@ -32,17 +32,18 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
     every label right, each label's own measures (``labels``) and their means.
     Regression: mean squared error, R2, Pearson and Spearman correlation of every value, and their means.
     """
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         return _regression(targets, logits)
     right = _margin(targets.task, logits, targets.values) > 0
-    if targets.task == "multilabel":
+    if task.independent:
         present = targets.values > 0
         found = label_measures(present, np.where(present, logits > 0, logits < 0), logits, targets.labels)
         areas = {name: one["auroc"] for name, one in found["labels"].items()}
         return _with_doubts(_accuracy(right) | {"auroc": areas} | found)
     truth = targets.values.astype(np.int64)
     (confusion,) = confusions(targets.task, logits, truth, len(targets.labels))
-    scores = logits if targets.task == "binary" else against_the_rest(logits)
+    scores = against_the_rest(logits) if task.softmax else logits
     return _with_doubts(
         {
             **_accuracy(right),
@@ -61,7 +62,7 @@ def _with_doubts(found: dict[str, Any]) -> dict[str, Any]:
 
 def confusions(task: Task, logits: NDArray[np.float32], truth: NDArray[Any], classes: int) -> list[NDArray[np.int64]]:
     """The (C, C) table of answers, rows true; of several labels, each label's (2, 2)."""
-    if task == "multilabel":
+    if task_of(task).independent:
         present = truth > 0
         answered = np.where(np.where(present, logits > 0, logits < 0), present, ~present).astype(np.int64)
         return [confusion_of(present[:, one].astype(np.int64), answered[:, one], 2) for one in range(classes)]
@@ -72,13 +73,13 @@ def confusions(task: Task, logits: NDArray[np.float32], truth: NDArray[Any], cla
 
 def _margin(task: Task, logits: NDArray[np.float32], truth: NDArray[Any]) -> NDArray[np.float32]:
     """(N,) by how much the true answer leads: a tie is not right."""
-    found: NDArray[np.float32] = true_margin(task, torch.tensor(logits), torch.tensor(truth)).numpy()
+    found: NDArray[np.float32] = task_of(task).margin(torch.tensor(logits), torch.tensor(truth)).numpy()
     return found
 
 
 def _rival(task: Task, truth: NDArray[np.int64], logits: NDArray[np.float32]) -> NDArray[np.int64]:
     """(N,) the class that leads among the wrong ones."""
-    scores = class_logits(task, torch.tensor(logits)).numpy().copy()
+    scores = task_of(task).class_logits(torch.tensor(logits)).numpy().copy()
     order = scores.argsort(1, kind="stable")[:, ::-1]
     rival: NDArray[np.int64] = np.where(order[:, 0] == truth, order[:, 1], order[:, 0])
     return rival

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric, R2Score
 
-from seqrobust.attacks.goals import is_right
 from seqrobust.errors import SeqRobustError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 from seqrobust.training.augmentation import evolved
 from seqrobust.training.data import Batch, with_reverse_complements
 from seqrobust.training.guard import STEPS, Guard
@@ -70,7 +70,7 @@ class RobustModule(lightning.LightningModule):
         self.valid_robust_loss = MeanMetric(nan_strategy="disable")
         self.valid_score = _new_score(task)
         self.valid_robust_score = _new_score(task)
-        told = task != "regression"
+        told = not task_of(task).measured
         self.valid_balanced = BalancedAccuracy(task, classes) if told else None
         self.valid_robust_balanced = BalancedAccuracy(task, classes) if told else None
         self._rankings = rankings_of(task, classes, validated)
@@ -142,7 +142,7 @@ class RobustModule(lightning.LightningModule):
     def _score(self, name: str, score: Metric, batch: Batch) -> Tensor:
         """Count a batch in, and give its logits."""
         logits: Tensor = self.model(self.objective.encoded(batch.tokens), batch.lengths)
-        if self._task == "regression":
+        if task_of(self._task).measured:
             # R2 is the same in any unit; sums of squares far from zero would lose it to rounding.
             mean, spread = self.model.output_mean, self.model.output_std
             score.update((logits.float() - mean) / spread, (batch.targets - mean) / spread)
@@ -153,7 +153,7 @@ class RobustModule(lightning.LightningModule):
 
     @property
     def _measure(self) -> str:
-        return "r2" if self._task == "regression" else "accuracy"
+        return task_of(self._task).score
 
     def on_validation_epoch_end(self) -> None:
         """The epoch's mean losses and scores, and whether training overfits to one step."""
@@ -184,7 +184,7 @@ class RobustModule(lightning.LightningModule):
 
     def _raise_steps(self) -> None:
         assert isinstance(self.objective, Robust)
-        self.objective = replace(self.objective, settings=replace(self.objective.settings, steps=STEPS))
+        self.objective = replace(self.objective, settings=self.objective.settings.with_steps(STEPS))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """What the guard heard goes with the weights."""
@@ -228,9 +228,10 @@ def _seed_device(device: torch.device, seed: int) -> None:
 
 
 def _new_score(task: Task) -> Metric:
-    return R2Score() if task == "regression" else MeanMetric()
+    return R2Score() if task_of(task).measured else MeanMetric()
 
 
 def _right(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """(B,) bool, every label of a record for multilabel; see :func:`~seqrobust.attacks.goals.true_margin` for ties."""
-    return is_right(task, logits, targets if task == "multilabel" else targets.long())
+    """(B,) bool, every label of a record; of ties see :meth:`~seqrobust.tasks.base.TaskValue.margin`."""
+    value = task_of(task)
+    return value.right(logits, targets.long() if value.exclusive else targets)

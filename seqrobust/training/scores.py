@@ -15,9 +15,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from seqrobust.attacks.goals import is_right
 from seqrobust.measures import against_the_rest, average_precision, matthews, mean_known, roc_area
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 from seqrobust.training.metrics import confusions
 
 _CELLS = 1 << 24
@@ -37,13 +37,13 @@ class BalancedAccuracy(Metric):
     def __init__(self, task: Task, classes: int) -> None:
         super().__init__()
         self._task = task
-        shape = (2, classes) if task == "multilabel" else (classes,)
+        shape = (2, classes) if task_of(task).independent else (classes,)
         for name in ("hits", "sizes"):
             self.add_state(name, torch.zeros(shape), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Count (B, outputs) logits with their targets."""
-        if self._task == "multilabel":
+        if task_of(self._task).independent:
             sides = torch.stack([targets < 0.5, targets > 0.5])
             right = torch.where(sides[1], logits > 0, logits < 0)
             self.sizes += sides.sum(1)
@@ -52,12 +52,12 @@ class BalancedAccuracy(Metric):
         truth = targets.long()
         own = torch.nn.functional.one_hot(truth, len(self.sizes))
         self.sizes += own.sum(0)
-        self.hits += (own * is_right(self._task, logits, truth)[:, None]).sum(0)
+        self.hits += (own * task_of(self._task).right(logits, truth)[:, None]).sum(0)
 
     def compute(self) -> Tensor:
         """The score so far."""
         rates = self.hits / self.sizes
-        if self._task == "multilabel":
+        if task_of(self._task).independent:
             rates = rates.mean(0)
             return rates[~rates.isnan()].mean()
         there = rates[self.sizes > 0]
@@ -98,13 +98,13 @@ def _against_the_rest(
     task: Task, logits: NDArray[Any], truth: NDArray[Any]
 ) -> Iterator[tuple[NDArray[np.bool_], NDArray[Any]]]:
     """Of each label, or each class against the rest, which records have it and how they score."""
-    if task == "classification":
+    if task_of(task).softmax:
         logits, truth = against_the_rest(logits), truth[:, None] == np.arange(logits.shape[1])
     yield from zip((truth.reshape(logits.shape) > 0).T, logits.T, strict=True)
 
 
 def rankings_of(task: Task, classes: int, records: int) -> Rankings | None:
     """What ranks, or None for regressions and for more logits than are kept."""
-    if task == "regression" or records * classes > _CELLS:
+    if task_of(task).measured or records * classes > _CELLS:
         return None
     return Rankings(task, classes)

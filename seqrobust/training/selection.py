@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from seqrobust.errors import ConfigError
 from seqrobust.measures import UNEVEN, uneven
 from seqrobust.sequences import Targets
+from seqrobust.tasks import task_of
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
 
 
@@ -56,8 +57,8 @@ def selection(
         return Selection(monitor=None, mode="max", rule="the last epoch", notices=notices)
     if select == "loss":
         return Selection(monitor="valid_loss", mode="min", rule="smallest validation loss", notices=notices)
-    if train.task == "regression":
-        return _by(select, "r2", "R2", "")
+    if (task := task_of(train.task)).measured:
+        return _by(select, task.score, "R2", "")
     balanced, why = _balanced(settings, train)
     if not balanced:
         return _by(select, "accuracy", "accuracy", why, notices)
@@ -89,7 +90,7 @@ def _balanced(settings: TrainingSettings, train: Targets) -> tuple[bool, str]:
     counts = [side for side in sizes(train) if uneven(side.tolist())]
     if not counts:
         return False, ""
-    if train.task == "multilabel":
+    if task_of(train.task).independent:
         return True, f" ({len(counts)} of {len(train.labels)} labels are uneven, more than {UNEVEN:g} to 1 in training)"
     commonest, rarest = counts[0].argmax(), counts[0].argmin()
     return True, (
@@ -100,20 +101,20 @@ def _balanced(settings: TrainingSettings, train: Targets) -> tuple[bool, str]:
 
 def sizes(targets: Targets) -> list[NDArray[np.int64]]:
     """Counts of the classes; of several labels, each label's of absent and present. None of a regression."""
-    if targets.task == "regression":
+    task = task_of(targets.task)
+    if task.measured:
         return []
-    if targets.task == "multilabel":
+    if task.independent:
         present = (targets.values > 0).sum(0)
         return [np.array([len(targets) - count, count], np.int64) for count in present.tolist()]
-    classes = 2 if targets.task == "binary" else len(targets.labels)
-    return [np.bincount(targets.values.astype(np.int64), minlength=classes)]
+    return [np.bincount(targets.values.astype(np.int64), minlength=len(targets.labels))]
 
 
 def _missing(train: Targets, valid: Targets) -> Iterator[str]:
     """What validation cannot see."""
-    if train.task == "regression":
+    if task_of(train.task).measured:
         return
-    if train.task == "multilabel":
+    if task_of(train.task).independent:
         missing = [name for name, side in zip(train.labels, sizes(valid), strict=True) if not side[1]]
         seen = [name for name, side in zip(train.labels, sizes(train), strict=True) if side[1]]
     else:

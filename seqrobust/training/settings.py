@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_type_hints
 
 from seqrobust.errors import ConfigError
 from seqrobust.threats import Budget, SubstitutionThreat
+
+if TYPE_CHECKING:
+    from seqrobust.tasks import TaskValue
+    from seqrobust.training.data import Labelled
+    from seqrobust.training.objectives.robust import Robust
 
 Schedule: TypeAlias = Literal["one_cycle", "cosine", "constant"]
 Select: TypeAlias = Literal["auto", "clean", "robust", "both", "loss", "last"]
@@ -16,57 +22,40 @@ ClassWeights: TypeAlias = Literal["none", "balanced"]
 ClassificationLoss: TypeAlias = Literal["cross_entropy", "margin"]
 RegressionLoss: TypeAlias = Literal["mse", "huber"]
 Augment: TypeAlias = Literal["none", "evolution"]
-Reduction: TypeAlias = Literal["sum", "mean"]
-Norm: TypeAlias = Literal["l2", "linf"]
-ObjectiveName: TypeAlias = Literal[
-    "adversarial",
-    "continued",
-    "trades",
-    "mart",
-    "replay",
-    "penalty",
-    "hinge",
-    "random",
-    "distillation",
-    "invariance",
-]
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "32", "bf16", "16")
 """Weights are always of 32 bits: attacks and checkpoints count on it."""
 
-_OWN: Mapping[str, tuple[str, ...]] = {
-    "adversarial": ("steps", "clean_share", "first_norm", "first_epochs"),
-    "continued": ("steps", "clean_share"),
-    "trades": ("steps", "weight"),
-    "mart": ("steps", "weight"),
-    "replay": ("clean_share",),
-    "penalty": ("weight", "reduction"),
-    "hinge": (),
-    "random": ("clean_share",),
-    "distillation": ("steps", "weight", "teacher"),
-    "invariance": ("steps", "clean_share", "weight", "converse_weight"),
-}
-"""Settings that not every objective has, by the objectives that have them."""
 
-_ABSENT: Mapping[str, object] = {
-    "steps": 1,
-    "clean_share": None,
-    "weight": None,
-    "reduction": None,
-    "teacher": None,
-    "converse_weight": 0.0,
-    "first_norm": None,
-    "first_epochs": 0,
-}
-"""What such a setting is where it was not given."""
+@dataclass(frozen=True, kw_only=True)
+class Within:
+    """What a number has to be, as an annotation of a field.
 
-_WEIGHTS: Mapping[str, float] = {
-    "trades": 1.0,
-    "mart": 1.0,
-    "penalty": 1.0,
-    "distillation": 5 / 6,
-    "invariance": 1.0,
-}
-"""Weights where none is given."""
+    Attributes:
+        least: the smallest allowed.
+        below: what it has to be smaller than.
+        most: the largest allowed.
+    """
+
+    least: float
+    below: float = math.inf
+    most: float = math.inf
+
+    def check(self, name: str, value: float) -> None:
+        """Raises ConfigError for a number outside, and for one that is none."""
+        at_least(name, value, self.least)
+        if not (value < self.below and value <= self.most):
+            limit = f"below {self.below}" if self.below < math.inf else f"at most {self.most}"
+            raise ConfigError("a training setting is too large", expected=limit, found=str(value), where=name)
+
+
+Steps: TypeAlias = Annotated[int, Within(least=1)]
+"""Inner gradients; 1 is the best response to the gradient at the clean sequence, more is projected gradient."""
+
+CleanShare: TypeAlias = Annotated[float, Within(least=0, below=1)]
+"""Share of each batch's records that are left as they are."""
+
+Weight: TypeAlias = Annotated[float, Within(least=0)]
+"""Of an objective's second term. The papers' own, trades 6 and mart 5, cost much clean accuracy on sequences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,23 +115,23 @@ class TrainingSettings:
     num_nodes: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("epochs", self.epochs, 1)
-        _at_least("batch_size", self.batch_size, 2)
-        _at_least("patience", 1 if self.patience is None else self.patience, 1)
-        _at_least("weight_decay", self.weight_decay, 0)
-        _at_least("num_nodes", self.num_nodes, 1)
+        at_least("epochs", self.epochs, 1)
+        at_least("batch_size", self.batch_size, 2)
+        at_least("patience", 1 if self.patience is None else self.patience, 1)
+        at_least("weight_decay", self.weight_decay, 0)
+        at_least("num_nodes", self.num_nodes, 1)
         for name in ("learning_rate", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError("the value is positive", found=str(value), where=f"training.{name}")
-        _one_of("schedule", self.schedule, get_args(Schedule))
-        _one_of("select", self.select, get_args(Select))
-        _one_of("select_by", self.select_by, get_args(SelectBy))
-        _one_of("class_weights", self.class_weights, get_args(ClassWeights))
-        _one_of("classification_loss", self.classification_loss, get_args(ClassificationLoss))
-        _one_of("regression_loss", self.regression_loss, get_args(RegressionLoss))
-        _one_of("augment", self.augment, get_args(Augment))
-        _one_of("precision", self.precision, PRECISIONS)
+        one_of("schedule", self.schedule, get_args(Schedule))
+        one_of("select", self.select, get_args(Select))
+        one_of("select_by", self.select_by, get_args(SelectBy))
+        one_of("class_weights", self.class_weights, get_args(ClassWeights))
+        one_of("classification_loss", self.classification_loss, get_args(ClassificationLoss))
+        one_of("regression_loss", self.regression_loss, get_args(RegressionLoss))
+        one_of("augment", self.augment, get_args(Augment))
+        one_of("precision", self.precision, PRECISIONS)
         if self.patience is not None and self.select == "last":
             raise ConfigError(
                 "patience watches the score that selects weights, and the last weights have none",
@@ -168,135 +157,83 @@ class TrainingSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialSettings:
-    """Against whom to train, and by which objective.
+    """Against whom to train: what every objective against an adversary is told.
+
+    Each objective adds its own settings in its file in :mod:`seqrobust.training.objectives`, and
+    :func:`~seqrobust.training.objectives.registry.adversarial_settings` makes those of an objective by name.
 
     Attributes:
-        objective: what is minimised; each is described in its file in :mod:`seqrobust.training.objectives`.
-
-            - ``adversarial``: the loss at the worst sequences found.
-            - ``continued``: the same, each record's search going on from where its last visit left it.
-            - ``trades``: the clean loss, and how far outputs move from clean to adversarial sequences.
-            - ``mart``: the same, weighed by how badly a record is predicted; binary and classification.
-            - ``replay``: the loss at sequences that the last visit's own backward pass found, nearly for free.
-            - ``penalty``: the clean loss, and what the adversary would add to first order.
-            - ``hinge``: the margin that is left, to first order, after the adversary; not for regression.
-            - ``random``: the loss at random members of the threat.
-            - ``distillation``: a teacher's clean outputs are learnt on adversarial sequences.
-            - ``invariance``: what may be edited means nothing: outputs should not depend on it.
+        objective: its name in a config.
         budget: ``3`` or ``2%``; see :class:`~seqrobust.threats.Budget`.
         protect, only, allow: as in an attack.
-        steps: inner gradients; 1 is the best response to the gradient at the clean sequence, more is discrete projected
-            gradient.
-        clean_share: share of each batch's records that are left as they are; None for a half, where it applies.
         ramp_epochs: grow the budget linearly over so many epochs; 0 for the whole budget from the start.
         least_share: a record's budget is drawn anew at every step, evenly from this share of its whole, rounded up, to
             its whole; 1 for the whole always. At a budget of 2, 0.5 draws 1 or 2 and 0 draws 0, 1 or 2: one model for
             several budgets. Validation has the whole.
-        first_norm, first_epochs: for so many epochs the adversary steps off the sequences instead, along the gradient
-            (``l2``) or its signs (``linf``); see :mod:`seqrobust.training.objectives.relaxed`.
         validation_steps: inner gradients of the attack that measures robust validation accuracy.
-        weight: of the objective's second term, 1 unless given (the papers' own, trades 6 and mart 5, cost much clean
-            accuracy on sequences). For distillation the share of the loss that adversarial sequences have, 5/6 unless
-            given (Zi et al. 2021).
-        reduction: of the gains that ``penalty`` adds up: their ``sum``, the dual norm, or their ``mean``; None for sum.
-        teacher: checkpoint of a ``distillation``.
-        converse_weight: of the converse of ``invariance``: without its protected letters a record should tell nothing.
         guard: watch one-step training for catastrophic overfitting, and take more steps once it sets in; see
             :mod:`seqrobust.training.guard`.
+        own_loss: it replaces the task's loss, whose weights, smoothing and margin it therefore has not.
     """
 
-    objective: ObjectiveName = "adversarial"
+    own_loss: ClassVar[bool] = False
+
+    objective: str = ""
     budget: str | int = 3
     protect: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     allow: str = "any"
-    steps: int = 1
-    clean_share: float | None = None
-    ramp_epochs: int = 0
-    least_share: float = 1.0
-    validation_steps: int = 5
-    weight: float | None = None
-    reduction: Reduction | None = None
-    teacher: str | None = None
-    converse_weight: float = 0.0
-    first_norm: Norm | None = None
-    first_epochs: int = 0
+    ramp_epochs: Annotated[int, Within(least=0)] = 0
+    least_share: Annotated[float, Within(least=0, most=1)] = 1.0
+    validation_steps: Steps = 5
     guard: bool = True
 
     def __post_init__(self) -> None:
-        _one_of("adversarial.objective", self.objective, get_args(ObjectiveName))
-        _at_least("steps", self.steps, 1)
-        _at_least("ramp_epochs", self.ramp_epochs, 0)
-        _at_least("first_epochs", self.first_epochs, 0)
-        _at_least("validation_steps", self.validation_steps, 1)
-        _at_least("weight", self.weight or 0, 0)
-        _at_least("converse_weight", self.converse_weight, 0)
-        if not 0 <= self.share_of_clean < 1:
-            raise ConfigError(
-                "the clean share leaves room for adversaries", expected="0 to below 1", where="clean_share"
-            )
-        if not 0 <= self.least_share <= 1:
-            raise ConfigError(
-                "the least budget is a share of the whole",
-                expected="0 to 1",
-                found=str(self.least_share),
-                where="training.adversarial.least_share",
-            )
-        if self.first_norm is not None:
-            _one_of("adversarial.first_norm", self.first_norm, get_args(Norm))
-        if self.reduction is not None:
-            _one_of("adversarial.reduction", self.reduction, get_args(Reduction))
-        self._check_belongs()
+        for name, hint in get_type_hints(type(self), include_extras=True).items():
+            for limit in getattr(hint, "__metadata__", ()):
+                if isinstance(limit, Within):
+                    limit.check(f"training.adversarial.{name}", getattr(self, name))
         Budget.parse(self.budget)
 
-    def _check_belongs(self) -> None:
-        """Raises ConfigError for a setting of another objective, and for one that is missing."""
-        for name, absent in _ABSENT.items():
-            if name not in _OWN[self.objective] and getattr(self, name) != absent:
-                having = ", ".join(other for other, own in _OWN.items() if name in own)
-                raise ConfigError(
-                    f"{name} does not belong to the objective {self.objective}",
-                    expected=f"objective: {having}",
-                    found=f"{name}: {getattr(self, name)}",
-                    where=f"training.adversarial.{name}",
-                    fix=f"leave {name} out, or choose another objective",
-                )
-        where = "training.adversarial"
-        if self.objective == "distillation":
-            if not self.teacher:
-                raise ConfigError(
-                    "a distillation has a teacher", where=f"{where}.teacher", fix="give a checkpoint of seqrobust"
-                )
-            if self.second_weight > 1:
-                raise ConfigError(
-                    "the adversarial share of a distillation", expected="0 to 1", found=str(self.weight), where=where
-                )
-        if (self.first_norm is None) != (self.first_epochs == 0):
-            raise ConfigError(
-                "a first norm lasts for some epochs",
-                expected="first_norm and first_epochs, both or neither",
-                found=f"first_norm: {self.first_norm}, first_epochs: {self.first_epochs}",
-                where=where,
-            )
-        if self.converse_weight and not (self.protect or self.only):
-            raise ConfigError(
-                "the converse needs letters that are protected", where=where, fix="give protect, or converse_weight: 0"
-            )
+    # What an objective decides ----------------------------------------------------------------------------------------
+
+    def made(self, train: Labelled, **parts: Any) -> Robust:
+        """The objective on training records. Every objective has this.
+
+        Args:
+            train: the records.
+            parts: the other fields of :class:`~seqrobust.training.objectives.robust.Robust`.
+        """
+        raise NotImplementedError
+
+    def suits(self, task: TaskValue) -> bool:
+        """Whether the objective is for this task."""
+        return True
+
+    def check_training(self, settings: TrainingSettings) -> None:
+        """Raises ConfigError for settings of training that the objective does not go with."""
 
     @property
-    def share_of_clean(self) -> float:
-        """The share of records left as they are."""
-        return 0.5 if self.clean_share is None else self.clean_share
+    def own_files(self) -> tuple[Path, ...]:
+        """Files that only this objective reads, such as a teacher."""
+        return ()
 
     @property
-    def second_weight(self) -> float:
-        """The weight of the objective's second term, its default where none was given; 0 where there is none."""
-        return _WEIGHTS.get(self.objective, 0.0) if self.weight is None else self.weight
+    def files(self) -> tuple[Path, ...]:
+        """Files that training reads beside the records: a table of permitted letters, and the objective's own."""
+        return (*((Path(self.allow),) if Path(self.allow).is_file() else ()), *self.own_files)
+
+    # The adversary ----------------------------------------------------------------------------------------------------
 
     @property
     def one_step(self) -> bool:
         """Whether training takes one step where it might take more, and validation measures more than one."""
-        return self.steps == 1 and self.validation_steps > 1 and "steps" in _OWN[self.objective]
+        return getattr(self, "steps", 0) == 1 and self.validation_steps > 1
+
+    def with_steps(self, steps: int) -> AdversarialSettings:
+        """The same with so many inner steps, of an objective that has them."""
+        changed: dict[str, Any] = {"steps": steps}
+        return replace(self, **changed)
 
     def threat(self) -> SubstitutionThreat:
         """The threat trained against."""
@@ -309,12 +246,14 @@ class AdversarialSettings:
         return min(1.0, (epoch + 1) / self.ramp_epochs) if self.ramp_epochs else 1.0
 
 
-def _at_least(name: str, value: float, least: float) -> None:
+def at_least(name: str, value: float, least: float) -> None:
+    """Raises ConfigError for a smaller value."""
     # Not "value < least", which a NaN is not.
     if not value >= least:
         raise ConfigError("a training setting is too small", expected=f"{least} or more", found=str(value), where=name)
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+def one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raises ConfigError for a value that is none of the choices."""
     if value not in choices:
         raise ConfigError("unknown choice", expected=", ".join(choices), found=repr(value), where=f"training.{name}")

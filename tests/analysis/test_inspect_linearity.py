@@ -287,6 +287,7 @@ def test_the_score_that_is_followed() -> None:
     assert directions("classification", clean, other).tolist() == [[1, -1, 0], [0, -1, 1]]
     assert directions("binary", torch.tensor([[2.0], [-2.0]]), torch.zeros(2, 1)).tolist() == [[1], [-1]]
     assert directions("multilabel", clean - 2, other - 2).tolist() == [[1, 0, 0], [0, -1, 0]]
+    assert directions("multilabel", clean.double() - 2, other.double() - 2).dtype == torch.float64
     assert directions("regression", clean, other, 2).tolist() == [[0, 0, 1], [0, 0, 1]]
 
 

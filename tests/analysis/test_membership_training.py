@@ -31,7 +31,7 @@ from seqrobust.analysis.membership.stacked import Stack
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.models import SequenceModel, build_model
 from seqrobust.sequences import Region, SequenceSet, Targets, Task
-from seqrobust.training import fit
+from seqrobust.training import adversarial_settings, fit
 from seqrobust.training.data import Batch, Labelled
 from seqrobust.training.objectives import Robust
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
@@ -238,10 +238,10 @@ def test_a_memorising_model_is_found_out_and_an_untrained_one_is_not() -> None:
 @pytest.mark.parametrize(
     "adversarial",
     [
-        AdversarialSettings(budget=2, clean_share=0, validation_steps=1),
-        AdversarialSettings(objective="replay", budget=2, clean_share=0, ramp_epochs=2),
-        AdversarialSettings(objective="penalty", budget=2, weight=0.5),
-        AdversarialSettings(budget=2, clean_share=0, validation_steps=1, protect=("site",)),
+        adversarial_settings(budget=2, clean_share=0, validation_steps=1),
+        adversarial_settings(objective="replay", budget=2, clean_share=0, ramp_epochs=2),
+        adversarial_settings(objective="penalty", budget=2, weight=0.5),
+        adversarial_settings(budget=2, clean_share=0, validation_steps=1, protect=("site",)),
     ],
 )
 def test_adversarial_shadows_are_what_training_makes(adversarial: AdversarialSettings, tmp_path: Path) -> None:
@@ -273,7 +273,7 @@ def test_shadow_models_draw_budgets_as_training_does(monkeypatch: pytest.MonkeyP
         return found
 
     monkeypatch.setattr(Robust, "with_budgets_drawn", heard)
-    against = AdversarialSettings(budget=2, least_share=0)
+    against = adversarial_settings(budget=2, least_share=0)
     settings = TrainingSettings(epochs=2, batch_size=12)
     train_shadows(small(records), records, np.ones((1, 24), bool), settings=settings, adversarial=against)
     assert (len(spent), set(spent)) == (48, {0, 1, 2})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from neighbours_zoo import CASES, Net, bases, conv, norm, predictor_for, shaken
 from torch import Tensor, nn
 
+from seqrobust.graph import CannotTraceError, Traced, operation, trace
 from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.neighbours import windows as windows_module
 from seqrobust.neighbours.edits import differences, effective_edits, spans
@@ -19,7 +20,6 @@ from seqrobust.neighbours.layers import Recogniser
 from seqrobust.neighbours.operations import Convolution, MaximumPool, Offset, Scale, Sliding, Stretch
 from seqrobust.neighbours.plan import changed_stretches, classes
 from seqrobust.neighbours.simplify import simplify
-from seqrobust.neighbours.tracing import CannotTraceError, Traced, operation, trace
 from seqrobust.neighbours.windows import MANY_RUNS, Chunk, Columns, cut, place_
 
 LENGTH = 12

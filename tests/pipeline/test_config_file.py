@@ -47,6 +47,8 @@ def test_values_arrive() -> None:
     ("old", "new", "words"),
     [
         ("epochs: 3", "epoch: 3", ["line 9", "training.epoch", "did you mean epochs?"]),
+        ("budget: 2", "clean_shear: 0.2", ["line 11", "training.adversarial.clean_shear", "did you mean clean_share?"]),
+        ("budget: 2", "steps: many", ["line 11", "key training.adversarial.steps", "valid integer"]),
         ("budget: 2", "bugdet: 2", ["line 11", "training.adversarial.bugdet", "did you mean budget?"]),
         ("budget: 1..3", "split: [a]", ["line 13", "attack.split"]),
         ("budget: 1..3", "budget: 1..3\n  attacks: greedy", ["attack.attacks", "a list, such as [first, second]"]),

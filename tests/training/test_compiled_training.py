@@ -10,7 +10,7 @@ import torch
 from training_toys import TINY_CNN, small, toy
 
 from seqrobust.errors import ConfigError
-from seqrobust.training import AdversarialSettings, Trained, TrainingSettings, fit
+from seqrobust.training import Trained, TrainingSettings, adversarial_settings, fit
 
 DATA = toy("binary", n=40)
 
@@ -21,7 +21,7 @@ def run(out: Path, **settings: Any) -> Trained:
         DATA,
         DATA,
         settings=TrainingSettings(epochs=2, batch_size=16, **settings),
-        adversarial=AdversarialSettings(budget=1),
+        adversarial=adversarial_settings(budget=1),
         out=out,
     )
 
@@ -57,6 +57,6 @@ def test_the_penalty_is_refused(tmp_path: Path) -> None:
             DATA,
             DATA,
             settings=TrainingSettings(compile=True),
-            adversarial=AdversarialSettings(objective="penalty"),
+            adversarial=adversarial_settings(objective="penalty"),
             out=tmp_path,
         )

@@ -16,7 +16,7 @@ from training_toys import TINY_CNN, LinearModel, small, toy
 
 from seqrobust.errors import ConfigError
 from seqrobust.run.config import read_config
-from seqrobust.training import AdversarialSettings, Trained, TrainingSettings, fit
+from seqrobust.training import Trained, TrainingSettings, adversarial_settings, fit
 from seqrobust.training.data import Batch, RecordDataset
 from seqrobust.training.objectives import Robust, make_objective
 
@@ -24,13 +24,13 @@ DATA = toy("binary", n=40)
 
 
 def objective(**options: Any) -> Robust:
-    made = make_objective(DATA, "zeros", TrainingSettings(), AdversarialSettings(**options))
+    made = make_objective(DATA, "zeros", TrainingSettings(), adversarial_settings(**options))
     assert isinstance(made, Robust)
     return made
 
 
 def batch_with(budgets: list[int]) -> Batch:
-    batch = RecordDataset(DATA, AdversarialSettings(budget=3).threat()).__getitems__([0] * len(budgets))
+    batch = RecordDataset(DATA, adversarial_settings(budget=3).threat()).__getitems__([0] * len(budgets))
     return batch._replace(budget=torch.tensor(budgets))
 
 
@@ -90,7 +90,7 @@ def trained(out: Path, *, stop: float = 99, resume: bool = False, share: float =
         if done > stop:
             raise KilledError
 
-    adversary = AdversarialSettings(objective="hinge", budget=3, least_share=share)
+    adversary = adversarial_settings(objective="hinge", budget=3, least_share=share)
     settings = TrainingSettings(epochs=4, batch_size=16, learning_rate=0.02, select="last")
     model = small("cnn", DATA, **TINY_CNN)
     told: dict[str, Any] = {"settings": settings, "adversarial": adversary, "out": out, "resume": resume}
@@ -112,7 +112,7 @@ def test_a_resumed_run_draws_as_an_unbroken_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_a_share_out_of_range(share: float) -> None:
     with pytest.raises(ConfigError, match="least budget"):
-        AdversarialSettings(least_share=share)
+        adversarial_settings(least_share=share)
 
 
 def test_a_config_may_say_so(tmp_path: Path) -> None:

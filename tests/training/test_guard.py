@@ -12,7 +12,7 @@ from training_toys import small
 
 from seqrobust.alphabet import DNA
 from seqrobust.sequences import SequenceSet, Targets
-from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit
+from seqrobust.training import Labelled, Trained, TrainingSettings, adversarial_settings, fit
 from seqrobust.training.guard import Guard
 
 
@@ -85,7 +85,7 @@ def run(out: Path, *, said: list[str], stop: float = 99, resume: bool = False, g
     settings = TrainingSettings(
         epochs=7, batch_size=16, learning_rate=0.02, schedule="constant", weight_decay=0.0, select="last"
     )
-    adversary = AdversarialSettings(budget=6, clean_share=0, validation_steps=8, ramp_epochs=6, guard=guard)
+    adversary = adversarial_settings(budget=6, clean_share=0, validation_steps=8, ramp_epochs=6, guard=guard)
     return fit(
         model,
         data,

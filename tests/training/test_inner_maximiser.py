@@ -12,14 +12,14 @@ from training_toys import TINY_CNN, LinearModel, small, toy
 from seqrobust.alphabet import DNA
 from seqrobust.sequences import Region, SequenceSet, Targets, one_hot
 from seqrobust.threats import bind
-from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings
+from seqrobust.training import Labelled, TrainingSettings, adversarial_settings
 from seqrobust.training.data import Batch, RecordDataset
 from seqrobust.training.losses import record_loss
 from seqrobust.training.objectives import Adversarial, worst_case
 
 
 def adversarial(data: Labelled, **options: object) -> Adversarial:
-    settings = AdversarialSettings(**options)  # type: ignore[arg-type]
+    settings = adversarial_settings(**options)  # type: ignore[arg-type]
     return Adversarial(
         alphabet=DNA,
         unknown="zeros",

@@ -16,9 +16,10 @@ from training_toys import LinearModel, small, toy
 
 from seqrobust.alphabet import DNA
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
-from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings
+from seqrobust.tasks import task_of
+from seqrobust.training import Labelled, TrainingSettings, adversarial_settings
 from seqrobust.training.data import Batch, RecordDataset, with_reverse_complements
-from seqrobust.training.losses import climbed_loss, margins, record_divergence, record_loss, regression_scale, told
+from seqrobust.training.losses import climbed_loss, record_divergence, record_loss, regression_scale, told
 from seqrobust.training.objectives import (
     Continued,
     Hinge,
@@ -53,11 +54,11 @@ def tiny(task: Task) -> Labelled:
 
 def made(data: Labelled, **options: Any) -> Any:
     told_ = {"budget": 2, "protect": ("core",), **options}
-    return make_objective(data, "zeros", TrainingSettings(), AdversarialSettings(**told_))
+    return make_objective(data, "zeros", TrainingSettings(), adversarial_settings(**told_))
 
 
 def batch_of(data: Labelled) -> Batch:
-    threat = AdversarialSettings(budget=2, protect=("core",)).threat()
+    threat = adversarial_settings(budget=2, protect=("core",)).threat()
     return RecordDataset(data, threat).__getitems__(range(len(data.sequences)))
 
 
@@ -210,8 +211,8 @@ def test_the_hinge_of_a_linear_model_is_that_of_the_worst_sequences(task: Task) 
     for row in range(4):
         words = members(row)
         targets = batch.targets[row : row + 1].repeat(len(words), *[1] * (batch.targets.ndim - 1))
-        lead = margins(task, model(one_hot(words, DNA)), targets)
-        here = margins(task, model(one_hot(batch.tokens, DNA)), batch.targets)[row]
+        lead = task_of(task).margins(model(one_hot(words, DNA)), targets)
+        here = task_of(task).margins(model(one_hot(batch.tokens, DNA)), batch.targets)[row]
         # Each rival has its own worst sequence; of three labels, the two nearest are attacked.
         worst = (1 - lead.amin(0)).clamp(min=0)
         if task == "multilabel":
@@ -222,7 +223,7 @@ def test_the_hinge_of_a_linear_model_is_that_of_the_worst_sequences(task: Task) 
 
 
 def test_random_members_are_members_each_as_likely() -> None:
-    threat = AdversarialSettings(budget=2).threat().bind(SequenceSet.from_texts(["ACGT"] * 6000, DNA))
+    threat = adversarial_settings(budget=2).threat().bind(SequenceSet.from_texts(["ACGT"] * 6000, DNA))
     torch.manual_seed(0)
     drawn = random_members(threat, forced=True)
     assert threat.contains(drawn).all()
@@ -265,7 +266,7 @@ def test_a_continued_search_goes_on_where_training_left_it() -> None:
         data,
         "zeros",
         TrainingSettings(),
-        AdversarialSettings(objective="continued", budget=3, clean_share=0),
+        adversarial_settings(objective="continued", budget=3, clean_share=0),
     )
     assert isinstance(objective, Continued)
     batch = RecordDataset(data, objective.settings.threat()).__getitems__(range(40))

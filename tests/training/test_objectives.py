@@ -18,7 +18,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.models import ModelCard, save_checkpoint
 from seqrobust.run.config import read_config
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
-from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit
+from seqrobust.training import Labelled, Trained, TrainingSettings, adversarial_settings, fit
 from seqrobust.training.objectives.making import make_objective
 
 OBJECTIVES = [
@@ -50,7 +50,7 @@ def run(
 ) -> Trained:
     if objective == "distillation":
         options = {"teacher": str(a_teacher(data, out / "teacher")), **(options or {})}
-    adversary = AdversarialSettings(objective=objective, budget=budget, **(options or {}))  # type: ignore[arg-type]
+    adversary = adversarial_settings(objective=objective, budget=budget, **(options or {}))  # type: ignore[arg-type]
     told: dict[str, object] = {"epochs": 12, "batch_size": 16, "learning_rate": 0.02, "select": "last", **settings}
     model = small(architecture, data, head=head, **(TINY_CNN if architecture == "cnn" else TINY_GRU))
     return fit(model, data, data, settings=TrainingSettings(**told), adversarial=adversary, out=out)  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ class KilledError(Exception):
 def test_a_resumed_run_is_an_unbroken_one(objective: str, tmp_path: Path) -> None:
     """What replay remembers, and every draw, as if nothing had happened; records turned to the other strand too."""
     data = ragged()
-    adversary = AdversarialSettings(objective=objective, budget=2, protect=("core",))  # type: ignore[arg-type]
+    adversary = adversarial_settings(objective=objective, budget=2, protect=("core",))  # type: ignore[arg-type]
     settings = TrainingSettings(epochs=4, batch_size=16, learning_rate=0.02, reverse_complement=True)
 
     def go(out: Path, *, stop: float = 99, resume: bool = False) -> Trained:
@@ -179,7 +179,7 @@ def test_a_resumed_run_is_an_unbroken_one(objective: str, tmp_path: Path) -> Non
 )
 def test_settings_that_do_not_belong(options: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
-        AdversarialSettings(**options)  # type: ignore[arg-type]
+        adversarial_settings(**options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_settings_that_do_not_belong(options: dict[str, object]) -> None:
     ],
 )
 def test_objectives_that_do_not_fit(task: Task, objective: str, settings: dict[str, object]) -> None:
-    adversary = AdversarialSettings(objective=objective)  # type: ignore[arg-type]
+    adversary = adversarial_settings(objective=objective)  # type: ignore[arg-type]
     with pytest.raises(ConfigError):
         make_objective(toy(task, n=20), "zeros", TrainingSettings(**settings), adversary)  # type: ignore[arg-type]
 
@@ -223,7 +223,7 @@ def test_teachers_of_other_records(change: str, tmp_path: Path) -> None:
         )
         save_checkpoint(teacher, model, card)
         other = toy("binary", n=20, length=20)
-    adversary = AdversarialSettings(objective="distillation", teacher=str(teacher))
+    adversary = adversarial_settings(objective="distillation", teacher=str(teacher))
     with pytest.raises(ConfigError, match="teacher"):
         make_objective(other, "zeros", TrainingSettings(), adversary)
 
@@ -250,7 +250,7 @@ def test_a_config_chooses_the_objective(tmp_path: Path) -> None:
     path.write_text(CONFIG)
     (tmp_path / "data.csv").write_text("sequence,label\nACGT,0\nACGA,1\n")
     training = read_config(path).training
-    assert training.adversarial == AdversarialSettings(
+    assert training.adversarial == adversarial_settings(
         objective="trades", budget="100%", protect=("core",), weight=2.0, steps=2, guard=False
     )
     assert (training.classification_loss, training.augment, training.augment_until) == ("margin", "evolution", 0.5)

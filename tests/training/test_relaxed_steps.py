@@ -11,18 +11,17 @@ import torch
 from training_toys import TINY_CNN, LinearModel, small, toy
 
 from seqrobust.errors import ConfigError
-from seqrobust.training import AdversarialSettings, TrainingSettings, fit
+from seqrobust.training import TrainingSettings, adversarial_settings, fit
 from seqrobust.training.data import RecordDataset
 from seqrobust.training.objectives import Robust, make_objective, worst_case
-from seqrobust.training.objectives.relaxed import relaxed_case, steepest
-from seqrobust.training.settings import Norm
+from seqrobust.training.objectives.relaxed import Norm, relaxed_case, steepest
 
 NORMS: tuple[Norm, ...] = ("l2", "linf")
 DATA = toy("binary", n=40)
 
 
 def objective(**options: Any) -> Robust:
-    made = make_objective(DATA, "zeros", TrainingSettings(), AdversarialSettings(**options))
+    made = make_objective(DATA, "zeros", TrainingSettings(), adversarial_settings(**options))
     assert isinstance(made, Robust)
     return made
 
@@ -108,11 +107,11 @@ def test_edits_follow_once_the_first_epochs_are_over() -> None:
 )
 def test_what_does_not_fit_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        AdversarialSettings(**options)
+        adversarial_settings(**options)
 
 
 def test_it_trains(tmp_path: Path) -> None:
-    adversary = AdversarialSettings(budget=1, first_norm="linf", first_epochs=2)
+    adversary = adversarial_settings(budget=1, first_norm="linf", first_epochs=2)
     settings = TrainingSettings(epochs=8, batch_size=16, learning_rate=0.02)
     data = toy("classification")
     trained = fit(small("cnn", data, **TINY_CNN), data, data, settings=settings, adversarial=adversary, out=tmp_path)

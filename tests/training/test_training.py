@@ -18,7 +18,15 @@ from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.models import Predictor, SequenceModel
 from seqrobust.sequences import Region, SequenceSet, Targets, Task
-from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
+from seqrobust.training import (
+    AdversarialSettings,
+    Labelled,
+    Trained,
+    TrainingSettings,
+    adversarial_settings,
+    fit,
+    prediction_metrics,
+)
 from seqrobust.training.losses import record_loss
 
 # Learning -------------------------------------------------------------------------------------------------------------
@@ -52,7 +60,7 @@ def robust_accuracy(model: SequenceModel, data: Labelled) -> float:
     from seqrobust.attacks import ATTACKS, Problem, Untargeted, run_shard
 
     predictor = Predictor(model, alphabet=DNA, task="binary", labels=("0", "1"), device="cpu", scale="logits")
-    threat = AdversarialSettings(budget=2, protect=("word",)).threat()
+    threat = adversarial_settings(budget=2, protect=("word",)).threat()
     problem = Problem(
         predictor=predictor,
         sequences=data.sequences,
@@ -71,7 +79,7 @@ def test_adversarial_training_makes_robust(tmp_path: Path) -> None:
     data, fresh = fragile(240, 0), fragile(120, 1)
     settings = TrainingSettings(epochs=12, batch_size=16, learning_rate=0.02, select="last")
     models = []
-    for name, adversary in (("plain", None), ("robust", AdversarialSettings(budget=2, protect=("word",)))):
+    for name, adversary in (("plain", None), ("robust", adversarial_settings(budget=2, protect=("word",)))):
         model = small("cnn", data, head="flatten", channels=8, blocks=1, first_kernel=3, pool=1, hidden=8)
         result = fit(model, data, data, settings=settings, adversarial=adversary, out=tmp_path / name)
         models.append(result.model)
@@ -134,7 +142,7 @@ def test_selection_keeps_the_best_epoch(select: str, column: str, best: str, tmp
     data, valid = toy("binary", n=64), toy("binary", n=40, seed=2)
     settings = TrainingSettings(epochs=5, batch_size=16, learning_rate=0.05, select=select)  # type: ignore[arg-type]
     model = small("cnn", data, **TINY_CNN)
-    result = fit(model, data, valid, settings=settings, adversarial=AdversarialSettings(budget=2), out=tmp_path)
+    result = fit(model, data, valid, settings=settings, adversarial=adversarial_settings(budget=2), out=tmp_path)
     assert result.best_epoch == getattr(result.history[column], best)() + 1
     if select == "clean":
         right = (logits(result.model, valid)[:, 0] > 0) == (valid.targets.values > 0)
@@ -156,7 +164,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("architecture", ["cnn", "gru"])
-@pytest.mark.parametrize("adversary", [None, AdversarialSettings(budget=2, ramp_epochs=3)])
+@pytest.mark.parametrize("adversary", [None, adversarial_settings(budget=2, ramp_epochs=3)])
 def test_a_resumed_run_is_an_unbroken_one(
     architecture: str, adversary: AdversarialSettings | None, tmp_path: Path
 ) -> None:
@@ -252,7 +260,7 @@ def test_an_adversary_may_find_no_record_left_in_a_batch(architecture: str, tmp_
     """Nine tenths of a batch of four, rounded, are all of it."""
     data = toy("binary", n=17)
     settings = TrainingSettings(epochs=1, batch_size=4)
-    adversary = AdversarialSettings(budget=2, clean_share=0.9)
+    adversary = adversarial_settings(budget=2, clean_share=0.9)
     result = fit(small(architecture, data), data, data, settings=settings, adversarial=adversary, out=tmp_path)
     assert np.isfinite(result.history["train_loss"]).all()
 
@@ -279,7 +287,7 @@ def test_a_single_validation_record(tmp_path: Path) -> None:
 
 def test_an_adversary_without_choice_is_refused(tmp_path: Path) -> None:
     data = fragile(20, 0)
-    settings = AdversarialSettings(budget=0)
+    settings = adversarial_settings(budget=0)
     with pytest.raises(ConfigError, match="may change nothing"):
         fit(small("cnn", data), data, data, settings=TrainingSettings(), adversarial=settings, out=tmp_path)
 
@@ -313,7 +321,7 @@ def test_bad_settings(options: dict[str, float | str]) -> None:
 @pytest.mark.parametrize("options", [{"steps": 0}, {"clean_share": 1.0}, {"clean_share": -0.1}, {"ramp_epochs": -1}])
 def test_bad_adversaries(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
-        AdversarialSettings(**options)  # type: ignore[arg-type]
+        adversarial_settings(**options)  # type: ignore[arg-type]
 
 
 def test_robust_selection_needs_an_adversary(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from training_toys import TINY_GRU, LinearModel, small, toy
 
 from seqrobust.alphabet import DNA
 from seqrobust.sequences import SequenceSet, Targets, one_hot
-from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings, fit
+from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings, adversarial_settings, fit
 from seqrobust.training.costs import record_budgets, switch_units
 from seqrobust.training.data import RecordDataset
 from seqrobust.training.losses import record_loss
@@ -48,7 +48,7 @@ def test_one_step_is_the_worst_affordable_sequence(budget: int, prices: str) -> 
         sequences=SequenceSet.from_texts(["ACGTA", "GGTCA", "TNCTA"], DNA),
         targets=Targets(task="binary", labels=("0", "1"), values=np.array([0, 1, 1])),
     )
-    settings = AdversarialSettings(budget=budget, allow=prices)
+    settings = adversarial_settings(budget=budget, allow=prices)
     objective, model = objective_of(data, settings), LinearModel(5)
     batch = RecordDataset(data, settings.threat()).__getitems__(range(3))
     found = worst_case(objective, model, batch, steps=1)
@@ -68,13 +68,13 @@ def test_one_step_is_the_worst_affordable_sequence(budget: int, prices: str) -> 
 def test_budgets_are_those_of_an_attack(budget: int | str, prices: str) -> None:
     data = toy("binary", n=600)
     for allow in ("any", prices):
-        threat = AdversarialSettings(budget=budget, allow=allow).threat()
+        threat = adversarial_settings(budget=budget, allow=allow).threat()
         assert torch.equal(record_budgets(threat, data.sequences), threat.bind(data.sequences).budget)
 
 
 def test_training_against_unequal_costs(prices: str, tmp_path: Path) -> None:
     data = toy("binary", n=40)
-    adversary = AdversarialSettings(budget=3, allow=prices, ramp_epochs=2)
+    adversary = adversarial_settings(budget=3, allow=prices, ramp_epochs=2)
     settings = TrainingSettings(epochs=2, batch_size=16)
     result = fit(small("gru", data, **TINY_GRU), data, data, settings=settings, adversarial=adversary, out=tmp_path)
     assert np.isfinite(result.history.to_numpy()).all()
@@ -84,7 +84,7 @@ def test_training_against_unequal_costs(prices: str, tmp_path: Path) -> None:
 
 def test_a_batch_is_never_left_all_clean() -> None:
     data = toy("binary", n=2)
-    settings = AdversarialSettings(budget=16, clean_share=0.95)
+    settings = adversarial_settings(budget=16, clean_share=0.95)
     objective = objective_of(data, settings)
     batch = RecordDataset(data, settings.threat()).__getitems__(range(2))
     model = LinearModel(16)

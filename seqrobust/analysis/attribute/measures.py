@@ -16,6 +16,7 @@ from seqrobust.analysis.attribution import AttributionSummary, Method
 from seqrobust.analysis.attribution.summary import WIDE
 from seqrobust.errors import DataError
 from seqrobust.sequences import encode_targets
+from seqrobust.tasks import task_of
 
 Notice = Callable[[str], None]
 
@@ -63,7 +64,7 @@ def _costs(ready: AttributeReady, parts: Parts, method: Method) -> dict[str, flo
 def _classes(ready: AttributeReady, notice: Notice) -> NDArray[np.str_] | None:
     """The class of each record, true where known and else predicted; None for a task without classes."""
     predictor, targets = ready.predictor, ready.sequences.targets
-    if predictor.task not in ("classification", "binary") or predictor.labels is None:
+    if not task_of(predictor.task).exclusive or predictor.labels is None:
         return None
     labels: NDArray[np.str_] = np.array(predictor.labels)
     if targets is not None:
@@ -76,6 +77,6 @@ def _classes(ready: AttributeReady, notice: Notice) -> NDArray[np.str_] | None:
             notice(f"classes are those predicted, for the targets cannot be used: {error.problem}")
     with predictor.attached():
         logits = predictor.logits(torch.tensor(ready.sequences.tokens, device=predictor.device))
-    chosen = logits.argmax(1) if predictor.task == "classification" else (logits[:, 0] > 0).long()
+    chosen = task_of(predictor.task).predictions(logits)
     predicted: NDArray[np.str_] = labels[chosen.cpu().numpy()]
     return predicted

@@ -26,6 +26,12 @@ _MEANING = (
     ("mass in regions", "share of the sum of absolute importances that lies in functional regions"),
     ("sum missed by", "how far contributions are, on average, from the difference that they should add up to"),
     (
+        "DeepLIFT",
+        "functions of one number: the quotient of differences from the baseline; products and other functions of a few "
+        "numbers: Shapley values; softmax and norms: the derivative averaged along the straight line from the "
+        "baseline; maxima: to where record and baseline have theirs",
+    ),
+    (
         "chance",
         "positions in random order; a method that gives all the same importance has an AUROC of 0.5, and an average "
         "precision of the share of functional positions. A method that prefers the same places in every record may "
@@ -138,7 +144,7 @@ def _measured(found: Mapping[str, Any], key: str, scale: float, digits: int) -> 
 
 def _meaning(metrics: Mapping[str, Any]) -> Details:
     compared = any(found.get("records") for found in metrics["methods"].values())
-    return Details(title="What the numbers mean", items=_MEANING if compared else (_MEANING[3],))
+    return Details(title="What the numbers mean", items=_MEANING if compared else _MEANING[3:5])
 
 
 def _agreement(agreement: Mapping[str, Mapping[str, Any]]) -> Table:

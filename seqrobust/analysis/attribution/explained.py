@@ -10,6 +10,7 @@ from torch import Tensor
 from seqrobust.analysis.saturation import output_names
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,23 +49,18 @@ def explain(predictor: Predictor, logits: Tensor, output: str | None = None) -> 
     """
     names = output_names(predictor)
     count = len(logits)
-    if predictor.task == "binary":
+    task = task_of(predictor.task)
+    if task.two_sided:
         return _binary(predictor, count, output)
     if output is not None and output not in names:
         known = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
         raise ConfigError("no output has that name", expected=known, found=repr(output), where="--output")
     if output is not None:
         chosen = torch.full((count,), names.index(output))
-    elif predictor.task == "regression":
-        chosen = torch.zeros(count, dtype=torch.int64)
     else:
-        chosen = logits.detach().cpu().argmax(1)
-    weights = torch.nn.functional.one_hot(chosen, len(names)).float()
-    quantity = {"multilabel": "the logit of the label", "regression": "the value"}.get(predictor.task)
-    if predictor.task == "classification":
-        weights -= (1 - weights) / (len(names) - 1)
-        quantity = "the class's logit less the mean of the others"
-    return Explained(weights=weights, names=tuple(names[row] for row in chosen.tolist()), quantity=str(quantity))
+        chosen = task.explained_output(logits.detach().cpu())
+    named = tuple(names[row] for row in chosen.tolist())
+    return Explained(weights=task.contrast(chosen, len(names)), names=named, quantity=task.quantity)
 
 
 def _binary(predictor: Predictor, count: int, output: str | None) -> Explained:
@@ -75,4 +71,6 @@ def _binary(predictor: Predictor, count: int, output: str | None) -> Explained:
         )
     sign = -1.0 if output == negative else 1.0
     name = negative if output == negative else positive
-    return Explained(weights=torch.full((count, 1), sign), names=(name,) * count, quantity="the logit of the class")
+    return Explained(
+        weights=torch.full((count, 1), sign), names=(name,) * count, quantity=task_of(predictor.task).quantity
+    )

@@ -36,9 +36,9 @@ from seqrobust.analysis.attribution.gradients import (
     smoothgrad,
 )
 from seqrobust.analysis.attribution.mutagenesis import ism
-from seqrobust.analysis.attribution.operations import NO_RECURRENCE
 from seqrobust.analysis.attribution.paths import integrated_gradients, occlusion
 from seqrobust.analysis.attribution.question import Question
+from seqrobust.analysis.attribution.rules import NO_RECURRENCE
 from seqrobust.analysis.attribution.settings import AttributionSettings
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seqrobust.analysis.certify.settings import CertifySettings
 from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.attacks import Problem, Shift
+from seqrobust.tasks import task_of
 
 Mask = NDArray[np.bool_]
 
@@ -33,6 +34,7 @@ def certify_metrics(
     names = [str(budget) if budget.percent else int(budget.amount) for budget in problem.budgets]
     levels = [_at(results, budgets[:, level]) for level in range(len(names))]
     known = np.all([certified | attacked | ~results["attackable"] for certified, attacked in levels], axis=0)
+    task = task_of(problem.predictor.task)
     metrics: dict[str, Any] = {
         "task": problem.predictor.task,
         "goal": problem.goal.describe(problem.predictor.labels or ()),
@@ -43,7 +45,7 @@ def certify_metrics(
         "labelled": labelled,
         "n": len(results),
         "attacked": int(results["attackable"].sum()),
-        **({} if problem.predictor.task == "regression" else _clean(results, labelled=labelled)),
+        **({} if task.measured else _clean(results, labelled=labelled)),
         **({"delta": problem.goal.delta} if isinstance(problem.goal, Shift) else {}),
         "exact_fraction": proportion(int(known.sum()), len(results)),
         "budgets": [_budget(name, *level, results) for name, level in zip(names, levels, strict=True)],
@@ -52,7 +54,7 @@ def certify_metrics(
         "seconds": float(results["seconds"].sum()),
         "scored": int(results["scored"].sum()),
     }
-    if problem.predictor.task in ("binary", "classification") and labelled:
+    if task.exclusive and labelled:
         metrics["by_class"] = _by_class(results, names, levels)
     return metrics
 

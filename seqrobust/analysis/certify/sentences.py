@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqrobust.report.words import budget_size, budget_words, figure, number, percent, place_words, plural, unit_of
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 
@@ -37,7 +38,7 @@ def _of_budget(metrics: Metrics, row: Metrics, place: str) -> str:
 
 
 def _kept(metrics: Metrics) -> str:
-    if metrics["task"] == "regression":
+    if task_in(metrics).measured:
         return f"cannot be shifted by {figure(metrics['delta'])}"
     return "keep their prediction" if not metrics["labelled"] else "are classified correctly whatever is done to them"
 

@@ -14,6 +14,7 @@ from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
 from seqrobust.report.words import figure as number_text
 from seqrobust.report.words import one_line, percent, percent_range
+from seqrobust.tasks import task_in
 
 _MEANING = (
     "Bits: of a weight of the original, zeros counted as none. Own attack: robust accuracy (regression: not shifted). "
@@ -46,7 +47,7 @@ def figure(findings: CompressFindings) -> Figure:
 def _table(metrics: dict[str, Any]) -> Table:
     level = shown_budget(metrics["original"])
     budget = metrics["original"]["budgets"][level]["budget"]
-    regression = metrics["task"] == "regression"
+    regression = task_in(metrics).measured
     rows = []
     for row in [metrics["original"], *metrics["variants"]]:
         found = row["budgets"][level]

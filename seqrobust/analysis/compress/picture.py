@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, MUTED, RULE, save_picture, styled
+from seqrobust.tasks import task_of
 
 _PIXELS_PER_INCH = 160
 _LAYERS = 20
@@ -78,7 +79,7 @@ def worst(budget: Entry) -> Value:
 
 def clean(entry: Entry, task: str) -> Value:
     """Clean accuracy, or R2 of a regression; agreement with the original where nothing is known of the truth."""
-    if task == "regression":
+    if task_of(task).measured:
         return entry.get("clean_r2", entry.get("agreement")), None
     if entry.get("clean_accuracy") is None:
         return entry.get("agreement", 1.0), entry.get("agreement_ci")
@@ -88,8 +89,9 @@ def clean(entry: Entry, task: str) -> Value:
 def _draw_whole(axes: Axes, whole: Sequence[Entry], level: int, task: str) -> None:
     budget = whole[0]["budgets"][level]["budget"]
     edits = f"{budget} edit" if budget == 1 else f"{budget} edits"
-    said = "R2" if task == "regression" else "clean accuracy"
-    stands = f"not shifted by {edits}" if task == "regression" else f"robust accuracy, {edits} (own + original's)"
+    measured = task_of(task).measured
+    said = "R2" if measured else "clean accuracy"
+    stands = f"not shifted by {edits}" if measured else f"robust accuracy, {edits} (own + original's)"
     series = (
         (said, CLEAN, -0.13, [clean(one, task) for one in whole]),
         (stands, ATTACK, 0.13, [worst(one["budgets"][level]) for one in whole]),
@@ -98,10 +100,10 @@ def _draw_whole(axes: Axes, whole: Sequence[Entry], level: int, task: str) -> No
         _dots(axes, values, colour, shift, name)
         if values[0][0] is not None:
             axes.axvline(values[0][0], color=colour, linewidth=0.8, linestyle=":")
-    axes.set_xlim(0 if task != "regression" else None, 1.02)
+    axes.set_xlim(None if measured else 0, 1.02)
     axes.set_title("Accuracy and robustness", pad=18)
     _legend_above(axes)
-    axes.set_xlabel("share of records (dotted: original)" if task != "regression" else "R2, and share of records")
+    axes.set_xlabel("R2, and share of records" if measured else "share of records (dotted: original)")
 
 
 def _draw_transfer(axes: Axes, whole: Sequence[Entry], level: int) -> None:

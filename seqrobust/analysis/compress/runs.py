@@ -27,6 +27,7 @@ from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.tasks import task_of
 
 PARTS = f"parts/run-{4 * '[0-9]'}-{5 * '[0-9]'}.parquet"
 """Finished shards, and no file of the user's own."""
@@ -128,7 +129,7 @@ class CompressRuns:
             entry["transfer_to"] = _of_found(pairs[ORIGINAL, variant.name])
             entry["transfer_back"] = _of_found(pairs[variant.name, ORIGINAL])
             entry["standing"], entry["standing_ci"] = _standing(rows[rows[column] == entry["budget"]], found["task"])
-        if self.predictor.task != "regression" and len(set(rival.results["clean_prediction"])) == 1:
+        if not task_of(self.predictor.task).measured and len(set(rival.results["clean_prediction"])) == 1:
             self.work.notice(f"{variant.name} says the same of every record: that it cannot be fooled is no robustness")
         found |= self._beside(original, rival)
         for doubt in found.get("doubts", ()):
@@ -190,7 +191,7 @@ def _standing(rows: pd.DataFrame, task: str) -> tuple[float | None, list[float] 
     """Share of records that neither the copy's own attack nor the original's sequences fool; of a regression, of those
     that were attacked."""
     hit = (rows["success"].fillna(value=False) | rows["original_still_works"].fillna(value=False)).to_numpy(bool)
-    if task == "regression":
+    if task_of(task).measured:
         known = rows["success"].notna().to_numpy()
         stands, n = int((known & ~hit).sum()), int(known.sum())
     else:

@@ -16,6 +16,7 @@ from seqrobust.analysis.evaluate.worst_case import Grid
 from seqrobust.analysis.masking import Evidence
 from seqrobust.attacks import Problem, Scores
 from seqrobust.errors import ModelError
+from seqrobust.tasks import task_of
 
 FARTHER = 1.25
 """In a regression, a shift so many times another is the larger one. What scores every single edit is a tenth ahead
@@ -93,7 +94,7 @@ def from_model(
     sample = probes.Sample(problem, rows)
     asked = probes.repeated(sample)
     evidence = [masking.randomness(asked.spread, asked.size, asked.lead, asked.flips, draws=problem.predictor.draws)]
-    if problem.predictor.task != "regression":
+    if not task_of(problem.predictor.task).measured:
         evidence.append(masking.saturation(asked.lead, probabilities=problem.predictor.scale == "probabilities"))
     reachable = probes.broken_by_writing_over(sample)
     progress(0.05)

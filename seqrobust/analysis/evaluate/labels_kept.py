@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqrobust.report.words import joined, percent, plural
+from seqrobust.tasks import task_in
 
 
 def labels_kept(
@@ -22,7 +23,7 @@ def labels_kept(
         metrics: of an evaluation.
         protect, only: names of regions that bound the threat.
     """
-    truth = "value" if metrics.get("task") == "regression" else "label"
+    truth = "value" if task_in(metrics).measured else "label"
     if not protect:
         where = f"edits inside {joined(only)}" if only else "edits"
         return [(f"{where} leave the true {truth}", (_unstated(truth, only),))]

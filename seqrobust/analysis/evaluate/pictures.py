@@ -14,6 +14,7 @@ from seqrobust.analysis.outcomes.budget_curve import Curve, allowed, draw_curves
 from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, styled
 from seqrobust.report.words import budget_size, interval_of, number, one_line, percent
 from seqrobust.report.words import figure as figure_text
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 
@@ -24,7 +25,7 @@ WORST, RANDOM = "worst case", "random changes"
 @styled
 def method_curves(metrics: Metrics) -> Figure:
     """Success against the budget (regression: mean absolute shift): every method alone, and the worst case over all."""
-    shifts = metrics["task"] == "regression"
+    shifts = task_in(metrics).measured
     key, whole = ("mean_abs_shift", "mean_abs_shift") if shifts else ("alone", "attack_success_rate")
     figure = Figure(figsize=(8.8, 3.3), layout="constrained")
     axes = figure.subplots()

@@ -15,10 +15,11 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from seqrobust.attacks import Attack, DiscretePGD, FrankWolfe, OneStep, Problem, Scores, Shift, predictions, run_shard
-from seqrobust.attacks.goals import BoundGoal, class_logits
+from seqrobust.attacks.goals import BoundGoal
 from seqrobust.attacks.rounding import ROUNDING, judged
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.neighbours import Edits
+from seqrobust.tasks import task_of
 from seqrobust.threats import BoundThreat, Budget
 
 Rows = NDArray[np.int64]
@@ -81,16 +82,7 @@ def repeated(sample: Sample) -> Repeats:
     predictor = sample.problem.predictor
     tokens = torch.tensor(sample.problem.sequences.tokens[sample.rows], device=predictor.device)
     asked = torch.stack([predictor.logits(tokens) for _ in range(_REPEATS)])
-    if predictor.task == "regression":
-        said = torch.zeros_like(asked[..., :1])
-        lead = asked[0].std(0, correction=0).max().expand(len(tokens))
-    elif predictor.task == "multilabel":
-        said, lead = (asked > 0).float(), asked[0].abs().amin(1)
-    else:
-        scores = class_logits(predictor.task, asked[0])
-        best = scores.topk(2, dim=1).values
-        said = torch.stack([predictions(predictor.task, one) for one in asked])[..., None].float()
-        lead = best[:, 0] - best[:, 1]
+    task = task_of(predictor.task)
     most, least = asked.amax(0), asked.amin(0)
     spread = torch.where(most == least, 0.0, most - least)
     size = asked[0].abs()
@@ -99,8 +91,8 @@ def repeated(sample: Sample) -> Repeats:
     return Repeats(
         spread=_array(spread.gather(1, worst).squeeze(1)),
         size=_array(size.gather(1, worst).squeeze(1)),
-        lead=_array(lead),
-        flips=_array((said != said[:1]).flatten(2).any(2).any(0)).astype(bool),
+        lead=_array(task.lead(asked[0])),
+        flips=_array(torch.stack([task.differ(one, asked[0]) for one in asked]).any(0)).astype(bool),
     )
 
 
@@ -197,7 +189,7 @@ def _others(sample: Sample, streams: RecordStreams) -> Tensor:
     tokens = torch.tensor(sequences.tokens[pool])
     logits = predictor.logits(tokens).cpu()
     own = predictor.logits(torch.tensor(sequences.tokens[sample.rows])).cpu()
-    if predictor.task == "regression":
+    if task_of(predictor.task).measured:
         differs = torch.ones(len(own), len(logits), dtype=torch.bool)
     else:
         said, heard = (predictions(predictor.task, one).reshape(len(one), -1) for one in (own, logits))

@@ -24,6 +24,7 @@ from seqrobust.attacks.stating import attack_problem
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.tasks import task_of
 
 RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"
 """Finished shards of an evaluation, and no file of the user's own."""
@@ -35,7 +36,7 @@ def evaluation_problems(
     """The problem by direction: a regression goes ``up`` and ``down`` unless the goal says which; else there is one,
     without a name. Raises InputError as :func:`~seqrobust.attacks.stating.attack_problem` does.
     """
-    if predictor.task != "regression":
+    if not task_of(predictor.task).measured:
         return {"": attack_problem(predictor, sequences, targets, settings, seed=seed)}
     if settings.goal != "auto":
         return {settings.goal: attack_problem(predictor, sequences, targets, settings, seed=seed)}

@@ -15,6 +15,7 @@ from seqrobust.analysis.evaluate.pictures import (
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Picture, Section, Table
 from seqrobust.report.words import figure, interval_of, number, one_line, percent, percent_range, plural
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ def evaluation_sections(metrics: Metrics) -> tuple[Section, ...]:
     made = [_diagnosis(metrics["masking"]), _claims(metrics)]
     if metrics["attacked"]:
         made = [_methods(metrics), *_surrogates(metrics), _fewest(metrics), *made]
-    if metrics["task"] == "regression" and metrics["attacked"]:
+    if task_in(metrics).measured and metrics["attacked"]:
         picture = svg_markup(direction_curves(metrics), "directions", "Mean shift up and down against the budget")
         lead = "The largest shift found in each direction, on average, beside as many letters changed at random."
         made.insert(0, Section(title="Up and down", lead=lead, pictures=(Picture(svg=picture),)))
@@ -83,7 +84,7 @@ def _surrogates(metrics: Metrics) -> list[Section]:
     if not others:
         return []
     alone = {method["method"]: method["budgets"] for method in metrics["contributions"]}
-    regression = metrics["task"] == "regression"
+    regression = task_in(metrics).measured
     rows = []
     for one in others:
         low, high = interval_of(one["agreement_ci"])

@@ -26,6 +26,7 @@ from seqrobust.models import ModelCard, SequenceModel, build_model, load_checkpo
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.tasks import task_of
 from seqrobust.training import Labelled, TrainingSettings, fit
 
 SURROGATE_FILES = ("surrogates/trained-*/model.ckpt", "surrogates/trained-*/checkpoints/*.ckpt")
@@ -82,8 +83,7 @@ def lesson(subject: Subject, split: str, progress: Progress, *, seed: int) -> Le
         sequences = sequences.take(np.sort(np.random.default_rng(seed).permutation(len(sequences))[:_MOST_TAUGHT]))
     with predictor.attached():
         said = predictor.logits(torch.tensor(sequences.tokens)).cpu().numpy()
-    labels = predictor.labels or ()
-    names = labels[-1:] if predictor.task == "binary" else labels
+    names = task_of(predictor.task).output_names(predictor.labels or ())
     return Lesson(sequences=sequences, targets=Targets(task="regression", labels=names, values=said))
 
 
@@ -263,7 +263,8 @@ def described(problem: Problem, surrogates: Sequence[Surrogate], progress: Progr
             }
         )
         if found.low:
-            what = "correlates with" if model.task == "regression" else "agrees with"
-            said = f"{found.agreement:.2f}" if model.task == "regression" else f"on {found.agreement:.0%} of {found.n}"
+            measured = task_of(model.task).measured
+            what = "correlates with" if measured else "agrees with"
+            said = f"{found.agreement:.2f}" if measured else f"on {found.agreement:.0%} of {found.n}"
             progress.say(f"{one.name} {what} the model only {said}: sequences that fool it say little about the model")
     return rows

@@ -22,6 +22,7 @@ from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.analysis.robustness import attack_metrics, fit, outdone_by_random
 from seqrobust.errors import InternalError
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 Harm: TypeAlias = Literal["goal", "error"]
 """What the worst sequence is the worst in: the goal, or (regression) the distance from the target."""
@@ -299,11 +300,11 @@ def evaluation_metrics(table: pd.DataFrame, task: Task, *, labelled: bool) -> di
     are absolute (``mean_abs_shift``), and each budget holds the same for the two directions by themselves.
     """
     metrics = attack_metrics(worst_case(table), task, labelled=labelled)
-    if task != "regression" and labelled:
+    if labelled and not task_of(task).measured:
         metrics["commonest_class"] = _commonest(table)
     table = without_fixed(table)
     parts = contributions(table)
-    if task == "regression":
+    if task_of(task).measured:
         _regress(metrics, table, labelled=labelled)
         for part in parts:
             alone = worst_case(table[table["method"] == part["method"]].reset_index(drop=True))

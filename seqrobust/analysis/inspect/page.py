@@ -11,6 +11,7 @@ from seqrobust.analysis.inspect.findings import InspectFindings
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
 from seqrobust.report.words import one_line
+from seqrobust.tasks import task_in
 
 
 def page(findings: InspectFindings) -> Page:
@@ -45,7 +46,7 @@ def _sections(findings: InspectFindings, metrics: Mapping[str, Any]) -> Iterator
 def _answer(metrics: Mapping[str, Any]) -> str:
     flips = metrics["flips"]
     text = f"{metrics['n']:,} records, {metrics['mean_edits']:.2f} edits on average"
-    if metrics["task"] == "regression":
+    if task_in(metrics).measured:
         return text
     return (
         f"{text}; they change {_percent(flips['adversarial'])} of predictions, random edits {_percent(flips['random'])}"

@@ -16,6 +16,7 @@ from seqrobust.attacks.streams import RecordStreams
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 from seqrobust.threats import Budget, SubstitutionThreat
 
 
@@ -100,28 +101,25 @@ def directions(task: Task, clean: Tensor, adversarial: Tensor, output: int = 0) 
     on the clean side. Regression: the value.
     """
     rows = torch.arange(len(clean), device=clean.device)
-    if task == "regression":
+    value = task_of(task)
+    if value.measured:
         weights = torch.zeros_like(clean)
         weights[:, output] = 1
         return weights
-    if task == "multilabel":
+    if value.independent:
         label = (adversarial - clean).abs().argmax(1)
         weights = torch.zeros_like(clean)
-        weights[rows, label] = torch.where(clean[rows, label] > 0, 1.0, -1.0)
+        weights[rows, label] = torch.where(clean[rows, label] > 0, 1.0, -1.0).to(weights.dtype)
         return weights
     predicted = predictions(task, clean)
     own = torch.nn.functional.one_hot(predicted, class_logits(task, clean).shape[1]).bool()
     rival = class_logits(task, adversarial).masked_fill(own, -torch.inf).argmax(1)
     weights = own.to(clean.dtype)
     weights[rows, rival] = -1
-    return weights[:, 1:] if task == "binary" else weights
+    return value.output_weights(weights)
 
 
 def flipped(predictor: Predictor, clean: Tensor, other: Tensor) -> NDArray[np.bool_]:
     """(n,) whether the prediction is another one; for regression all False."""
-    if predictor.task == "regression":
-        return np.zeros(len(clean), bool)
-    one, two = predictions(predictor.task, clean), predictions(predictor.task, other)
-    changed = (one != two).reshape(len(one), -1).any(1)
-    found: NDArray[np.bool_] = changed.cpu().numpy()
+    found: NDArray[np.bool_] = task_of(predictor.task).differ(clean, other).cpu().numpy()
     return found

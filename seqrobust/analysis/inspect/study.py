@@ -33,6 +33,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.data_source import split_names
+from seqrobust.tasks import task_of
 
 _TOGETHER = 1 << 21
 """Letters of all versions of a batch's records, times the letters of the alphabet."""
@@ -75,7 +76,7 @@ def prepare(subject: Subject, settings: InspectSettings, opening: Opening) -> In
     settings = resolved(settings if earlier is None else earlier.with_threat(settings), sequences)
     drawn = _drawn_ids(settings, sequences)
     output = 0
-    if predictor.task == "regression" and settings.output is not None:
+    if task_of(predictor.task).measured and settings.output is not None:
         output = int(getattr(goal_of(settings, predictor, sequences, targets), "output", 0))
     source: Pairs | Problem
     if earlier is None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seqrobust.report.words import figure as figure_text
 from seqrobust.report.words import one_line
 from seqrobust.sequences import SequenceSet, Task
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,7 +51,8 @@ def drawn_values(drawing: Drawing, scores: NDArray[np.float32], reference: NDArr
     nothing without the others; for multilabel the logit of the likeliest label.
     """
     names = [one_line(name, 24) for name in drawing.outputs]
-    if drawing.output is None and drawing.task == "classification" and len(names) > 1:
+    task = task_of(drawing.task)
+    if drawing.output is None and task.softmax and len(names) > 1:
         chosen = int(reference.argmax())
         others = np.delete(np.arange(len(names)), chosen)
         rival = names[int(others[reference[others].argmax()])]
@@ -62,11 +64,10 @@ def drawn_values(drawing: Drawing, scores: NDArray[np.float32], reference: NDArr
             delta=change,
         )
     chosen = drawing.output if drawing.output is not None else 0
-    if drawing.output is None and drawing.task == "multilabel":
+    if drawing.output is None and task.independent:
         chosen = int(reference.argmax())
-    kind = "" if drawing.task == "regression" else "the logit of "
     return Values(
-        quantity=f"{kind}{names[chosen]}",
-        text=f"{kind}{names[chosen]} is {figure_text(reference[chosen])}",
+        quantity=f"{task.output_words}{names[chosen]}",
+        text=f"{task.output_words}{names[chosen]} is {figure_text(reference[chosen])}",
         delta=scores[..., chosen] - reference[chosen],
     )

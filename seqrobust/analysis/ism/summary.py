@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.saturation import Scored
 from seqrobust.sequences import SequenceSet, Task
+from seqrobust.tasks import task_of
 
 MOST_REGIONS = 50
 """Region names that are measured apart, the most frequent ones."""
@@ -74,7 +76,7 @@ class SaturationSummary:
         }
         if self._regions and count:
             found["regions"] = {name: self._of_region(sums) for name, sums in self._regions.items() if sums[0]}
-        if self.task in ("binary", "classification") and count:
+        if task_of(self.task).exclusive and count:
             found["flips"] = {
                 "substitutions": self.flips,
                 "share_of_substitutions": self.flips / count,
@@ -85,9 +87,10 @@ class SaturationSummary:
 
     def _prediction(self, outputs: NDArray[np.float32]) -> NDArray[np.int64]:
         """(M,) class; 0 for a task without classes."""
-        if self.task == "classification":
-            return np.asarray(outputs.argmax(1), np.int64)
-        return (outputs[:, 0] > 0 if self.task == "binary" else np.zeros(len(outputs))).astype(np.int64)
+        if not task_of(self.task).exclusive:
+            return np.zeros(len(outputs), np.int64)
+        found: NDArray[np.int64] = task_of(self.task).predictions(torch.tensor(outputs)).numpy()
+        return found
 
     def _keep_largest(
         self, delta: NDArray[np.float64], record: NDArray[Any], letter: NDArray[Any], position: NDArray[Any]

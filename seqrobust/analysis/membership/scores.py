@@ -18,6 +18,7 @@ from scipy.special import entr, log_expit, log_softmax, logsumexp
 
 from seqrobust.errors import DataError
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = Literal["sum", "mean"]
@@ -82,9 +83,9 @@ def signals(
     values, wanted = np.asarray(logits, np.float64), np.asarray(targets)
     _check(values, wanted, task)
     _check_targets(wanted, task)
-    if task == "regression":
+    if task_of(task).measured:
         return _regression(values, wanted, np.asarray(spread, np.float64), residual, labels)
-    if task == "classification":
+    if task_of(task).softmax:
         return _classes(values, wanted.astype(np.int64))
     wanted = wanted.reshape(len(wanted), values.shape[-1])
     reduce = np.sum if labels == "sum" else np.mean
@@ -174,9 +175,10 @@ def _regression(values: Floats, wanted: NDArray[Any], spread: Floats, residual: 
 def _check_targets(wanted: NDArray[Any], task: Task) -> None:
     if wanted.dtype.kind not in "biuf" or not np.isfinite(wanted).all():
         raise DataError("a target is not a number", found=str(wanted.dtype), fix="leave records without a target out")
-    if task == "classification" and not (wanted == np.floor(wanted)).all():
+    value = task_of(task)
+    if value.softmax and not (wanted == np.floor(wanted)).all():
         raise DataError("a class is the number of an output", expected="whole numbers", found=str(wanted.dtype))
-    if task in ("binary", "multilabel") and not np.isin(wanted, (0, 1)).all():
+    if not (value.softmax or value.measured) and not np.isin(wanted, (0, 1)).all():
         raise DataError(
             f"targets of a {task} task", expected="0 and 1", found=str(wanted[~np.isin(wanted, (0, 1))].ravel()[:3])
         )
@@ -185,7 +187,7 @@ def _check_targets(wanted: NDArray[Any], task: Task) -> None:
 def _check(values: Floats, wanted: NDArray[Any], task: Task) -> None:
     outputs = 1 if wanted.ndim == 1 else wanted.shape[1]
     fits = values.ndim >= 2 and values.shape[-2] == len(wanted)
-    if fits and task == "classification":
+    if fits and task_of(task).softmax:
         fits = wanted.ndim == 1 and values.shape[-1] >= 2
         fits = fits and (not len(wanted) or bool((wanted >= 0).all() and (wanted < values.shape[-1]).all()))
     elif fits:

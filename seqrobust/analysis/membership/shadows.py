@@ -23,6 +23,7 @@ from seqrobust.analysis.membership.stacked import Stack, why_not_stacked
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences.encoding import Unknown
+from seqrobust.tasks import task_of
 from seqrobust.training.data import Labelled
 from seqrobust.training.losses import record_loss, regression_scale
 from seqrobust.training.objectives import Ordinary, Replay, Robust, make_objective
@@ -209,7 +210,7 @@ def _built(build: Callable[[], SequenceModel], pool: Labelled, seed: int, number
             expected=str(pool.targets.outputs),
             found=str(len(model.output_mean)),
         )
-    if pool.targets.task == "regression":
+    if task_of(pool.targets.task).measured:
         mean, spread = regression_scale(pool.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
     return model

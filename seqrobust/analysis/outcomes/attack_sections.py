@@ -31,6 +31,7 @@ from seqrobust.report.words import (
     unit_of,
 )
 from seqrobust.sequences import SequenceSet
+from seqrobust.tasks import task_in
 from seqrobust.threats import Budget, SubstitutionThreat
 
 _MOST_RECORDS_COUNTED = 5000
@@ -76,7 +77,7 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
     """The numbers to remember; those that were not measured are left out."""
     last = next(reversed(budgets_of(attack)), {})
     within = budget_words(last["budget"], unit_of(attack)) if last else ""
-    if attack.get("task") == "regression":
+    if task_in(attack).measured:
         numbers = [
             Tile(value=figure(last.get("mean_shift")), name="mean shift", note=within),
             Tile(value=figure(last.get("random_mean_shift")), name="mean shift by random changes"),

@@ -15,6 +15,7 @@ from seqrobust.analysis.outcomes.sentences import budgets_of, clean_accuracy, is
 from seqrobust.report.look import ATTACK, CONTROL, INK, styled
 from seqrobust.report.words import budget_size, interval_of, number, percent, unit_of
 from seqrobust.report.words import figure as figure_text
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 CONTROL_NAME = "random changes"
@@ -38,7 +39,7 @@ def budget_curve(attack: Metrics) -> Figure:
     Args:
         attack: ``metrics.json`` of an attack.
     """
-    if attack.get("task") != "regression":
+    if not task_in(attack).measured:
         figure = Figure(figsize=(8.8, 3.3), layout="constrained")
         draw_accuracy(figure.subplots(), attack)
         return figure
@@ -107,7 +108,7 @@ def quality_curve(attack: Metrics, key: str) -> Curve:
 
 def curve_caption(attack: Metrics) -> str:
     """What to say under :func:`budget_curve`: of bands and the control only where they are drawn."""
-    curves = shift_curves(attack) if attack.get("task") == "regression" else accuracy_curves(attack)
+    curves = shift_curves(attack) if task_in(attack).measured else accuracy_curves(attack)
     # A band needs two points with an interval.
     bands = any(sum(not math.isnan(point[2]) for point in curve.points) > 1 for curve in curves)
     control = any(curve.name == CONTROL_NAME and curve.points for curve in curves)

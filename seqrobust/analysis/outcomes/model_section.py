@@ -23,6 +23,7 @@ from seqrobust.analysis.outcomes.tables import metrics_table
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Picture, Section, Table
 from seqrobust.report.words import number
+from seqrobust.tasks import task_in, task_of
 
 _MOST_CLASSES_DRAWN = 60
 
@@ -55,11 +56,11 @@ def _tables(metrics: Mapping[str, Any]) -> list[Table]:
 
 
 def _test_picture(report: ReportInput) -> Markup | None:
-    task = report.task or (report.attack or {}).get("task")
+    task = task_of(report.task) if report.task else task_in(report.attack or {})
     pairs = _predictions(report)
-    if task == "regression":
+    if task.measured:
         return None if pairs is None else _scatter(pairs, report.labels)
-    if task == "multilabel" or not 1 < len(report.labels) <= _MOST_CLASSES_DRAWN:
+    if task.independent or not 1 < len(report.labels) <= _MOST_CLASSES_DRAWN:
         return None
     given = (report.test_metrics or {}).get("confusion")
     if given is not None and len(given) == len(report.labels):

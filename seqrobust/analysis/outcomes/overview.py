@@ -13,6 +13,7 @@ from seqrobust.report.edited import EditedRecord
 from seqrobust.report.logo import draw_logo
 from seqrobust.report.look import INK, MUTED, PAPER, styled
 from seqrobust.report.words import one_line
+from seqrobust.tasks import task_in
 
 _CURVE_INCHES = 2.9
 _GAP_INCHES = 0.45
@@ -39,7 +40,7 @@ def overview_picture(attack: Mapping[str, Any], example: EditedRecord, headline:
         axes.set_position((left, bottom * letters / height, wide, high * letters / height))
     place = (0.075, (letters + _GAP_INCHES + 0.5) / height, 0.925 - 1.75 / width, (_CURVE_INCHES - 0.85) / height)
     curve = figure.add_axes(place)
-    if attack.get("task") == "regression":
+    if task_in(attack).measured:
         draw_curves(curve, shift_curves(attack), "Mean shift of the prediction", attack)
     else:
         draw_accuracy(curve, attack)

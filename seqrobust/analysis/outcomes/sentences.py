@@ -24,6 +24,7 @@ from seqrobust.report.words import (
     place_words,
     unit_of,
 )
+from seqrobust.tasks import task_in
 
 FEW = 30
 """Below this many sequences a share in per cent suggests a precision that is not there."""
@@ -54,7 +55,7 @@ def _answer(
     if not spent:
         return [_clean_sentence(attack), "No budget above zero was asked for, so no letter was changed."]
     place = place_words(protect, only)
-    if attack.get("task") == "regression":
+    if task_in(attack).measured:
         return _shift_sentences(attack, spent, place, labels)
     return _flip_sentences(attack, spent, place)
 
@@ -85,11 +86,11 @@ def clean_accuracy(attack: Metrics) -> tuple[float, tuple[float, float]]:
 def is_unlabelled(attack: Metrics) -> bool:
     """Whether clean predictions stand for a truth that nobody gave: records were attacked, yet no accuracy is known."""
     known = not math.isnan(number(attack.get("clean_accuracy")))
-    return attack.get("task") != "regression" and not known and number(attack.get("attacked")) > 0
+    return not task_in(attack).measured and not known and number(attack.get("attacked")) > 0
 
 
 def _clean_sentence(attack: Metrics) -> str:
-    if attack.get("task") == "regression":
+    if task_in(attack).measured:
         return f"Without any change, R² is {figure(attack.get('clean_r2'))}."
     return f"Without any change, accuracy is {percent(number(attack.get('clean_accuracy')))}."
 
@@ -97,7 +98,7 @@ def _clean_sentence(attack: Metrics) -> str:
 def _verbs(attack: Metrics) -> tuple[str, str]:
     """What happens to a sequence when the goal is reached: as participle, and as present tense."""
     wanted = wanted_label(attack)
-    if attack.get("task") == "multilabel":
+    if task_in(attack).independent:
         return f"given a wrong {f'call of {one_line(wanted)}' if wanted else 'label'}", "mislabel"
     return (f"turned into {one_line(wanted)}", "turn") if wanted else ("flipped", "flip")
 
@@ -145,7 +146,7 @@ def _noun(attack: Metrics) -> str:
     """What was attacked, in the singular."""
     if is_unlabelled(attack):
         return "sequence"
-    other = " of another class" if wanted_label(attack) and attack.get("task") != "multilabel" else ""
+    other = " of another class" if wanted_label(attack) and not task_in(attack).independent else ""
     return f"correctly read sequence{other}"
 
 

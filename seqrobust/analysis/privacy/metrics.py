@@ -29,6 +29,7 @@ from seqrobust.analysis.privacy.settings import WITH_SHADOWS
 from seqrobust.analysis.privacy.shadows import Shadows
 from seqrobust.errors import DataError
 from seqrobust.files import plain
+from seqrobust.tasks import task_of
 
 _GROUPS = 40
 """Groups above which numbers of each would be of hardly a record."""
@@ -233,7 +234,7 @@ def _classes(pool: Pool) -> list[str]:
     """Class names, names of labels joined by semicolons, or a regression's values."""
     if pool.class_names is not None:
         return pool.class_names
-    if pool.targets.task == "regression":
+    if task_of(pool.targets.task).measured:
         return [";".join(f"{value:g}" for value in row) for row in pool.targets.values]
     labels = pool.targets.labels
     return [";".join(labels[i] for i in np.flatnonzero(row)) for row in pool.targets.values]

@@ -53,10 +53,8 @@ class Recipe:
     @property
     def files(self) -> tuple[Path, ...]:
         """Files that training reads beside the records: a table of permitted letters, a teacher."""
-        if self.adversarial is None:
-            return ()
-        named = (self.adversarial.allow, self.adversarial.teacher)
-        return tuple(Path(text) for text in named if text and Path(text).is_file())
+        named = () if self.adversarial is None else self.adversarial.files
+        return tuple(path for path in named if path.is_file())
 
     def build(self) -> SequenceModel:
         """One with weights from torch's current generator."""

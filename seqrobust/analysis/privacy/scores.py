@@ -26,9 +26,17 @@ from seqrobust.analysis.privacy.settings import LABEL_ONLY, THRESHOLDS, WITH_SHA
 from seqrobust.analysis.privacy.shadows import Shadows
 from seqrobust.analysis.room import Work
 from seqrobust.sequences import Targets
+from seqrobust.tasks import task_of
 
 _LEAST = 1e-3
 """Of a regression's residual, in standard deviations of the targets."""
+_OF_ANSWERS = {
+    "entropy": "a regression's prediction has no entropy",
+    "modified_entropy": "a regression's prediction has no entropy",
+    "shadow_beta": "a Beta distribution is of probabilities, which a regression has none of",
+    **dict.fromkeys(LABEL_ONLY, "a regression's answer is neither right nor wrong"),
+}
+"""Attacks that do not apply where the task is measured, and why."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,16 +85,12 @@ def all_scores(pool: Pool, shadows: Shadows | None, settings: PrivacySettings, w
 
 def not_applicable(pool: Pool, wanted: tuple[str, ...]) -> dict[str, str]:
     """Those of the wanted attacks that cannot be had of this pool, and why."""
-    left_out = {}
+    left_out, measured = {}, task_of(pool.targets.task).measured
     for name in wanted:
         if name in WITH_SHADOWS and pool.recipe is None:
             left_out[name] = pool.why_none
-        elif pool.targets.task == "regression" and name in ("entropy", "modified_entropy"):
-            left_out[name] = "a regression's prediction has no entropy"
-        elif pool.targets.task == "regression" and name == "shadow_beta":
-            left_out[name] = "a Beta distribution is of probabilities, which a regression has none of"
-        elif pool.targets.task == "regression" and name in LABEL_ONLY:
-            left_out[name] = "a regression's answer is neither right nor wrong"
+        elif measured and name in _OF_ANSWERS:
+            left_out[name] = _OF_ANSWERS[name]
     return left_out
 
 
@@ -96,7 +100,7 @@ def _signals(targets: Targets, logits: Floats, spread: Floats, residual: float) 
 
 def _scale(pool: Pool, shadows: Shadows | None) -> tuple[Floats, float]:
     """Spread of a regression's targets, and of its standardised errors on records that a model did not see."""
-    if pool.targets.task != "regression":
+    if not task_of(pool.targets.task).measured:
         return np.ones(1), 1.0
     wanted = pool.targets.values.astype(np.float64)
     spread = np.maximum(wanted.std(0), 1e-12)
@@ -138,7 +142,7 @@ class _Compared:
 
     def phi(self) -> tuple[Floats, Floats]:
         """(N,) and (M, N) logit of the probability that the whole answer is right; a regression's log density."""
-        if self.pool.targets.task != "multilabel":
+        if not task_of(self.pool.targets.task).independent:
             return self.own.margin[0], self.models.margin[:, 0]
         # The sum of the labels' logits is none of a probability; that of all being right is their product.
         return _logit(self.own.log_confidence[0]), _logit(self.models.log_confidence[:, 0])
@@ -149,7 +153,7 @@ class _Compared:
         share = None
         if offline:
             # A density is not bounded by 1, which the mean with the unseen half would need.
-            regression = self.pool.targets.task == "regression"
+            regression = task_of(self.pool.targets.task).measured
             share = 1.0 if regression else offline_share(models, inside)
         apart = self.pool.population
         if apart is not None and self.shadows.population is not None:

@@ -28,6 +28,7 @@ from seqrobust.analysis.probe.places import Places
 from seqrobust.attacks import Problem, Shift, predictions, true_margin
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.sequences import SequenceSet
+from seqrobust.tasks import task_of
 
 DONORS = 64
 """Donors at most; as many of each class as can be had."""
@@ -78,7 +79,7 @@ def exchanged(
     truth = _truth(problem)
     receivers = np.flatnonzero(usable & places.functional.any(1) & places.background.any(1))
     donors = _donors(truth, problem.seed)
-    if problem.predictor.task == "multilabel" or len(np.unique(truth[donors])) < 2 or not len(receivers):
+    if task_of(problem.predictor.task).independent or len(np.unique(truth[donors])) < 2 or not len(receivers):
         return _unknown(len(receivers), len(donors))
     letters = _donated(problem, places, donors)
     answers = np.empty((len(receivers), len(donors)))

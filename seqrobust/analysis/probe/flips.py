@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 
 def arm_metrics(results: pd.DataFrame, task: Task, reachable: NDArray[np.bool_]) -> list[dict[str, Any]]:
@@ -47,7 +48,7 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
         "drop_per_edit": float(per_edit.mean()) if len(moved) else None,
         "drop_per_edit_ci": bootstrap_mean(per_edit),
     }
-    if task == "regression":
+    if task_of(task).measured:
         shift = (rows["adversarial_prediction"] - rows["clean_prediction"]).to_numpy(np.float64)
         random_shift = (rows["random_score"] - rows["clean_score"]).to_numpy(np.float64)
         found |= {
@@ -60,7 +61,7 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
 
 
 def _change(rows: pd.DataFrame, task: Task) -> NDArray[np.float64]:
-    if task == "regression":
+    if task_of(task).measured:
         return np.asarray((rows["adversarial_prediction"] - rows["clean_prediction"]).abs(), np.float64)
     return np.asarray(rows["clean_score"] - rows["adversarial_score"], np.float64)
 

@@ -17,6 +17,7 @@ from seqrobust.analysis.probe.verdicts import Verdict
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
 from seqrobust.report.words import figure, number, one_line, percent
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 
@@ -59,7 +60,7 @@ def _answer(metrics: Metrics, verdicts: tuple[Verdict, ...]) -> Section:
 
 
 def _rates(metrics: Metrics) -> Section:
-    regression = metrics["task"] == "regression"
+    regression = task_in(metrics).measured
     names_of_arms = {"nonfunctional": "outside", "matched": "outside, as many", "functional": "inside"}
     arms = {name: metrics["budgets"][arm] for arm, name in names_of_arms.items()}
     key = "mean_shift" if regression else "flip_rate"
@@ -137,13 +138,9 @@ def _reliance(metrics: Metrics) -> Section:
         )
     ]
     if exchange["gap"] is not None:
-        gap = figure(abs(exchange["gap"]) if metrics["task"] != "regression" else exchange["gap"])
+        gap = figure(abs(exchange["gap"]) if not task_in(metrics).measured else exchange["gap"])
         side = "higher" if exchange["gap"] >= 0 else "lower"
-        text = (
-            f"slope {gap}"
-            if metrics["task"] == "regression"
-            else f"margin {gap} {side} on a background of the same class"
-        )
+        text = f"slope {gap}" if task_in(metrics).measured else f"margin {gap} {side} on a background of the same class"
         items.append(("Exchanged backgrounds", f"{text}; p = {exchange['p_value']:.2g}, {exchange['donors']} donors."))
     picture = Picture(
         svg=lambda: svg_markup(reliance_figure(metrics), "reliance", "The score beside its null distribution"),

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, RULE, save_picture, styled
 from seqrobust.report.words import interval_of, number, one_line
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 _KMERS = 8
@@ -72,7 +73,7 @@ def scan_figure(metrics: Metrics) -> Figure:
 
 
 def _rates(axes: Axes, metrics: Metrics) -> None:
-    regression = metrics["task"] == "regression"
+    regression = task_in(metrics).measured
     key = "mean_shift" if regression else "flip_rate"
     lines = [
         ("outside functional", "nonfunctional", key, ATTACK, "-"),

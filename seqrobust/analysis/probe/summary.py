@@ -21,6 +21,7 @@ from seqrobust.analysis.probe.positions import around_regions, edited_positions,
 from seqrobust.analysis.probe.reliance import Reliance, reliance_shares
 from seqrobust.analysis.probe.writing import writing_metrics
 from seqrobust.attacks import Problem, predictions
+from seqrobust.tasks import task_of
 
 if TYPE_CHECKING:
     from seqrobust.analysis.probe.study import ProbeReady
@@ -59,7 +60,7 @@ def _head(ready: ProbeReady, results: pd.DataFrame, effects: Effects) -> dict[st
     """What was probed."""
     problem, places = ready.problem, ready.places
     first = results[results["budget"] == results["budget"].min()]
-    labelled = problem.targets is not None and problem.predictor.task != "regression"
+    labelled = problem.targets is not None and not task_of(problem.predictor.task).measured
     right = int((first["clean_prediction"] == first["target"]).sum())
     both = places.functional.any(1) & places.background.any(1)
     kinds = {"functional": places.functional, "nonfunctional": places.background}
@@ -88,7 +89,7 @@ def _mean_effect(effects: Effects, mask: NDArray[np.bool_]) -> float | None:
 
 def _classes(problem: Problem) -> dict[str, NDArray[np.bool_]]:
     """(N,) records of each class; none for a task without."""
-    if problem.predictor.task not in ("binary", "classification"):
+    if not task_of(problem.predictor.task).exclusive:
         return {}
     if problem.targets is not None:
         codes = np.asarray(problem.targets.values)

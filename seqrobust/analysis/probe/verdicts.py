@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqrobust.report.words import figure, joined, number, one_line, percent, percent_range, plural
+from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 HALF = 0.5
@@ -27,7 +28,7 @@ def verdicts(metrics: Metrics) -> list[Verdict]:
         metrics: of :func:`seqrobust.analysis.probe.summary.probe_metrics`.
     """
     found = [
-        ("Answer", _shifts(metrics) if metrics["task"] == "regression" else _flips(metrics)),
+        ("Answer", _shifts(metrics) if task_in(metrics).measured else _flips(metrics)),
         ("Reliance", _reliance(metrics)),
         ("Backgrounds", _exchange(metrics)),
         ("k-mers", _kmers(metrics)),
@@ -100,7 +101,7 @@ def _exchange(metrics: Metrics) -> str:
     if found["gap"] is None:
         return ""
     sure = found["p_value"] <= 0.05
-    if metrics["task"] == "regression":
+    if task_in(metrics).measured:
         return (
             f"A background of another record carries {percent(max(found['gap'], 0))} of the difference in value along "
             f"with it (p = {found['p_value']:.2g})" + ("." if sure else ", which chance may explain.")

@@ -19,6 +19,7 @@ from seqrobust.attacks import Problem, predictions
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import ConfigError
 from seqrobust.sequences.simulation import parse_pattern
+from seqrobust.tasks import task_of
 
 MOST_PLACES = 100
 """Starts tried on a record, drawn at random where there are more."""
@@ -124,7 +125,7 @@ def accepted_letters(writing: Writing, problem: Problem) -> NDArray[np.bool_]:
     Raises ConfigError for an unreadable pattern or a task without exclusive classes, ThreatError for an unknown region.
     """
     task, alphabet = problem.predictor.task, problem.sequences.alphabet
-    if task not in ("binary", "classification"):
+    if not task_of(task).exclusive:
         raise ConfigError("a motif is written to change a class", expected="binary or classification", found=task)
     if writing.region is not None:
         problem.sequences.regions.named(writing.region)

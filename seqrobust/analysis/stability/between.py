@@ -16,6 +16,7 @@ from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.explaining import Judge
 from seqrobust.analysis.stability.measures import similarity
 from seqrobust.attacks.goals import predictions
+from seqrobust.tasks import task_of
 
 
 def between_records(judge: Judge, methods: Sequence[str], seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -44,7 +45,7 @@ def _pairs(judge: Judge, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64
     task = judge.predictor.task
     count = len(judge.sequences)
     groups = np.zeros(count, np.int64)
-    if task != "regression":
+    if not task_of(task).measured:
         predicted = predictions(task, judge.clean).numpy().reshape(count, -1)
         groups = np.unique(predicted, axis=0, return_inverse=True)[1].reshape(-1)
     rng = np.random.default_rng(seed)

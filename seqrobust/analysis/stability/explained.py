@@ -20,6 +20,7 @@ from seqrobust.analysis.stability.profiles import PROFILES, Profile
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 
 class Parts(NamedTuple):
@@ -124,7 +125,7 @@ class ExplainedPredictor(Predictor):
             batch_size=plain.batch_size,
         )
         self.plain, self.method = plain, method
-        shifted = 0 if output is None or plain.task != "regression" else (plain.labels or ()).index(output)
+        shifted = 0 if output is None or not task_of(plain.task).measured else (plain.labels or ()).index(output)
         self.layout = Layout(task=plain.task, outputs=plain.outputs, output=shifted)
 
     @contextmanager

@@ -23,6 +23,7 @@ from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.encoding import letters_from_texts
+from seqrobust.tasks import task_of
 
 
 def edited_set(sequences: SequenceSet, records: Sequence[int], texts: Sequence[str]) -> SequenceSet:
@@ -107,7 +108,7 @@ class Judge:
         predicted = predictions(task, clean)
         bounds = torch.tensor(self.tolerances, dtype=clean.dtype)
         kept = slack(task, logits, clean, predicted, settings.kept_lead, bounds) >= 0
-        if task == "regression":
+        if task_of(task).measured:
             flipped = (logits - clean)[:, self._output()].abs() >= self.delta
         else:
             flipped = ~is_right(task, logits, predicted)

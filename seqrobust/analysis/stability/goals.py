@@ -22,6 +22,7 @@ from seqrobust.analysis.stability.explained import Layout, Parts
 from seqrobust.analysis.stability.settings import CHANGED_BELOW, KEPT_ABOVE, KEPT_LEAD
 from seqrobust.attacks.goals import BoundGoal, class_logits, is_right, predictions, true_margin
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 _APART = 1e-3
 """Codes of letters differ by at least 1 / (K + 1); less than this is rounding."""
@@ -50,7 +51,7 @@ def slack(task: Task, logits: Tensor, clean: Tensor, predicted: Tensor, kept_lea
         kept_lead: share of the clean margin that has to be left.
         tolerance: (outputs,) by how much the values of a regression may move.
     """
-    if task == "regression":
+    if task_of(task).measured:
         return (1 - (logits - clean).abs() / tolerance).amin(1)
     margin = true_margin(task, clean, predicted)
     return true_margin(task, logits, predicted) / margin.clamp(min=torch.finfo(margin.dtype).tiny) - kept_lead
@@ -97,9 +98,7 @@ class _Change(_Explained):
 
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)
-        same = torch.ones_like(rows, dtype=torch.bool)
-        if self.layout.task != "regression":
-            same = is_right(self.layout.task, parts.logits, self.predicted[rows])
+        same = task_of(self.layout.task).attackable(parts.logits, self.predicted[rows])
         return same & (self._slack(parts, rows) >= 0) & (self.similarity(parts, rows) < self.threshold)
 
     def _slack(self, parts: Parts, rows: Tensor) -> Tensor:
@@ -131,7 +130,7 @@ class _Keep(_Explained):
     def achieved(self, logits: Tensor, rows: Tensor) -> Tensor:
         parts = self.layout.parts(logits)
         predicted = self.predicted[rows]
-        if self.layout.task == "regression":
+        if task_of(self.layout.task).measured:
             flipped = (self._flips(parts.logits, rows) >= 0).any(1)
         else:
             flipped = ~is_right(self.layout.task, parts.logits, predicted)
@@ -140,11 +139,11 @@ class _Keep(_Explained):
     def _flips(self, logits: Tensor, rows: Tensor) -> Tensor:
         """(M, W) how far past a flip, by rival class, label or direction, -1 at the clean sequence or below."""
         task, clean, predicted = self.layout.task, self.clean.logits[rows], self.predicted[rows]
-        if task == "regression":
+        if task_of(task).measured:
             moved = (logits - clean)[:, self.layout.output] / self.delta
             return torch.stack([moved, -moved], dim=1) - 1
         margin = true_margin(task, clean, predicted).clamp(min=torch.finfo(clean.dtype).tiny)[:, None]
-        if task == "multilabel":
+        if task_of(task).independent:
             return logits * (1 - 2 * predicted) / margin
         scores = class_logits(task, logits)
         own = torch.nn.functional.one_hot(predicted, scores.shape[1]).bool()
@@ -155,9 +154,7 @@ def _bound(layout: Layout, clean: Tensor, targets: Tensor) -> dict[str, object]:
     parts = layout.parts(clean)
     known = parts.letters > _APART
     varies = correlation(parts.importance, parts.importance, known) > 0.5
-    right = torch.ones_like(varies)
-    if layout.task != "regression":
-        right = is_right(layout.task, parts.logits, targets)
+    right = task_of(layout.task).attackable(parts.logits, targets)
     return {
         "layout": layout,
         "clean": parts,

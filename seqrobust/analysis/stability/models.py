@@ -18,6 +18,7 @@ from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.sequences.sequence_set import distinct
+from seqrobust.tasks import task_of
 
 
 def open_others(
@@ -84,7 +85,7 @@ def _answers(study: Study, predictor: Predictor) -> Answers:
     """Predictions and explanations of one model, which must be attached."""
     plain, settings = study.problem.plain, study.settings
     predicted: tuple[str, ...] = ()
-    if predictor.task != "regression":
+    if not task_of(predictor.task).measured:
         logits = predictor.logits(torch.tensor(plain.sequences.tokens)).cpu()
         predicted = tuple(map(str, predictions(predictor.task, logits).tolist()))
     found = {

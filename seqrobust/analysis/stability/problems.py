@@ -15,6 +15,7 @@ from seqrobust.attacks import Problem, coded, predictions
 from seqrobust.attacks.coded import CodedPredictor
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Targets
+from seqrobust.tasks import task_of
 
 
 def spread(logits: torch.Tensor) -> tuple[float, ...]:
@@ -80,7 +81,7 @@ def goal_of(
 
 def tolerances(predictor: Predictor, settings: StabilitySettings, scale: Sequence[float]) -> tuple[float, ...]:
     """By how much each value of a regression may move; nothing for other tasks."""
-    if predictor.task != "regression":
+    if not task_of(predictor.task).measured:
         return ()
     if settings.tolerance is not None:
         return (settings.tolerance,) * predictor.outputs

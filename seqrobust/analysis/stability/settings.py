@@ -222,6 +222,8 @@ class StabilitySettings(ThreatSettings):
     def attack(self, task: Task) -> AttackSettings:
         """The threat as an attack on the model itself takes it; of its goal nothing counts but the output of a
         regression and the shift."""
+        from seqrobust.tasks import task_of
+
         threat: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(ThreatSettings)}
-        shift: dict[str, Any] = {"output": self.output, "delta": self.delta} if task == "regression" else {}
+        shift: dict[str, Any] = {"output": self.output, "delta": self.delta} if task_of(task).measured else {}
         return AttackSettings(**threat, **shift, max_records=self.max_records, random_draws=self.random_draws)

@@ -18,6 +18,7 @@ from seqrobust.analysis.stability.models import compare_models
 from seqrobust.analysis.stability.ready import StabilityReady
 from seqrobust.analysis.stability.steps import Study, stability_metrics
 from seqrobust.attacks.goals import is_right
+from seqrobust.tasks import task_of
 
 Kept = TypeVar("Kept")
 
@@ -96,7 +97,8 @@ def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
     plain, judge = problem.plain, study.judge
     task = plain.predictor.task
     accuracy = None
-    if plain.targets is not None and task != "regression":
+    measured = task_of(task).measured
+    if plain.targets is not None and not measured:
         truth = torch.tensor(plain.targets.values, device=judge.clean.device)
         accuracy = float(is_right(task, judge.clean, truth).float().mean())
     return {
@@ -109,9 +111,9 @@ def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
         "thresholds": {
             "changed_below": settings.changed_below,
             "kept_above": settings.kept_above,
-            "kept_lead": settings.kept_lead if task != "regression" else None,
+            "kept_lead": None if measured else settings.kept_lead,
             "tolerance": list(judge.tolerances) or None,
-            "delta": judge.delta if task == "regression" else None,
+            "delta": judge.delta if measured else None,
         },
         "rows": len(results),
     }

@@ -18,10 +18,10 @@ from seqrobust.analysis.stability.profiles import PROFILES
 from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.attacks import Attack, Problem, ShardRun, Shift, Untargeted, run_shard
 from seqrobust.attacks.coded import CodedPredictor, CodedScores, Scores
-from seqrobust.attacks.goals import is_right
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.sequences import Targets
+from seqrobust.tasks import task_of
 
 MORE_COLUMNS = ("goal", "method", "searched", "draw", "attacked", "kept", "flipped", *Similarity._fields)
 """Columns beside those of every attack: the method that is measured, the one that was attacked, the number of a random
@@ -80,9 +80,7 @@ def random_rows(problem: Problem, truth: Targets, draws: int, records: NDArray[n
     targets = torch.tensor(truth.values[records], device=device)
     bounds = [replace(problem.threat, budget=budget).bind(sequences, device) for budget in problem.budgets]
     clean = predictor.logits(bounds[0].tokens)
-    attackable = torch.ones(len(records), dtype=torch.bool, device=device)
-    if predictor.task != "regression":
-        attackable = is_right(predictor.task, clean, targets)
+    attackable = task_of(predictor.task).attackable(clean, targets)
     streams = [
         RecordStreams(problem.seed, sequences.ids, f"explanation control {budget}") for budget in problem.budgets
     ]

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from seqrobust.analysis.intervals import Interval, bootstrap_mean, wilson
 from seqrobust.analysis.subgroups.outcomes import Outcomes, mean_of
 from seqrobust.analysis.subgroups.survival import median_edits
+from seqrobust.tasks import task_of
 
 
 def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, seed: int = 0) -> dict[str, Any]:
     """What ``metrics.json`` says of one group of records (N,) bool."""
-    regression = outcomes.task == "regression"
+    regression = task_of(outcomes.task).measured
     clean = outcomes.quantity("clean")[inside]
     entry: dict[str, Any] = {
         "group": name,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.sequences import Task
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +58,7 @@ class Outcomes:
 
     def unit(self, name: str) -> float | None:
         """Of which a record's outcome is a whole multiple; None where it is not of that kind."""
-        if self.task == "regression" and name != "success":
+        if task_of(self.task).measured and name != "success":
             return None
         runs = len(self.right)
         return 1 / runs if name == "clean" else 1 / (runs * len(self.levels))
@@ -106,7 +107,7 @@ def read_outcomes(tables: Sequence[pd.DataFrame], task: Task, *, labelled: bool)
     return Outcomes(
         task=task,
         ids=ids,
-        classes=None if task == "regression" or not labelled else np.array([str(targets[name]) for name in ids]),
+        classes=None if task_of(task).measured or not labelled else np.array([str(targets[name]) for name in ids]),
         levels=parts[0]["levels"],
         labelled=labelled,
         right=joined("right"),
@@ -133,7 +134,7 @@ def _one(table: pd.DataFrame, task: Task) -> dict[str, Any]:
     broken = hit.any(1)
     attacked = np.isfinite(success).all(1)
     fewest = np.where(broken, grid("n_edits")[np.arange(len(ids)), hit.argmax(1)], grid("budget")[:, -1])
-    if task == "regression":
+    if task_of(task).measured:
         target, clean, moved = (
             grid(name).astype(np.float64) for name in ("target", "clean_prediction", "adversarial_prediction")
         )

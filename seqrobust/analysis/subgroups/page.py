@@ -13,6 +13,7 @@ from seqrobust.analysis.subgroups.picture import subgroups_figure
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Details, Page, Picture, Section, Table
 from seqrobust.report.words import one_line, plural
+from seqrobust.tasks import task_of
 
 _HOW = "[95 %]: Wilson of shares, bootstrap of means; p by permutation over all budgets together, Holm-corrected"
 
@@ -56,7 +57,7 @@ def _drawn(findings: SubgroupsFindings) -> Markup:
 
 def _groups(findings: SubgroupsFindings, groups: list[dict[str, Any]], by: str) -> Table:
     """A row per group, the weakest first, and one of all records; at the smallest, a middle and the largest budget."""
-    regression = findings.task == "regression"
+    regression = task_of(findings.task).measured
     key, clean = ("mean_abs_shift", "clean_error") if regression else ("robust_accuracy", "clean_accuracy")
     budgets = [row["budget"] for row in findings.everyone["budgets"]]
     shown = sorted({0, len(budgets) // 2, len(budgets) - 1})

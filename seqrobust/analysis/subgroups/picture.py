@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqrobust.report.look import ATTACK, CLEAN, INK, MUTED, RULE, save_picture, styled
+from seqrobust.tasks import task_in
 
 _ROW, _HEAD, _FOOT, _WIDTH = 0.27, 0.88, 0.5, 7.2
 _MOST = 40
@@ -60,7 +61,7 @@ def _title(figure: Figure, by: str, statement: str, top: float, tall: float) -> 
 
 
 def _draw(axes: Axes, rows: list[dict[str, Any]], metrics: dict[str, Any], shown: int) -> None:
-    regression = metrics["task"] == "regression"
+    regression = task_in(metrics).measured
     key = "mean_abs_shift" if regression else "robust_accuracy"
     scale = 1 if regression else 100
     everyone = metrics["all"]["budgets"][shown]

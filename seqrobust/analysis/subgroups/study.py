@@ -18,6 +18,7 @@ from seqrobust.analysis.subgroups.grouping import CLASS, Grouping, grouping
 from seqrobust.analysis.subgroups.outcomes import Outcomes
 from seqrobust.analysis.subgroups.settings import SubgroupsSettings
 from seqrobust.errors import ConfigError, DataError
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,7 +100,7 @@ def study(ready: SubgroupsReady, work: Work) -> SubgroupsFindings:
         attacks=len(outcomes.right),
         everyone=everyone,
         by=found,
-        statements={by: statement(one, regression=outcomes.task == "regression") for by, one in found.items()},
+        statements={by: statement(one, regression=task_of(outcomes.task).measured) for by, one in found.items()},
     )
 
 

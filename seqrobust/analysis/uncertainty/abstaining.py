@@ -11,6 +11,7 @@ from seqrobust.analysis.uncertainty.materials import Materials
 from seqrobust.analysis.uncertainty.measures import confidence_score, disagreement_score
 from seqrobust.analysis.uncertainty.scoring import values_of
 from seqrobust.analysis.uncertainty.selective import RiskCoverage, risk_coverage
+from seqrobust.tasks import task_of
 
 
 def selective(study: Study, has: Materials, risk: float | None) -> tuple[dict[str, Any], dict[str, RiskCoverage]]:
@@ -18,7 +19,7 @@ def selective(study: Study, has: Materials, risk: float | None) -> tuple[dict[st
     panel = study.panel
 
     def curve(columns: Tensor) -> RiskCoverage:
-        score = disagreement_score if study.task == "regression" else confidence_score
+        score = disagreement_score if task_of(study.task).measured else confidence_score
         return risk_coverage(values_of(lambda one: score(panel.each(one), panel.task), columns), study.loss(columns))
 
     curves = {"clean": curve(has.clean)}

@@ -19,12 +19,12 @@ from torch import Tensor
 from seqrobust.analysis.pieces import Arrays, Say, kept_arrays
 from seqrobust.analysis.uncertainty.members import Panel
 from seqrobust.attacks import Attack, Goal, Problem, ShardRun, Shift, run_shard
-from seqrobust.attacks.goals import class_logits, is_right
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.sequences import SequenceSet, Targets, Task
+from seqrobust.tasks import task_of
 from seqrobust.threats import Budget, SubstitutionThreat
 
 Advance = Callable[[float], None]
@@ -86,14 +86,12 @@ class Study:
 
     def right(self, columns: Tensor) -> NDArray[np.bool_]:
         """(n,) whether the mean prediction is right; for a regression all true."""
-        if self.task == "regression":
-            return np.ones(len(columns), bool)
-        right: NDArray[np.bool_] = is_right(self.task, self.panel.mean(columns), self.truth).cpu().numpy()
+        right: NDArray[np.bool_] = task_of(self.task).attackable(self.panel.mean(columns), self.truth).cpu().numpy()
         return right
 
     def loss(self, columns: Tensor) -> NDArray[np.float64]:
         """(n,) 1 where the mean prediction is wrong; for a regression the absolute error, averaged over values."""
-        if self.task == "regression":
+        if task_of(self.task).measured:
             error: NDArray[np.float64] = (self.panel.mean(columns) - self.truth).abs().mean(1).double().cpu().numpy()
             return error
         return 1 - self.right(columns).astype(np.float64)
@@ -106,12 +104,7 @@ class Study:
         """How far natural records are from the goal, in logits or the target's units: a root mean square."""
         if isinstance(self.goal, Shift):
             return self.goal.delta
-        mean = self.panel.mean(columns)
-        if self.task == "multilabel":
-            margin = mean.abs().amin(1)
-        else:
-            best = class_logits(self.task, mean).topk(2, dim=1).values
-            margin = best[:, 0] - best[:, 1]
+        margin = task_of(self.task).lead(self.panel.mean(columns))
         return max(float((margin**2).mean() ** 0.5), 1e-6)
 
 

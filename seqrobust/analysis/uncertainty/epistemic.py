@@ -16,6 +16,7 @@ from seqrobust.analysis.uncertainty.goals import Disagreement
 from seqrobust.analysis.uncertainty.materials import Materials, budget_value
 from seqrobust.analysis.uncertainty.measures import disagreement_score
 from seqrobust.analysis.uncertainty.scoring import values_of
+from seqrobust.tasks import task_of
 
 
 def epistemic(study: Study, has: Materials, flagged: float, advance: Advance) -> tuple[dict[str, Any], Tensor]:
@@ -52,6 +53,6 @@ def epistemic(study: Study, has: Materials, flagged: float, advance: Advance) ->
                 "still_right": proportion(int((right & still).sum()), int(right.sum())),
             }
         )
-    quantity = "variance" if study.task == "regression" else "mutual_information"
+    quantity = "variance" if task_of(study.task).measured else "mutual_information"
     entry = {"quantity": quantity, "clean_mean": float(clean.mean()), "threshold": float(np.exp(cut)), "budgets": rows}
     return entry, columns

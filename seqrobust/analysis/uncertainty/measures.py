@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from seqrobust.errors import ModelError
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 TINY = 1e-15
 """Nats, or units squared, under which logarithms of uncertainties are cut off."""
@@ -32,11 +33,12 @@ def log_probabilities(logits: Tensor, task: Task) -> Tensor:
     ModelError for a class at plus infinity, which leaves the others no share.
     """
     values = logits.double()
-    if task == "classification" and bool((values == torch.inf).any()):
+    value = task_of(task)
+    if value.softmax and bool((values == torch.inf).any()):
         raise ModelError(
             "a class has an infinite logit, of which no probability follows", fix="let the model give finite logits"
         )
-    if task == "classification":
+    if value.softmax:
         return values.log_softmax(-1)[..., None, :].clamp(min=NOTHING)
     return torch.stack([functional.logsigmoid(-values), functional.logsigmoid(values)], dim=-1).clamp(min=NOTHING)
 
@@ -87,7 +89,7 @@ def entropy_score(members: Tensor, task: Task) -> Tensor:
 
 def disagreement_score(members: Tensor, task: Task) -> Tensor:
     """(N,) ln of the mutual information; for a regression, of the variance."""
-    differ = logit_variance(members) if task == "regression" else mutual_information(members, task)
+    differ = logit_variance(members) if task_of(task).measured else mutual_information(members, task)
     return differ.clamp(min=TINY).log()
 
 

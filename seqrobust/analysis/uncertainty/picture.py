@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from seqrobust.analysis.uncertainty.selective import RiskCoverage
 from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
+from seqrobust.tasks import task_in
 
 _WIDTH, _TALL = 9.0, 3.1
 _SMALL = 7.2
@@ -95,7 +96,7 @@ def _headroom(axes: Axes) -> None:
 
 
 def _selective(axes: Axes, metrics: dict[str, Any], curves: Mapping[str, RiskCoverage]) -> None:
-    scale = 1 if metrics["task"] == "regression" else 100
+    scale = 1 if task_in(metrics).measured else 100
     last = metrics["budgets"][-1]["budget"]
     first = metrics["budgets"][0]["budget"]
     shown: list[tuple[str, str, str, str]] = [

@@ -15,6 +15,7 @@ from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
 from seqrobust.analysis.uncertainty.attacking import Study, find
 from seqrobust.analysis.uncertainty.materials import Materials, budget_value
 from seqrobust.models.predictor import Predictor
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,7 +64,7 @@ def purification(study: Study, has: Materials, defence: Defence, advance: Callab
         )
     n, right = len(found.attackable), int(found.attackable.sum())
     entry: dict[str, Any] = {"step": defence.step, "draws": defence.draws, "budgets": rows}
-    if study.task != "regression":
+    if not task_of(study.task).measured:
         entry |= {"clean_accuracy": proportion(right, n), "clean_accuracy_ci": wilson(right, n)}
         entry["clean_accuracy_undefended"] = proportion(int(before.attackable.sum()), n)
     return entry | {"verdict": purification_sentence(defence.name, rows), "standing": _gain_standing(_most(rows))}

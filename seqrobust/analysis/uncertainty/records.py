@@ -13,6 +13,7 @@ from seqrobust.attacks import predictions
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
+from seqrobust.tasks import task_of
 
 FEW = 64
 """Records on which a model is tried."""
@@ -89,7 +90,7 @@ def _targets(predictor: Predictor, sequences: SequenceSet) -> Targets:
 
 def _classes(predictor: Predictor, fitted: SequenceSet) -> NDArray[np.int64]:
     """(N,) classes for a density; one for all where records are of several labels, or of values."""
-    if predictor.task not in ("binary", "classification"):
+    if not task_of(predictor.task).exclusive:
         return np.zeros(len(fitted), np.int64)
     classes: NDArray[np.int64] = np.asarray(_targets(predictor, fitted).values, np.int64)
     return classes

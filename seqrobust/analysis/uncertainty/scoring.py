@@ -19,16 +19,18 @@ from seqrobust.analysis.uncertainty.measures import (
     predictive_entropy,
 )
 from seqrobust.analysis.uncertainty.members import Panel
+from seqrobust.tasks import task_of
 
 
 def detectors(panel: Panel) -> dict[str, Suspicion]:
     """Every score of a panel by name, large where a record is suspicious."""
     found: dict[str, Suspicion] = {}
-    if panel.task != "regression":
+    measured = task_of(panel.task).measured
+    if not measured:
         found["max probability"] = lambda columns: confidence_score(panel.each(columns), panel.task)
         found["entropy"] = lambda columns: entropy_score(panel.each(columns), panel.task)
     if panel.members > 1:
-        name = "variance" if panel.task == "regression" else "mutual information"
+        name = "variance" if measured else "mutual information"
         found[name] = lambda columns: disagreement_score(panel.each(columns), panel.task)
     for name in panel.scores:
         found[name] = partial(_own_score, panel, name)
@@ -43,7 +45,7 @@ def measured(panel: Panel, columns: Tensor) -> dict[str, NDArray[np.float64]]:
     """Uncertainties of (M, columns), in nats or units squared, and the panel's scores."""
     each = panel.each(columns)
     found: dict[str, Tensor] = {"logit_variance": logit_variance(each)}
-    if panel.task != "regression":
+    if not task_of(panel.task).measured:
         found |= {
             "max_probability": confidence(each, panel.task),
             "entropy": predictive_entropy(each, panel.task),

@@ -39,6 +39,7 @@ from seqrobust.attacks.stating import goal_of
 from seqrobust.errors import ModelError
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -206,7 +207,7 @@ def _described(settings: UncertaintySettings, study: Study, has: Materials) -> d
         "flagged": settings.flagged,
         "budgets": [],
     }
-    if study.task != "regression":
+    if not task_of(study.task).measured:
         right = int(study.right(has.clean).sum())
         head |= {"clean_accuracy": right / n, "clean_accuracy_ci": wilson(right, n)}
     for level, budget in enumerate(study.budgets):

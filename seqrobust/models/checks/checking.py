@@ -16,6 +16,7 @@ from seqrobust.models.checks.spans import Ends, span_of
 from seqrobust.models.expectation import can_stand_alone, rounding_share
 from seqrobust.models.outputs import OutputScale, as_logits
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 _ROWS = 2
 """Records for which operations are written down."""
@@ -57,7 +58,7 @@ class Trial:
 
     def scale(self) -> tuple[OutputScale, str | None]:
         """Whether its outputs are logits, and what to say of that. See :func:`~seqrobust.models.scale.decided`."""
-        if self._bare.task == "regression":
+        if task_of(self._bare.task).measured:
             return "logits", None
         evidence = Evidence(task=self._bare.task, matrix=self.matrix, more=self._elsewhere, ends=self._ends)
         return decided(evidence, self._bare.scale)
@@ -87,7 +88,7 @@ class Trial:
 
     def variety(self, labels: Sequence[str]) -> tuple[str | None, str | None]:
         """What all records and random sequences are predicted to be, None where that differs; and what to say of it."""
-        if self._bare.task == "regression" or len(self.matrix) < 2:
+        if task_of(self._bare.task).measured or len(self.matrix) < 2:
             return None, None
         same = said_of_all(self.logits(), self._bare.task, labels)
         if same is None:
@@ -139,10 +140,7 @@ class Trial:
 
 def said_of_all(logits: Tensor, task: Task, labels: Sequence[str]) -> str | None:
     """What every row of (M, outputs) logits is predicted to be, None where they differ."""
-    predicted = logits.argmax(1, keepdim=True) if task == "classification" else (logits > 0).long()
+    predicted = task_of(task).predictions(logits)
     if not len(logits) or not bool((predicted == predicted[:1]).all()):
         return None
-    if task == "multilabel":
-        chosen = [label for label, positive in zip(labels, predicted[0].tolist(), strict=True) if positive]
-        return ", ".join(chosen) or "none of the labels"
-    return labels[int(predicted[0, 0])]
+    return task_of(task).answer_name(predicted[0], labels)

@@ -20,6 +20,7 @@ from seqrobust.errors import ModelError
 from seqrobust.models.checks.spans import Ends, Span
 from seqrobust.models.outputs import OutputScale
 from seqrobust.sequences.targets import Task
+from seqrobust.tasks import task_of
 
 SATURATED = 1e-6
 """How near to 0 or 1 a float32 probability has lost its logit; of coarser numbers, their last place."""
@@ -61,7 +62,7 @@ class Evidence:
     @property
     def of_classes(self) -> bool:
         """Whether the outputs of a record exclude each other."""
-        return self.task != "multilabel" and self.matrix.shape[1] > 1
+        return task_of(self.task).exclusive and self.matrix.shape[1] > 1
 
 
 def decided(evidence: Evidence, told: OutputScale | Literal["auto"]) -> tuple[OutputScale, str | None]:
@@ -162,7 +163,7 @@ def _beyond(matrix: Tensor, span: Span | None) -> OutputScale:
 
 def _mixed(evidence: Evidence) -> str | None:
     """What to say of labels that look like probabilities among others that are logits."""
-    if evidence.task != "multilabel" or evidence.span is not None:
+    if not task_of(evidence.task).independent or evidence.span is not None:
         return None
     if not bool(((evidence.matrix >= 0) & (evidence.matrix <= 1)).all(0).any()):
         return None

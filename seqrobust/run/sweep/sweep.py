@@ -42,6 +42,7 @@ from seqrobust.run.sweep.study import SAMPLERS, Book, SamplerName, Trial, load_o
 from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
 from seqrobust.run.train import train_stage, training_settings, untrained
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 from seqrobust.training.selection import is_balanced
 from seqrobust.yaml_file import load_config, override
 
@@ -109,8 +110,7 @@ class Plan:
     @property
     def score(self) -> str:
         """Key of the score among metrics."""
-        plain = "r2" if self.config.task == "regression" else "accuracy"
-        return "balanced_accuracy" if self.balanced else plain
+        return "balanced_accuracy" if self.balanced else task_of(self.config.task).score
 
     def measured(self) -> str:
         """What the scores are, in words."""

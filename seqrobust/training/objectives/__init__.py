@@ -1,4 +1,4 @@
-"""Objectives: what a training step minimises. Each is one file; a new one is a row of :mod:`.making`."""
+"""Objectives: what a training step minimises. Each is one file; a new one is a row of :mod:`.registry`."""
 
 from seqrobust.training.objectives.adversarial import Adversarial
 from seqrobust.training.objectives.base import Objective
@@ -11,12 +11,14 @@ from seqrobust.training.objectives.mart import Mart
 from seqrobust.training.objectives.ordinary import Ordinary
 from seqrobust.training.objectives.penalty import Penalty
 from seqrobust.training.objectives.random_members import RandomMembers
+from seqrobust.training.objectives.registry import OBJECTIVES, adversarial_settings
 from seqrobust.training.objectives.replay import Memory, Replay
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import worst_case, worst_cases
 from seqrobust.training.objectives.trades import Trades
 
 __all__ = [
+    "OBJECTIVES",
     "Adversarial",
     "Continued",
     "Distillation",
@@ -31,6 +33,7 @@ __all__ = [
     "Replay",
     "Robust",
     "Trades",
+    "adversarial_settings",
     "make_objective",
     "worst_case",
     "worst_cases",

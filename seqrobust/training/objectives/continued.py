@@ -9,23 +9,39 @@ a visit is worth two steps of a search that has been under way since the first e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from seqrobust.models import SequenceModel
-from seqrobust.training.data import Batch
-from seqrobust.training.objectives.replay import Replay
+from seqrobust.training.data import Batch, Labelled
+from seqrobust.training.objectives.replay import Memory, RememberedSettings, Replay
 from seqrobust.training.objectives.search import ascent
+from seqrobust.training.settings import Steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContinuedSettings(RememberedSettings):
+    """Settings of :class:`Continued`: inner steps of a visit too."""
+
+    objective: Literal["continued"] = "continued"
+    steps: Steps = 1
+
+    def made(self, train: Labelled, **parts: Any) -> Continued:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Continued(settings=self, memory=Memory(torch.tensor(train.sequences.tokens)), **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Continued(Replay):
     """The loss where a few steps from remembered sequences lead, a share of each batch left clean."""
 
+    settings: ContinuedSettings
+
     def attacked(self, model: SequenceModel, batch: Batch, kept: Tensor, epoch: int) -> Tensor:
         """See :meth:`~seqrobust.training.objectives.replay.Replay.attacked`."""
-        clean = self.left_clean(batch)
+        clean = self.left_clean(batch, self.settings.clean_share)
         rows = batch.rows(slice(clean, None))
         steps = self.settings.steps
         found = ascent(

@@ -13,19 +13,38 @@ nearest ones put in. The gradient is differentiated twice, as in :mod:`seqrobust
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import Task
-from seqrobust.training.data import Batch
-from seqrobust.training.losses import margins
+from seqrobust.tasks import TaskValue, task_of
+from seqrobust.training.data import Batch, Labelled
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import dual_norm, twice_differentiable
+from seqrobust.training.settings import AdversarialSettings
 
 RIVALS = 2
 """Rivals, or labels, whose gains are computed: each costs a backward pass."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HingeSettings(AdversarialSettings):
+    """Settings of :class:`Hinge`: none of its own."""
+
+    own_loss = True
+
+    objective: Literal["hinge"] = "hinge"
+
+    def suits(self, task: TaskValue) -> bool:
+        """Only where an answer is right or wrong."""
+        return not task.measured
+
+    def made(self, train: Labelled, **parts: Any) -> Hinge:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Hinge(settings=self, task=train.targets.task, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +57,15 @@ class Hinge(Robust):
 
     task: Task
 
+    settings: HingeSettings
+
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
-        threat = self.bound_in(batch, epoch)
+        threat, task = self.bound_in(batch, epoch), task_of(self.task)
         with twice_differentiable(model):
             encoded = self.encoded(batch.tokens).requires_grad_(True)
-            lead = margins(self.task, model(encoded, batch.lengths), batch.targets)
-            rivals = lead.shape[1] - (self.task == "classification")
+            lead = task.margins(model(encoded, batch.lengths), batch.targets)
+            rivals = lead.shape[1] - task.softmax  # A class is no rival of itself.
             nearest = lead.detach().topk(min(RIVALS, rivals), dim=1, largest=False).indices
             chosen = lead.gather(1, nearest)
             gains = []
@@ -52,6 +73,6 @@ class Hinge(Robust):
                 (gradient,) = torch.autograd.grad(-column.sum(), encoded, create_graph=True)
                 gains.append(dual_norm(threat, gradient))
         robust = (1 - chosen + torch.stack(gains, 1)).clamp(min=0)
-        if self.task == "classification":
+        if task.softmax:
             return robust.amax(1)
         return (1 - lead).clamp(min=0).scatter(1, nearest, robust).mean(1)

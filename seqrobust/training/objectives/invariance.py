@@ -15,15 +15,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from seqrobust.errors import ConfigError
 from seqrobust.models import SequenceModel
-from seqrobust.training.data import Batch
-from seqrobust.training.losses import RecordDivergence
+from seqrobust.training.data import Batch, Labelled
+from seqrobust.training.losses import RecordDivergence, record_divergence, told
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import random_members, worst_case
+from seqrobust.training.settings import AdversarialSettings, CleanShare, Steps, Weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvarianceSettings(AdversarialSettings):
+    """Settings of :class:`Invariance`.
+
+    Attributes:
+        steps, clean_share: of the adversarial loss.
+        weight: of the consistency.
+        converse_weight: of the converse: without its protected letters a record should tell nothing.
+    """
+
+    objective: Literal["invariance"] = "invariance"
+    steps: Steps = 1
+    clean_share: CleanShare = 0.5
+    weight: Weight = 1.0
+    converse_weight: Weight = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.converse_weight and not (self.protect or self.only):
+            raise ConfigError(
+                "the converse needs letters that are protected",
+                where="training.adversarial",
+                fix="give protect, or converse_weight: 0",
+            )
+
+    def made(self, train: Labelled, **parts: Any) -> Invariance:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Invariance(settings=self, divergence=record_divergence(train.targets), told=told(train.targets), **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +71,11 @@ class Invariance(Robust):
     divergence: RecordDivergence
     told: Callable[[Tensor], Tensor]
 
+    settings: InvarianceSettings
+
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
-        settings, clean = self.settings, self.left_clean(batch)
+        settings, clean = self.settings, self.left_clean(batch, self.settings.clean_share)
         threat, share = self.bound_in(batch, epoch), settings.share_of_budget(epoch)
         found = worst_case(self, model, batch.rows(slice(clean, None)), steps=settings.steps, share=share)
         versions = [torch.cat([batch.tokens[:clean], found])]
@@ -50,7 +85,7 @@ class Invariance(Robust):
         attacked, first, second, *silent = self.side_by_side(model, batch, *versions)
         losses = self.loss(attacked, batch.targets)
         apart = (self.divergence(first, second) + self.divergence(second, first)) / 2
-        losses = losses + settings.second_weight * apart
+        losses = losses + settings.weight * apart
         for logits in silent:
             losses = losses + settings.converse_weight * self.told(logits) * self.functional(batch).any(1)
         return losses

@@ -10,27 +10,51 @@ A single logit is read as two classes. The adversary climbs the task's loss.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from seqrobust.models import SequenceModel
-from seqrobust.training.data import Batch
+from seqrobust.tasks import TaskValue
+from seqrobust.training.data import Batch, Labelled
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import worst_case
+from seqrobust.training.settings import AdversarialSettings, Steps, Weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class MartSettings(AdversarialSettings):
+    """Settings of :class:`Mart`: inner steps, and the weight of the divergence."""
+
+    own_loss = True
+
+    objective: Literal["mart"] = "mart"
+    steps: Steps = 1
+    weight: Weight = 1.0
+
+    def suits(self, task: TaskValue) -> bool:
+        """Only where a record is of one class."""
+        return task.exclusive
+
+    def made(self, train: Labelled, **parts: Any) -> Mart:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Mart(settings=self, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mart(Robust):
     """A boosted cross-entropy at adversarial sequences, and a divergence weighed by the clean error."""
 
+    settings: MartSettings
+
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
         share = self.settings.share_of_budget(epoch)
         found = worst_case(self, model, batch, steps=self.settings.steps, share=share)
         clean, attacked = self.side_by_side(model, batch, batch.tokens, found)
-        return mart_loss(clean, attacked, batch.targets, self.settings.second_weight)
+        return mart_loss(clean, attacked, batch.targets, self.settings.weight)
 
 
 def mart_loss(clean: Tensor, attacked: Tensor, targets: Tensor, weight: float) -> Tensor:

@@ -11,19 +11,57 @@ does to the others' through batch statistics.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
 
 import torch
 from torch import Tensor
 
+from seqrobust.errors import ConfigError
 from seqrobust.models import SequenceModel
-from seqrobust.training.data import Batch
+from seqrobust.training.data import Batch, Labelled
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import dual_norm, twice_differentiable
+from seqrobust.training.settings import AdversarialSettings, TrainingSettings, Weight, one_of
+
+Reduction: TypeAlias = Literal["sum", "mean"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltySettings(AdversarialSettings):
+    """Settings of :class:`Penalty`.
+
+    Attributes:
+        weight: of the gains.
+        reduction: of the gains that are added up: their ``sum``, the dual norm, or their ``mean``.
+    """
+
+    objective: Literal["penalty"] = "penalty"
+    weight: Weight = 1.0
+    reduction: Reduction = "sum"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("adversarial.reduction", self.reduction, get_args(Reduction))
+
+    def check_training(self, settings: TrainingSettings) -> None:
+        """Not where the forward pass is compiled."""
+        if settings.compile:
+            raise ConfigError(
+                "torch.compile differentiates once, and the penalty twice",
+                where="training.compile",
+                fix="leave compile out, or use objective: adversarial",
+            )
+
+    def made(self, train: Labelled, **parts: Any) -> Penalty:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Penalty(settings=self, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Penalty(Robust):
     """The clean loss and a weighed dual norm of its gradient."""
+
+    settings: PenaltySettings
 
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
@@ -31,5 +69,5 @@ class Penalty(Robust):
             encoded = self.encoded(batch.tokens).requires_grad_(True)
             loss = self.loss(model(encoded, batch.lengths), batch.targets)
             (gradient,) = torch.autograd.grad(loss.sum(), encoded, create_graph=True)
-        added = dual_norm(self.bound_in(batch, epoch), gradient, self.settings.reduction or "sum")
-        return loss + self.settings.second_weight * added
+        added = dual_norm(self.bound_in(batch, epoch), gradient, self.settings.reduction)
+        return loss + self.settings.weight * added

@@ -13,6 +13,8 @@ sum of its k largest gains (the threat's dual norm).
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,8 @@ from seqrobust.threats import BoundThreat
 from seqrobust.training.data import Batch
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import dual_norm, still
-from seqrobust.training.settings import Norm
+
+Norm: TypeAlias = Literal["l2", "linf"]
 
 
 def relaxed_case(objective: Robust, model: SequenceModel, batch: Batch, norm: Norm, *, share: float = 1.0) -> Tensor:

@@ -10,14 +10,16 @@ ordinary training; records that are left clean are searched all the same, from w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from seqrobust.errors import ConfigError
 from seqrobust.models import SequenceModel
-from seqrobust.training.data import Batch, turned
+from seqrobust.training.data import Batch, Labelled, turned
 from seqrobust.training.objectives.robust import Robust
+from seqrobust.training.settings import AdversarialSettings, CleanShare, TrainingSettings
 
 
 class Visit(NamedTuple):
@@ -47,6 +49,33 @@ class Memory(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RememberedSettings(AdversarialSettings):
+    """What objectives that remember adversaries have: the share of records left clean."""
+
+    clean_share: CleanShare = 0.5
+
+    def check_training(self, settings: TrainingSettings) -> None:
+        """Not where records evolve from visit to visit."""
+        if settings.augment != "none":
+            raise ConfigError(
+                "an adversary that is remembered does not fit a record that was changed since",
+                where="training.augment",
+                fix="leave augment out, or use objective: adversarial",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplaySettings(RememberedSettings):
+    """Settings of :class:`Replay`."""
+
+    objective: Literal["replay"] = "replay"
+
+    def made(self, train: Labelled, **parts: Any) -> Replay:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Replay(settings=self, memory=Memory(torch.tensor(train.sequences.tokens)), **parts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Replay(Robust):
     """The loss at remembered adversaries, a share of each batch left clean.
 
@@ -55,6 +84,8 @@ class Replay(Robust):
     """
 
     memory: Memory = field(compare=False)
+
+    settings: RememberedSettings
 
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
@@ -68,7 +99,7 @@ class Replay(Robust):
 
     def attacked(self, model: SequenceModel, batch: Batch, kept: Tensor, epoch: int) -> Tensor:
         """(B, W) tokens trained on: a share of the batch's own, then what is remembered, ``kept`` (B, W)."""
-        clean = self.left_clean(batch)
+        clean = self.left_clean(batch, self.settings.clean_share)
         return torch.cat([batch.tokens[:clean], kept[clean:]])
 
     def after_backward(self) -> None:

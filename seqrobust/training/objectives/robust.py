@@ -20,7 +20,7 @@ class Robust(Ordinary):
     """An objective against an adversary.
 
     Attributes:
-        settings: budget, steps, share of clean records, ramp, weights.
+        settings: against whom; those of the objective.
         switches: (K, K) bool permitted letter switches.
         units: (K, K) int64 cost of each, see :func:`seqrobust.threats.bind`; None where every switch costs one.
         climbed: what the adversary climbs where it is not the loss itself: a margin loss is flat where the adversary
@@ -64,12 +64,12 @@ class Robust(Ordinary):
         # The product of a number just below 1 may round up to the count.
         return batch._replace(budget=drawn.minimum(whole))
 
-    def left_clean(self, batch: Batch) -> int:
-        """How many of a batch's records stay as they are, never all of them.
+    def left_clean(self, batch: Batch, share: float) -> int:
+        """How many of a batch's records stay as they are, of a share of them; never all.
 
         Batches are shuffled, so the first records are as good as random ones.
         """
-        return min(round(self.settings.share_of_clean * len(batch.tokens)), len(batch.tokens) - 1)
+        return min(round(share * len(batch.tokens)), len(batch.tokens) - 1)
 
     def side_by_side(self, model: SequenceModel, batch: Batch, *tokens: Tensor) -> tuple[Tensor, ...]:
         """Logits of several versions (B, W) of a batch's tokens, from one pass: normalised by the same statistics."""

@@ -12,15 +12,30 @@ junctions it left the models somewhat less robust.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from seqrobust.models import SequenceModel
-from seqrobust.training.data import Batch
-from seqrobust.training.losses import RecordDivergence
+from seqrobust.training.data import Batch, Labelled
+from seqrobust.training.losses import RecordDivergence, record_divergence
 from seqrobust.training.objectives.robust import Robust
 from seqrobust.training.objectives.search import ascent, random_members, still
+from seqrobust.training.settings import AdversarialSettings, Steps, Weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class TradesSettings(AdversarialSettings):
+    """Settings of :class:`Trades`: inner steps, and the weight of the divergence."""
+
+    objective: Literal["trades"] = "trades"
+    steps: Steps = 1
+    weight: Weight = 1.0
+
+    def made(self, train: Labelled, **parts: Any) -> Trades:
+        """See :class:`~seqrobust.training.settings.AdversarialSettings`."""
+        return Trades(settings=self, divergence=record_divergence(train.targets), **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +48,13 @@ class Trades(Robust):
 
     divergence: RecordDivergence
 
+    settings: TradesSettings
+
     def losses(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """See :class:`~seqrobust.training.objectives.base.Objective`."""
         found = self.diverging(model, batch, epoch)
         clean, attacked = self.side_by_side(model, batch, batch.tokens, found)
-        return self.loss(clean, batch.targets) + self.settings.second_weight * self.divergence(clean, attacked)
+        return self.loss(clean, batch.targets) + self.settings.weight * self.divergence(clean, attacked)
 
     def diverging(self, model: SequenceModel, batch: Batch, epoch: int) -> Tensor:
         """(B, W) uint8 members whose outputs lie far from the clean ones."""

@@ -37,22 +37,13 @@ class Net(nn.Module):
         return self.head(self.layers(x).mean(2))
 
 
-class Ratio(Net):
+class Ranked(Net):
+    '''Gathers by places, of which there is no share.'''
+
     def forward(self, x):
-        return Over.apply(super().forward(x))
-
-
-class Over(torch.autograd.Function):
-    '''A step that torch tells no rule of.'''
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (9 * x) ** 3
-
-    @staticmethod
-    def backward(ctx, g):
-        return 27 * (9 * ctx.saved_tensors[0]) ** 2 * g
+        columns = self.layers(x)
+        order = (columns * torch.arange(columns.shape[2]).sin()).argsort(2)
+        return super().forward(x) + 9 * columns.gather(2, order)[:, :, :3].sum(1)
 
 
 def dna():
@@ -71,8 +62,8 @@ def value():
     return Net(4, 2)
 
 
-def ratio():
-    return Ratio(4, 3)
+def ranked():
+    return Ranked(4, 3)
 """
 
 

@@ -88,7 +88,8 @@ def test_a_sample_of_records(tmp_path: Path) -> None:
         ({"regions": (), "text": "id\tsequence\nr1\tACGTACGT\n"}, "no regions"),
         ({"text": "id\tsequence\tregions\nr1\tACGTACGT\tcore:0-8\n"}, "nothing to compare"),
         ({"model": "gru"}, "deeplift is left out"),
-        ({"model": "ratio", "methods": ("deeplift",)}, "miss their sum"),
+        ({"model": "ranked", "methods": ("deeplift",)}, "miss their sum"),
+        ({"model": "ranked", "methods": ("deeplift",)}, "missed by the operation gather"),
         ({"text": "id\tlabel\tsequence\tregions\nr1\tEE\tACGTACGT\tcore:0-4\n"}, "classes are those predicted"),
     ],
 )

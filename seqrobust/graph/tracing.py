@@ -6,18 +6,16 @@ is not. Batches of two and of three records tell which numbers are which.
 
 from __future__ import annotations
 
-import operator
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.experimental.proxy_tensor import make_fx
 
-IDENTITIES = {"alias", "clone", "contiguous", "detach", "dropout", "feature_dropout", "lift_fresh_copy", "positive"}
-"""Operations that change nothing in evaluation."""
+from seqrobust.graph.nodes import arguments, functional, mapped, operation
+from seqrobust.graph.recording import CannotTraceError, Leaving, Recording, record
+from seqrobust.graph.table import Kind, operator_of
 
 
 @dataclass(frozen=True)
@@ -79,114 +77,33 @@ class Traced:
         return value.narrow(axis, 0, 1).expand(shape)
 
 
-class CannotTraceError(Exception):
-    """The module does what a graph cannot hold; the text says what."""
-
-
-def operation(node: fx.Node) -> str:
-    """Name of an operation, such as ``conv1d``; of one that writes in place, the name of the one that does not."""
-    if node.target is operator.getitem:
-        return "getitem"
-    name = _packet_name(node) or str(getattr(node.target, "__name__", node.target))
-    return name[:-1] if _in_place(name) else name
-
-
-def functional(node: fx.Node) -> Callable[..., Any]:
-    """What a node calls, as a function that leaves its arguments as they are."""
-    target: Any = node.target
-    name = _packet_name(node)
-    if name in ("view", "_unsafe_view"):
-        # Kernels may lay their output out in other ways than while tracing, and a view insists on one.
-        reshape: Callable[..., Any] = torch.ops.aten.reshape.default
-        return reshape
-    if not _in_place(name):
-        call: Callable[..., Any] = target
-        return call
-    twin = getattr(torch.ops.aten, name[:-1], None)
-    if twin is None:
-        raise CannotTraceError(f"{name} writes in place")
-    alike: Callable[..., Any] = getattr(twin, target._overloadname, twin)
-    return alike
-
-
-def _packet_name(node: fx.Node) -> str:
-    return str(getattr(getattr(node.target, "overloadpacket", None), "__name__", ""))
-
-
-def _is_place(node: fx.Node) -> bool:
-    """Whether a node is where something stands, as max and sort give it beside the values."""
-    known = ("max", "min", "sort", "topk", "median", "kthvalue", "mode")
-    if operation(node) != "getitem" or operation(node.all_input_nodes[0]) not in known:
-        return False
-    return bool(node.args[1] == 1)
-
-
-def _is_view(node: fx.Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    alias = schema.returns[0].alias_info if schema is not None and schema.returns else None
-    return alias is not None and not alias.is_write
-
-
-def _in_place(name: str) -> bool:
-    return name.endswith("_") and not name.endswith("__")
-
-
-def arguments(node: fx.Node) -> dict[str, Any]:
-    """Arguments of an operation by name, with defaults."""
-    schema = getattr(node.target, "_schema", None)
-    if schema is None:
-        return dict(enumerate(node.args))  # type: ignore[arg-type]
-    named = {a.name: a.default_value for a in schema.arguments if a.has_default_value()}
-    named.update(zip((a.name for a in schema.arguments), node.args, strict=False))
-    named.update(node.kwargs)
-    return named
-
-
-def trace(function: Callable[[int], Callable[[Tensor], Tensor]], example: Tensor, module: nn.Module) -> Traced:
+def trace(
+    function: Callable[[int], Callable[[Tensor], Tensor]],
+    example: Tensor,
+    module: nn.Module,
+    *,
+    leaving: Leaving = "nothing",
+) -> Traced:
     """Trace a function.
 
     Args:
         function: given a number of rows, the function from one-hot (rows, K, L) to logits (rows, outputs).
         example: one record, (1, K, L).
         module: the module behind it, for the names of layers.
+        leaving: what may be handed to Python on the way.
 
     Raises CannotTraceError where the module leaves tensors for Python, such as a branch on a computed value, or does
     different things with two records and with three.
     """
-    two, three = (_graph(function(rows), example.expand(rows, -1, -1).contiguous()) for rows in (2, 3))
+    two, three = (record(function(rows), example.expand(rows, -1, -1).contiguous(), leaving=leaving) for rows in (2, 3))
     return _Comparison(two, three, example, module).traced()
-
-
-def _graph(function: Callable[[Tensor], Tensor], batch: Tensor) -> fx.GraphModule:
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            graph = make_fx(function, tracing_mode="real", pre_dispatch=True)(batch)
-    except Exception as error:  # whatever a stranger's module does
-        text = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if "get value out of a tracing tensor" in text:
-            text = "it branches on a computed value, or hands one to Python"
-        raise CannotTraceError(text[:200]) from error
-    if modes := [node for node in graph.graph.nodes if "autocast" in str(node.target)]:
-        raise CannotTraceError(f"it changes precision on the way ({modes[0].target})")
-    graph.graph.eliminate_dead_code()
-    return graph
-
-
-def mapped(item: Any, function: Callable[[Any], Any]) -> Any:
-    """``function`` of every leaf of nested tuples, lists and dictionaries."""
-    if isinstance(item, (tuple, list)):
-        return type(item)(mapped(part, function) for part in item)
-    if isinstance(item, dict):
-        return {key: mapped(part, function) for key, part in item.items()}
-    return function(item)
 
 
 class _Comparison:
     """Two traces of one module, side by side."""
 
-    def __init__(self, two: fx.GraphModule, three: fx.GraphModule, example: Tensor, module: nn.Module) -> None:
-        self.graphs = (two, three)
+    def __init__(self, two: Recording, three: Recording, example: Tensor, module: nn.Module) -> None:
+        self.recordings = (two, three)
         if [_kind(node) for node in two.graph.nodes] != [_kind(node) for node in three.graph.nodes]:
             raise CannotTraceError("it does different things with two records and with three")
         self.example = example
@@ -210,9 +127,7 @@ class _Comparison:
                 source = node
                 self._keep(node, *(self.example.expand(rows, -1, -1).contiguous() for rows in (2, 3)))
             elif node.op == "get_attr":
-                self._keep(
-                    node, *(_attribute(g, str(n.target)) for g, n in zip(self.graphs, (node, twin), strict=True))
-                )
+                self._keep(node, *(one.constants[n] for one, n in zip(self.recordings, (node, twin), strict=True)))
                 self.constants[node] = self.values[0][node]
             elif node.op == "output":
                 output = node.all_input_nodes[0]
@@ -241,9 +156,7 @@ class _Comparison:
         self.layers[node] = next(reversed(self.layers.values()), "")
 
     def _operation(self, node: fx.Node, twin: fx.Node) -> None:
-        if _in_place(_packet_name(node)) and node.all_input_nodes and _is_view(node.all_input_nodes[0]):
-            raise CannotTraceError(f"{_packet_name(node)} writes into a part of a tensor")
-        if operation(node) in ("argmax", "argmin") or _is_place(node):
+        if _is_place(node):
             raise CannotTraceError(f"{operation(node)} decides between equals, which rounding makes unequal")
         if operation(node) == "batch_norm" and arguments(node)["training"]:
             raise CannotTraceError("a batch norm uses the statistics of the batch, so records depend on each other")
@@ -297,20 +210,21 @@ def _called(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
         raise CannotTraceError(f"{operation(node)} cannot be replayed") from error
 
 
+def _is_place(node: fx.Node) -> bool:
+    """Whether a node is where something stands, as max and sort give it beside the values."""
+    if operation(node) != "getitem":
+        return operator_of(node).kind is Kind.PLACE and operation(node) in ("argmax", "argmin")
+    picks = operator_of(node.all_input_nodes[0]).kind in (Kind.MAXIMUM, Kind.SORTING)
+    return bool(picks and node.args[1] == 1) and operation(node.all_input_nodes[0]) != "aminmax"
+
+
 def _changes_nothing(node: fx.Node) -> bool:
     name = operation(node)
     if name in ("dropout", "feature_dropout"):
         return node.args[2] is False
-    return name in IDENTITIES and isinstance(node.args[0], fx.Node)
+    return operator_of(node).kind is Kind.IDENTITY and isinstance(node.args[0], fx.Node)
 
 
 def _named_tensors(module: nn.Module) -> Iterable[tuple[str, Tensor]]:
     yield from module.named_parameters(remove_duplicate=False)
     yield from module.named_buffers(remove_duplicate=False)
-
-
-def _attribute(graph: fx.GraphModule, target: str) -> Any:
-    value: Any = graph
-    for name in target.split("."):
-        value = getattr(value, name)
-    return value

@@ -1,0 +1,86 @@
+"""By how much a model's own arithmetic may differ from exact arithmetic: a running error analysis of its network.
+
+Bounds are found in double precision; the model computes in single precision. A sum of n products in any order differs
+from the exact one by at most gamma_n = n u / (1 - n u) times the sum of their sizes, u = 2^-24 (Higham 2002, section
+3.1), and u = 2^-11 where a GPU drops the last bits of factors. Errors of arguments are carried on by absolute weights,
+and by the largest slopes of activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, fx
+
+from seqrobust.certification.network import Network, named
+from seqrobust.certification.operators import (
+    MAXIMA,
+    UnknownNetworkError,
+    absolute,
+    added,
+    is_affine,
+    terms,
+    variables,
+)
+from seqrobust.neighbours.tracing import operation
+
+_FACTOR = 2.0
+"""For kernels that rearrange products, and for this analysis' own rounding."""
+_ULPS = 8
+"""Units in the last place by which an activation's kernel may be off."""
+SLOPES = {
+    "relu": 1.0, "leaky_relu": 1.0, "elu": 1.0, "celu": 1.0, "selu": 1.76, "gelu": 1.13, "silu": 1.1, "sigmoid": 0.25,
+    "tanh": 1.0, "softplus": 1.0, "hardtanh": 1.0, "relu6": 1.0, "abs": 1.0, "mish": 1.1, "hardsigmoid": 0.17,
+    "hardswish": 1.5, "softsign": 1.0, "clamp": 1.0, "clamp_min": 1.0, "clamp_max": 1.0, "log_sigmoid": 1.0,
+}  # fmt: skip
+"""Largest absolute slopes, at usual settings."""
+
+Values = Mapping[fx.Node, Tensor]
+
+
+def gamma(count: int, unit: float) -> float:
+    """The relative error of a sum of so many products."""
+    product = count * unit * _FACTOR
+    return product / (1 - product) if product < 0.5 else float("inf")
+
+
+def error_of(node: fx.Node, network: Network, sizes: Values, errors: Values, rows: int) -> Tensor:
+    """(rows, *shape) by how much a node's value may be off.
+
+    Args:
+        node: whose arguments are known.
+        network: its network.
+        sizes: the largest absolute values of nodes, this one included.
+        errors: of its arguments.
+        rows: of a batch.
+
+    Raises UnknownNetworkError for an operation without a known slope.
+    """
+    traced, unit, name = network.traced, network.unit, operation(node)
+    inputs = variables(node, traced)
+    if is_affine(node, traced) and name != "getitem":
+        carried = absolute(node, traced, errors, rows)
+        if not (count := terms(node, traced)):
+            return carried
+        at_zero: dict[fx.Node, Tensor] = {one: torch.zeros_like(sizes[one]) for one in inputs}
+        traced.replay([node], at_zero, rows)
+        size = absolute(node, traced, {one: sizes[one] + errors[one] for one in inputs}, rows)
+        return carried + gamma(count, unit) * (size + added(node, traced, at_zero[node]))
+    if name in MAXIMA or name == "getitem":
+        held = {inputs[0]: errors[inputs[0]]}
+        traced.replay([node], held, rows)
+        return held[node]
+    if name in SLOPES and (name not in _SCALED or not _unusual(node)):
+        return SLOPES[name] * errors[inputs[0]] + _ULPS * unit * sizes[node]
+    raise UnknownNetworkError(f"the rounding of {named(node, traced)} is not known")
+
+
+_SCALED = frozenset(["elu", "celu", "leaky_relu", "softplus"])
+"""Activations whose slope depends on their settings."""
+
+
+def _unusual(node: fx.Node) -> bool:
+    """Whether an activation has settings under which it may be steeper than at the usual ones."""
+    settings = [item for item in node.args[1:] if isinstance(item, (int, float)) and not isinstance(item, bool)]
+    return any(abs(item) > 1 for item in settings) and operation(node) != "softplus"

@@ -1,0 +1,21 @@
+"""A module as a graph of torch's elementary operations, and the one table of what is known of each of them."""
+
+from seqrobust.graph.nodes import arguments, functional, operation
+from seqrobust.graph.recording import CannotTraceError, Recording, record
+from seqrobust.graph.table import OPERATORS, Kind, Operator, operator_of
+from seqrobust.graph.tracing import Traced, trace
+
+__all__ = [
+    "OPERATORS",
+    "CannotTraceError",
+    "Kind",
+    "Operator",
+    "Recording",
+    "Traced",
+    "arguments",
+    "functional",
+    "operation",
+    "operator_of",
+    "record",
+    "trace",
+]

@@ -1,0 +1,278 @@
+"""Window sums: every record's fewest edits at every budget, by one pass, are those of plain loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from attacks_zoo import SmallCNN, SmallGRU
+from brute import ANY, certified, check, problem_of
+from torch import Tensor, nn
+
+from seqrobust.alphabet import DNA, PROTEIN, Alphabet
+from seqrobust.attacks import Problem, Shift, Targeted
+from seqrobust.certification.network import network_of
+from seqrobust.certification.operators import UnknownNetworkError
+from seqrobust.certification.windows import WindowSums, method, path
+from seqrobust.certification.windows.recognise import window_sum
+from seqrobust.certification.windows.tables import WindowTables
+from seqrobust.errors import InternalError
+from seqrobust.models.convolutional import CNN
+from seqrobust.sequences import Region, Task
+from seqrobust.threats.constraints import parse_constraint
+
+LENGTH = 9
+
+
+def seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+    """A module with random weights and running statistics."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = make().eval()
+        for part in module.modules():
+            if isinstance(part, nn.BatchNorm1d):
+                part.running_mean.normal_()
+                part.running_var.uniform_(0.5, 2)
+    return module
+
+
+def layers(letters: int, outputs: int, *middle: nn.Module, width: int, channels: int = 6) -> nn.Module:
+    first = nn.Conv1d(letters, channels, 3, padding=1)
+    return nn.Sequential(first, *middle, nn.Flatten(), nn.Linear(channels * width, outputs))
+
+
+class Branches(nn.Module):
+    """Two kernels side by side, one averaged over positions, one read place by place, and letters by themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.short, self.long = nn.Conv1d(4, 5, 2), nn.Conv1d(4, 4, 4, padding=3, dilation=2)
+        self.head, self.plain = nn.Linear(5, 3), nn.Linear(4 * LENGTH, 3)
+        self.wide = nn.Linear(4 * LENGTH, 3)
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        means = torch.nn.functional.silu(self.short(encoded)).mean(2)
+        places = torch.tanh(self.long(encoded)).flatten(1)
+        return self.head(means) + self.wide(places) - 2 * self.plain(encoded.flatten(1)) + 0.5
+
+
+class Kmers(nn.Module):
+    """A table of weights of 3-mers, looked up by number: no convolution, no gradient."""
+
+    def __init__(self, outputs: int = 2) -> None:
+        super().__init__()
+        self.weights = nn.Embedding(64, outputs)
+        self.register_buffer("letters", torch.arange(4.0)[None, :, None])
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        letter = (encoded * self.letters).sum(1)
+        number = 16 * letter[:, :-2] + 4 * letter[:, 1:-1] + letter[:, 2:]
+        return self.weights(number.long()).mean(1)
+
+
+MODULES: dict[str, Callable[[], nn.Module]] = {
+    "relu": lambda: layers(4, 3, nn.BatchNorm1d(6), nn.ReLU(), width=LENGTH),
+    "pooled": lambda: layers(4, 3, nn.ReLU(), nn.MaxPool1d(2), width=LENGTH // 2),
+    "pooled by mean": lambda: layers(4, 3, nn.GELU(), nn.AvgPool1d(2, stride=1), width=LENGTH - 1),
+    "strided": lambda: nn.Sequential(
+        nn.Conv1d(4, 5, 3, stride=2, padding=1), nn.Sigmoid(), nn.Flatten(), nn.Linear(25, 3)
+    ),
+    "two layers": lambda: layers(4, 3, nn.ReLU(), nn.Conv1d(6, 6, 2), nn.ELU(), width=LENGTH - 1),
+    "branches": Branches,
+    "3-mers": lambda: Kmers(3),
+    "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * LENGTH, 3)),
+    "ours": lambda: CNN(4, 3, input_length=LENGTH, head="flatten", blocks=1, pool=1, first_kernel=5, channels=6,
+                        hidden=0),
+}  # fmt: skip
+
+
+def some_texts(alphabet: Alphabet = DNA, n: int = 5, length: int = LENGTH, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    return ["".join(rng.choice(list(alphabet.letters), length)) for _ in range(n)]
+
+
+def problem(
+    module: nn.Module, task: Task = "classification", *, most: int = 3, texts: list[str] | None = None, **more: object
+) -> Problem:
+    return problem_of(module, task, texts or some_texts(), ANY, most, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_exact_as_plain_loops(kind: str) -> None:
+    asked = problem(seeded(MODULES[kind]), texts=[*some_texts(n=4), "ACGNTTACG"])
+    standings = certified(asked, ["window_sums"])
+    check(asked, standings, exact=True)
+    assert all(one.proved_by == "window_sums" for one in standings if one.certified)
+
+
+@pytest.mark.parametrize("task", ["binary", "multilabel", "regression"])
+def test_tasks(task: Task) -> None:
+    module = seeded(lambda: layers(4, 1 if task == "binary" else 3, nn.ReLU(), width=LENGTH), 3)
+    asked = problem(module, task)
+    check(asked, certified(asked, ["window_sums"]), exact=True)
+    if task == "regression":
+        down = problem(module, task, goal=Shift(up=False, delta=0.2, output=2))
+        check(down, certified(down, ["window_sums"]), exact=True)
+
+
+def test_every_budget_until_all_are_broken() -> None:
+    module = seeded(lambda: layers(4, 3, nn.ReLU(), width=6), 5)
+    asked = problem(module, most=6, texts=some_texts(n=3, length=6))
+    check(asked, certified(asked, ["window_sums"]), exact=True)
+
+
+def test_protected_letters_and_proteins() -> None:
+    module = seeded(MODULES["relu"], 1)
+    core = [[Region("core", 3, 5)] for _ in range(5)]
+    asked = replace(problem(module, regions=core), threat=replace(ANY, protect=("core",)))
+    check(asked, certified(asked, ["window_sums"]), exact=True)
+    protein = seeded(lambda: layers(20, 2, nn.ReLU(), width=6))
+    asked = problem(protein, alphabet=PROTEIN, texts=some_texts(PROTEIN, 2, 6), most=2)
+    check(asked, certified(asked, ["window_sums"]), exact=True)
+
+
+def test_unequal_costs(tmp_path: Path) -> None:
+    prices = [[0, 1, 2.5, 0.5], [1, 0, 1.5, 2], [2, 1, 0, 1], [1, 1, 0.5, 0]]
+    table = tmp_path / "costs.tsv"
+    lines = ["\t".join(["", *"ACGT"])]
+    lines += ["\t".join([letter, *map(str, row)]) for letter, row in zip("ACGT", prices, strict=True)]
+    table.write_text("\n".join(lines) + "\n")
+    asked = replace(problem(seeded(MODULES["relu"], 2), most=2), threat=replace(ANY, letters=str(table)))
+    cost = lambda old, new: prices["ACGT".index(old)]["ACGT".index(new)]  # noqa: E731
+    check(asked, certified(asked, ["window_sums"]), exact=True, cost=cost, unit=0.5)
+
+
+def test_both_strands() -> None:
+    asked = problem(seeded(MODULES["relu"], 4))
+    asked.predictor._bare.average_strands = True
+    asked.predictor.average_strands = True
+    network = network_of(asked.predictor, torch.tensor(asked.sequences.tokens[:1]))
+    tables = WindowTables(window_sum(network), 4)
+    tables.verify(torch.randint(4, (20, LENGTH)).to(torch.uint8))
+    ours = certified(asked, ["window_sums"])
+    theirs = certified(asked, ["enumeration"])
+    assert [(one.certified, one.broken) for one in ours] == [(one.certified, one.broken) for one in theirs]
+
+
+def test_records_of_several_lengths() -> None:
+    module = seeded(lambda: layers(4, 2, nn.ReLU(), nn.AdaptiveAvgPool1d(1), width=1))
+    asked = problem(module, texts=["ACGTACGTA", "TTGACC", "GATTACA", "ACGTTTGCA"])
+    check(asked, certified(asked, ["window_sums"]), exact=True)
+
+
+def test_targeted_certificates_hold() -> None:
+    asked = problem(seeded(MODULES["relu"], 6), goal=Targeted(label=1))
+    ours, theirs = certified(asked, ["window_sums"]), certified(asked, ["enumeration"])
+    assert any(one.certified for one in ours)
+    for one, other in zip(ours, theirs, strict=True):
+        assert other.broken is None or one.certified < other.broken
+
+
+def test_a_constraint_keeps_certificates_and_gives_no_counterexample() -> None:
+    asked = problem(seeded(MODULES["relu"]))
+    bound = replace(asked, threat=replace(ANY, constraints=(parse_constraint("homopolymer:2", DNA),)))
+    ours, theirs = certified(bound, ["window_sums"]), certified(bound, ["enumeration"])
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.broken_by != "window_sums"
+        assert other.broken is None or one.certified < other.broken
+
+
+@pytest.mark.parametrize("make", [lambda: SmallCNN(4, 3), lambda: SmallGRU(4, 3)])
+def test_other_networks_are_left_to_other_methods(make: Callable[[], nn.Module]) -> None:
+    asked = problem(seeded(make), texts=some_texts(n=3, length=13), most=1)
+    assert not any(one.proved_by for one in certified(asked, ["window_sums"]))
+    check(asked, certified(asked, ["window_sums", "enumeration"]), exact=True)
+
+
+def test_whatever_reads_few_letters_is_one_window() -> None:
+    asked = problem(seeded(lambda: nn.Sequential(MODULES["relu"](), nn.ReLU())), most=2)
+    check(asked, certified(asked, ["window_sums"]), exact=True)
+
+
+def test_a_network_that_does_not_add_up_is_refused() -> None:
+    asked = problem(seeded(MODULES["relu"]))
+    tokens = torch.tensor(asked.sequences.tokens)
+    sums = window_sum(network_of(asked.predictor, tokens[:1]))
+    WindowTables(sums, 4).verify(tokens)
+    for wrong in (replace(sums, constant=sums.constant + 1e-6), replace(sums, windows=sums.windows[:-1])):
+        with pytest.raises(UnknownNetworkError, match="add up"):
+            WindowTables(wrong, 4).verify(tokens)
+
+
+def test_tables_and_crops_say_the_same() -> None:
+    asked = problem(seeded(MODULES["branches"]))
+    sums = window_sum(network_of(asked.predictor, torch.tensor(asked.sequences.tokens[:1])))
+    tabulated, computed = WindowTables(sums, 4), WindowTables(sums, 4, tabulate=False)
+    tokens = torch.randint(4, (30, LENGTH)).to(torch.uint8)
+    for window in sums.windows:
+        crop = tokens[:, window.start : window.end + 1]
+        torch.testing.assert_close(tabulated.values(window, crop), computed.values(window, crop), atol=1e-12, rtol=1e-9)
+    assert (tabulated.tolerance <= computed.tolerance * (1 + 1e-9)).all()
+
+
+def test_the_model_stays_within_its_tolerance() -> None:
+    for kind in ("relu", "branches", "ours", "pooled by mean"):
+        asked = problem(seeded(MODULES[kind], 7))
+        tokens = torch.randint(4, (200, LENGTH)).to(torch.uint8)
+        network = network_of(asked.predictor, tokens[:1])
+        with asked.predictor.attached():
+            error = (asked.predictor.logits(tokens).double() - network.run(network.encode(tokens))).abs().amax(0)
+        tolerance = WindowTables(window_sum(network), 4).tolerance
+        assert (error <= tolerance).all()
+        # And it is no blank cheque.
+        assert (tolerance <= 1e5 * error + 1e-6).all()
+
+
+def doubled(paid: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda best, choice, costs: paid(best, choice, tuple(2 * cost for cost in costs))
+
+
+def frozen(choices: Callable[..., path.Choices]) -> Callable[..., path.Choices]:
+    """Choices of a record whose middle may not change although it may."""
+
+    def made(*given: object) -> path.Choices:
+        whole = choices(*given)
+        keep = [1 if 2 < place < 7 else 9 for place in range(LENGTH)]
+        tokens = tuple(one[:n] for one, n in zip(whole.tokens, keep, strict=True))
+        return path.Choices(tokens=tokens, costs=tuple(one[:n] for one, n in zip(whole.costs, keep, strict=True)))
+
+    return made
+
+
+FAULTS = {
+    "a budget that pays half": (path, "_paid", doubled(path._paid)),
+    "letters that were never protected": (method, "_choices", frozen(method._choices)),
+    "ways that are off inwards": (method.LinearWays, "safe", lambda ways, upper, _: (upper < 0.5).all(1)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faults_are_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = problem(seeded(MODULES["relu"], 8), texts=some_texts(n=8), most=2)
+    check(asked, certified(asked, [WindowSums()]), exact=True)
+    monkeypatch.setattr(*FAULTS[fault])
+    with pytest.raises((AssertionError, InternalError)):
+        check(asked, certified(asked, [WindowSums()]), exact=True)
+
+
+class Absorbed(nn.Module):
+    """Is 1 whatever the first letter, in exact arithmetic; in single precision a C there absorbs the 1."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        large = 1e8 * encoded[:, 1, :1]
+        return (large + 1) - large + 0.125 * encoded[:, 0, 1:2]
+
+
+def test_rounding_inward_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = problem(Absorbed(), "binary", texts=["GGGTTTGGG"], most=1)
+    standing = certified(asked, ["window_sums"], attack="one_step")[0]
+    assert standing.certified == 0
+    check(asked, [standing], exact=False)
+    check(asked, certified(asked, ["window_sums", "enumeration"]), exact=True)
+    monkeypatch.setattr(method.LinearWays, "safe", lambda ways, upper, _: (upper < 0).all(1))
+    with pytest.raises((AssertionError, InternalError)):
+        check(asked, certified(asked, ["window_sums"], attack="one_step"), exact=False)
