@@ -35,7 +35,7 @@ class LookedAt(FileReading):
         Path,
         Option(
             flag="file",
-            help="FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, Swiss-Prot, UniProt XML or BED; also packed.",
+            help="FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, Swiss-Prot, UniProt XML, BED or VCF; also packed.",
             argument=True,
         ),
     ]
@@ -53,6 +53,7 @@ class LookedAt(FileReading):
             alphabet=alphabet_named(self.alphabet) if self.alphabet else None,
             columns=self.columns,
             genome=self.genome,
+            variants=self.variants,
             annotation=self.annotation,
             where=self.where,
         )

@@ -123,6 +123,7 @@ class _Reader:
             format=source.format,
             columns=source.columns,
             genome=source.genome,
+            variants=source.variants,
             annotation=source.annotation,
             where=source.where,
             max_length=source.max_length or longest,

@@ -104,6 +104,7 @@ def _read(data: DataSource, predictor: Predictor, card: ModelCard | None, progre
         format=data.format,
         columns=data.columns,
         genome=data.genome,
+        variants=data.variants,
         annotation=data.annotation,
         where=data.where,
         max_length=data.max_length or (card.provenance.get("max_length") if card else None),

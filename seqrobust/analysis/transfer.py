@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis import masking
+from seqrobust.analysis.confinement import never_editable
 from seqrobust.analysis.ensemble import columns_by_name
 from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.attacks import Problem, Shift, predictions, true_margin
@@ -55,9 +56,9 @@ def transferred(rivals: Sequence[Rival]) -> pd.DataFrame:
     Returns:
         A row per source, target, record and budget: ``source, target_model, id, budget, n_edits, found`` (the source's
         own success), ``prediction, score`` (the target's), ``success`` (null where either model reads the record
-        wrongly to begin with) and ``adversarial_sequence``.
+        wrongly to begin with, or where the threat leaves it as it is) and ``adversarial_sequence``.
     """
-    attacked = {rival.name: rival.results["success"].notna().to_numpy() for rival in rivals}
+    attacked = {rival.name: _attacked(rival.results) for rival in rivals}
     tables = []
     for target in rivals:
         with target.problem.plain.predictor.attached():
@@ -65,6 +66,14 @@ def transferred(rivals: Sequence[Rival]) -> pd.DataFrame:
                 both = attacked[source.name] & attacked[target.name]
                 tables.append(_judged(source, target, both))
     return pd.concat(tables, ignore_index=True)
+
+
+def _attacked(results: pd.DataFrame) -> NDArray[np.bool_]:
+    """(rows,) whether the row's record was attacked, and could be edited at any budget."""
+    level = results["budget_share"] if "budget_share" in results else results["budget"]
+    fixed = never_editable(results, level).to_numpy(bool)
+    attacked: NDArray[np.bool_] = results["success"].notna().to_numpy() & (~fixed | fixed.all())
+    return attacked
 
 
 def _judged(source: Rival, target: Rival, both: NDArray[np.bool_]) -> pd.DataFrame:

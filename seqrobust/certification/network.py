@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, fx
 
 from seqrobust.certification.operators import UnknownNetworkError, is_affine, variables
+from seqrobust.graph.nodes import mapped, operation
+from seqrobust.graph.recording import CannotTraceError
+from seqrobust.graph.tracing import Traced, trace
 from seqrobust.models.predictor import Predictor
-from seqrobust.neighbours.tracing import CannotTraceError, Traced, mapped, operation, trace
 
 UNIT = 2.0**-24
 """Of rounding in single precision."""

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from seqrobust.neighbours.tracing import Traced, arguments, mapped, operation
+from seqrobust.graph.nodes import arguments, mapped, operation
+from seqrobust.graph.tracing import Traced
 
 RESHAPING = frozenset([
     "view", "reshape", "_unsafe_view", "flatten", "unflatten", "transpose", "permute", "t", "numpy_t", "movedim",

@@ -23,7 +23,7 @@ from seqrobust.certification.operators import (
     variables,
 )
 from seqrobust.certification.rounding import error_of
-from seqrobust.neighbours.tracing import arguments, operation
+from seqrobust.graph.nodes import arguments, operation
 
 GROWING = frozenset([
     "relu", "leaky_relu", "elu", "selu", "celu", "sigmoid", "tanh", "exp", "softplus", "hardtanh", "relu6", "clamp",

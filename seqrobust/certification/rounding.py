@@ -23,7 +23,7 @@ from seqrobust.certification.operators import (
     terms,
     variables,
 )
-from seqrobust.neighbours.tracing import operation
+from seqrobust.graph.nodes import operation
 
 _FACTOR = 2.0
 """For kernels that rearrange products, and for this analysis' own rounding."""

@@ -46,6 +46,7 @@ class DataConfig(BaseModel):
     split: str | None = None
     regions: str | None = None
     genome: Path | None = None
+    variants: str | None = None
     annotation: Path | None = None
     where: Mapping[str, Any] = Field(default_factory=dict)
     patterns: Mapping[str, str] = Field(default_factory=dict)
@@ -155,6 +156,7 @@ def _read(config: DataConfig) -> tuple[SequenceSet, tuple[str, ...]]:
         format=config.format,
         columns=columns,
         genome=config.genome,
+        variants=config.variants,
         annotation=config.annotation,
         where=config.where,
         max_length=config.max_length,

@@ -50,7 +50,11 @@ class FileReading:
 
     format: Annotated[str | None, Option(help="Format to force; else told by the suffix.")] = None
     columns: Columns = field(default_factory=Columns)
-    genome: Annotated[Path | None, Option(help="FASTA a BED file's intervals are cut from.")] = None
+    genome: Annotated[Path | None, Option(help="FASTA of a BED file's intervals or a VCF file's variants.")] = None
+    variants: Annotated[
+        str | None,
+        Option(help="Window around each variant of a VCF: 1000, or 1000:pairs (the reference too).", metavar="LENGTH"),
+    ] = None
     annotation: Annotated[Path | None, Option(help="GFF3, GTF or BED whose features become regions.")] = None
     where: Annotated[
         dict[str, list[str]],

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from seqrobust.errors import ModelError
@@ -198,10 +199,20 @@ def test_weights(net: str, tmp_path: Path, content: Any, suffix: str) -> None:
 
 
 def test_safetensors(net: str, tmp_path: Path) -> None:
-    library = pytest.importorskip("safetensors.torch")
-    library.save_file(WEIGHTS, tmp_path / "weights.safetensors")
+    save_file(WEIGHTS, tmp_path / "weights.safetensors")
     made = load_module(f"{net}:factory", tmp_path / "weights.safetensors")
     assert torch.equal(made.lin.weight, WEIGHTS["lin.weight"])
+
+
+def test_safetensors_under_a_prefix_and_cut_short(net: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({f"model.{name}": value for name, value in WEIGHTS.items()}, path)
+    made = load_module(f"{net}:factory", path)
+    assert torch.equal(made.lin.weight, WEIGHTS["lin.weight"])
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(ModelError, match="cannot be read") as caught:
+        load_module(f"{net}:factory", path)
+    assert str(path) in str(caught.value.where)
 
 
 def test_a_batch_norm_without_its_count(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
 from seqrobust.models import load_module
+from seqrobust.models.checkpoint import load_checkpoint
 from seqrobust.models.files.weights import read_weights
 
 CODE = """\
@@ -318,6 +319,10 @@ FOREIGN: dict[str, tuple[Any, str]] = {
     "model.h5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99)), "onnx2torch"),
     "model.keras": (_keras, "onnx2torch"),
     "model": (_savedmodel, "onnx2torch"),
+    "model.hdf5": (lambda path: path.write_bytes(bytes(512) + b"\x89HDF\r\n\x1a\n" + bytes(99)), "docs/keras.md"),
+    "frozen.pb": (lambda path: path.write_bytes(b"\n\x0c\n\x05input" + bytes(99)), "docs/keras.md"),
+    "model.tflite": (lambda path: path.write_bytes(bytes(4) + b"TFL3" + bytes(99)), "docs/keras.md"),
+    "model.msgpack": (lambda path: path.write_bytes(b"\x81\xa6params" + bytes(99)), "Flax"),
     "model.onnx": (lambda path: path.write_bytes(b"\x08\x07" + bytes(99)), "onnx2torch"),
     "weights.npz": (lambda path: np.savez(path, a=np.ones(3)), "arrays of NumPy"),
     "weights.npy": (lambda path: np.save(path, np.ones(3)), "array of NumPy"),
@@ -342,11 +347,14 @@ def test_other_files_are_called_what_they_are(net: str, tmp_path: Path, name: st
     assert "damaged" not in str(caught.value)
 
 
-def test_a_library_that_is_not_there_is_named(net: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "safetensors.torch", None)
-    (tmp_path / "weights.safetensors").write_bytes(bytes(16))
-    with pytest.raises(ModelError, match="pip install safetensors"):
-        load_module(f"{net}:Net", tmp_path / "weights.safetensors")
+def test_the_page_on_keras_models_is_named(net: str, tmp_path: Path) -> None:
+    """By every way to name the file, and the page is there."""
+    _keras(tmp_path / "model.keras")
+    for load in (lambda path: load_module(f"{net}:Net", path), load_checkpoint):
+        with pytest.raises(ModelError, match="not a file of weights for torch") as caught:
+            load(tmp_path / "model.keras")
+        assert "docs/keras.md" in str(caught.value.fix)
+    assert (Path(__file__).parents[2] / "docs" / "keras.md").is_file()
 
 
 SHARED = Path(__file__).parents[3] / "shared" / "faults"

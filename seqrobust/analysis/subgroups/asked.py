@@ -93,6 +93,7 @@ class AttackedFolders(FileReading):
             format=self.format,
             columns=replace(self.columns, targets=by) if by else self.columns,
             genome=self.genome,
+            variants=self.variants,
             annotation=self.annotation,
             where=self.where,
             max_length=None,

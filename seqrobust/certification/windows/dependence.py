@@ -18,7 +18,7 @@ from seqrobust.certification.operators import (
     is_affine,
     variables,
 )
-from seqrobust.neighbours.tracing import operation
+from seqrobust.graph.nodes import operation
 
 
 class Reach(NamedTuple):

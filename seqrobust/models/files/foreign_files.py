@@ -9,7 +9,7 @@ from seqrobust.errors import ModelError
 
 _KERAS = (
     "torch cannot read it: export the model to ONNX (tf2onnx) and turn that into a torch module (onnx2torch), or build "
-    "the architecture in torch and copy its weights; then name it with --model file.py:factory"
+    "the architecture in torch and copy its weights; then name it with --model file.py:factory; see docs/keras.md"
 )
 _FIRST_BYTES: tuple[tuple[bytes, str, str], ...] = (
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras and TensorFlow write models (.h5)", _KERAS),
@@ -38,7 +38,20 @@ _MEMBERS: tuple[tuple[str, str, str], ...] = (
     ),
     (".npy", "arrays of NumPy (.npz)", "put them into the model and store that: torch.save(model.state_dict(), ...)"),
 )
-_ONNX = "turn it into a torch module (onnx2torch), and name that with --model file.py:factory"
+_SUFFIXES: dict[str, tuple[str, str]] = {
+    ".onnx": (
+        "a model in ONNX",
+        "turn it into a torch module (onnx2torch), and name that with --model file.py:factory",
+    ),
+    ".pb": ("a graph of TensorFlow (.pb)", _KERAS),
+    ".tflite": ("a model of TensorFlow Lite", _KERAS),
+    ".hdf5": ("an HDF5 file, as Keras and TensorFlow write models", _KERAS),
+    ".keras": ("a model of Keras", _KERAS),
+    ".msgpack": (
+        "weights of Flax (JAX)",
+        "build the architecture in torch, copy the arrays into it, and store torch.save(model.state_dict(), ...)",
+    ),
+}
 
 
 def check_not_foreign(path: Path) -> None:
@@ -62,8 +75,8 @@ def _kind(path: Path) -> tuple[str, str] | None:
     for start, what, fix in _FIRST_BYTES:
         if first.lstrip().lower().startswith(start.lower()) if start.startswith(b"<") else first.startswith(start):
             return what, fix
-    if path.suffix == ".onnx":
-        return "a model in ONNX", _ONNX
+    if path.suffix.lower() in _SUFFIXES:
+        return _SUFFIXES[path.suffix.lower()]
     members = _members(path)
     for ending, what, fix in _MEMBERS:
         if any(name.endswith(ending) for name in members):

@@ -82,10 +82,8 @@ def _is_pickle(path: Path) -> bool:
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        from safetensors.torch import load_file
-    except ImportError:
-        raise ModelError("safetensors is not installed", where=str(path), fix="pip install safetensors") from None
+    from safetensors.torch import load_file
+
     try:
         loaded: dict[str, torch.Tensor] = load_file(path)
     except Exception as error:  # the library's own error type is not public

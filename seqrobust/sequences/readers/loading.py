@@ -25,6 +25,7 @@ from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
 from seqrobust.sequences.readers.tabular import read_delimited
+from seqrobust.sequences.readers.variants import read_vcf
 from seqrobust.sequences.reading_text import COLUMN, parse_readings
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
@@ -70,29 +71,39 @@ def read_sequences(
     annotation: Path | None = None,
     where: Where | None = None,
     max_length: int | None = None,
+    variants: str | None = None,
 ) -> Loaded:
-    """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, GenPept, Swiss-Prot, UniProt XML or BED file.
+    """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, GenPept, Swiss-Prot, UniProt XML, BED or VCF file.
 
     Args:
         path: the file; its suffix tells the format.
         alphabet: what the letters mean; None takes what the file says or guesses from the letters, with a notice.
         format: a format to force.
         columns: which column holds what; None looks for the usual names.
-        genome: FASTA that a BED file's intervals are cut from.
+        genome: FASTA that a BED file's intervals are cut from, or a VCF file's variants are put into.
         annotation: GFF3, GTF or BED file whose features become regions beside the file's own.
         where: keep only rows with these column values.
         max_length: keep only so many letters of a record, with the regions on them.
+        variants: windows around a VCF file's variants; see :func:`~seqrobust.sequences.readers.variants.read_vcf`.
 
     Raises DataError that names the file and the line or record of whatever cannot be used.
     """
     source = open_source(Path(path), format)
     try:
-        table = read_bed(source, genome) if source.format == "bed" else _READERS[source.format](source)
+        table = _read(source, genome, variants)
         return _assembled(source, table.filtered(where or {}), columns or Columns(), alphabet, annotation, max_length)
     except DataError as error:
         if any(str(file) in (error.where or "") for file in (path, genome, annotation) if file is not None):
             raise
         raise error.at(str(path)) from None
+
+
+def _read(source: Source, genome: Path | None, variants: str | None) -> Table:
+    if source.format == "vcf":
+        return read_vcf(source, genome, variants)
+    if variants is not None:
+        raise DataError("windows around variants are for VCF files", expected="a .vcf file", found=source.format)
+    return read_bed(source, genome) if source.format == "bed" else _READERS[source.format](source)
 
 
 def _assembled(

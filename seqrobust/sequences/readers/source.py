@@ -23,6 +23,7 @@ SUFFIXES = {
     "swissprot": (".dat", ".swiss", ".sprot"),
     "uniprot-xml": (".xml",),
     "bed": (".bed", ".bed3", ".bed6", ".bed12", ".narrowpeak", ".broadpeak", ".gappedpeak", ".bedgraph", ".bdg"),
+    "vcf": (".vcf",),
 }
 """Format to the suffixes that name it, in any case, each also behind ``.gz``, ``.bz2``, ``.xz`` or ``.zst``; ``.txt``
 is told by what stands in the file."""
@@ -42,16 +43,14 @@ _OPENS_WITH: dict[str, Callable[[bytes], bool]] = {
     "swissprot": lambda start: start.startswith(b"ID   ") and not _first_line(start).endswith((b"BP.", b"BP")),
     "uniprot-xml": lambda start: start.startswith(b"<"),
     "parquet": lambda start: start.startswith(b"PAR1"),
+    "vcf": lambda start: start.startswith((b"##fileformat=VCF", b"#CHROM")),
 }
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE = {b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte-order marks of encodings with wide characters (Excel's "Unicode Text" is UTF-16)."""
 _NO_SEQUENCES = {
     (".gff", ".gff3", ".gtf"): ("features on sequences", "give it with --annotation beside the file of the sequences"),
-    (".vcf", ".bcf"): (
-        "variants of a genome",
-        "apply them to the genome first (bcftools consensus), and give the FASTA",
-    ),
+    (".bcf",): ("variants of a genome in binary form", "turn it into VCF (bcftools view FILE), and give --genome"),
     (".sam", ".cram", ".paf", ".maf"): ("alignments", "turn it into FASTA (samtools fasta)"),
     (".bw", ".bigwig", ".wig"): ("a track of values along a genome", "give intervals as BED with --genome"),
     (".fai", ".gzi"): ("the index of another file", "give the file it belongs to"),
