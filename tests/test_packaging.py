@@ -33,6 +33,16 @@ def test_wheel_has_two_packages_only(wheel_names: set[str]) -> None:
     assert {name for name in tops if not name.endswith(".dist-info")} == {"seqrobust", "seqrobust_cli"}
 
 
+def test_every_analysis_is_kept_apart_from_the_others() -> None:
+    """The contract that lint-imports checks names each room by hand."""
+    from seqrobust.run.registry import ANALYSES
+
+    _, _, contract = (ROOT / "pyproject.toml").read_text().partition("Analyses do not import each other")
+    for row in ANALYSES.values():
+        room = row.room.partition(":")[0].removesuffix(".room")
+        assert f'"{room}"' in contract, f"add {room} to the contract in pyproject.toml"
+
+
 def test_version_is_said_once() -> None:
     import seqrobust
 

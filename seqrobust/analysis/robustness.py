@@ -83,6 +83,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     attacked, passed_over = rows[rows["success"].notna()], int(left_out.sum())
     random_rate = float(attacked["random_success"].mean()) if len(attacked) else None
     of_random, ahead = len(attacked), int(rows["control_ahead"].sum()) if "control_ahead" in rows else None
+    behind = _control_behind(attacked)
     attacked, rows = attacked[~left_out[attacked.index]], rows[~left_out]
     hits, n = int(attacked["success"].sum()), len(attacked)
     entry: dict[str, Any] = {
@@ -99,7 +100,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         "gradients_per_record": float(rows["gradients"].mean()),
     }
     if ahead is not None:
-        entry["control_ahead"] = ahead
+        entry |= {"control_ahead": ahead, "control_behind": behind}
     if task_of(task).measured:
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
         entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}
@@ -116,6 +117,18 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
         "robust_accuracy_ci": wilson(int(robust.sum()), len(rows)),
     }
+
+
+def _control_behind(attacked: pd.DataFrame) -> int | None:
+    """On how many attacked records a search outdoes the random control; None where no control is kept."""
+    if "random_objective" not in attacked:
+        return None
+    success = attacked["success"].astype(bool).to_numpy()
+    nearer = attacked["objective"].to_numpy(np.float64) > attacked["random_objective"].to_numpy(np.float64)
+    alone = success & (attacked["random_success"].to_numpy(np.float64) == 0)
+    ahead = attacked["control_ahead"].to_numpy(bool) if "control_ahead" in attacked else np.zeros(len(attacked), bool)
+    both = success & ~alone
+    return int(((alone | (nearer & ~both)) & ~ahead).sum())
 
 
 def searched(rows: pd.DataFrame) -> pd.Series:

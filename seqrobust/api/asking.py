@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.audit.run import audited
 from seqrobust.analysis.room import Room, Work
 from seqrobust.api.result import Result, Scratch
 from seqrobust.api.subjects import Model, Records, subject_of
@@ -64,13 +65,16 @@ def ask(
 
 
 def studied(room: Room[Any, Any, Any, Any], subject: Any, settings: Any, opening: Opening) -> Result[Any]:
-    """What a room says of a subject in memory; pieces that it keeps lie in a folder that goes with the result."""
+    """What a room says of a subject in memory; pieces that it keeps lie in a folder that goes with the result.
+
+    Raises AuditError for results that cannot be.
+    """
     ready = room.prepare(subject, settings, opening)
     scratch = Scratch()
     work = Work(folder=scratch.path, progress=opening.progress, memory=opening.memory, seed=opening.seed)
-    findings = room.study(ready, work)
+    findings, audit = audited(room, subject, ready, room.study(ready, work), work)
     notices = dict.fromkeys([*(ready.predictor.notices if ready.predictor else []), *work.notices])
-    return Result(findings=findings, room=room, notices=tuple(notices), scratch=scratch)
+    return Result(findings=findings, room=room, notices=tuple(notices), scratch=scratch, audit=audit)
 
 
 def told(row: Row, threat: Threat | int | str | None, settings: Mapping[str, Any]) -> Any:

@@ -13,6 +13,9 @@ from typing import Any, Generic
 import pandas as pd
 from matplotlib.figure import Figure
 
+from seqrobust.analysis.audit.outcome import Audit
+from seqrobust.analysis.audit.run import with_doubts
+from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.room import FindingsT, Room
 from seqrobust.errors import ConfigError
 from seqrobust.files import plain, write_json
@@ -41,17 +44,19 @@ class Result(Generic[FindingsT]):
         room: the analysis.
         notices: what should be known of model and records.
         scratch: where large findings lie until the result is forgotten.
+        audit: which invariants were checked, and what came of them.
     """
 
     findings: FindingsT
     room: Room[Any, Any, Any, FindingsT]
     notices: tuple[str, ...]
     scratch: Scratch
+    audit: Audit
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What ``metrics.json`` of the command holds."""
-        held: dict[str, Any] = plain(self.findings.plain())
+        held: dict[str, Any] = plain(with_doubts(self.findings.plain(), self.audit))
         return held
 
     @property
@@ -65,7 +70,7 @@ class Result(Generic[FindingsT]):
     @property
     def page(self) -> Page:
         """Sections of texts, tables and pictures."""
-        return self.room.page(self.findings)
+        return with_audit(self.room.page(self.findings), self.audit)
 
     def plot(self) -> Figure:
         """The picture that says most. Raises ConfigError for an analysis that has none of its own."""
@@ -88,8 +93,9 @@ class Result(Generic[FindingsT]):
             self.findings.write(scratch)
             (scratch / _WRITTEN).touch()
         shutil.copytree(scratch, place, ignore=shutil.ignore_patterns("parts", _WRITTEN), dirs_exist_ok=True)
-        write_json(place / "metrics.json", self.findings.plain())
-        write_page(self.page, place / self.room.page_file, {"versions": versions(), "notices": list(self.notices)})
+        write_json(place / "metrics.json", self.metrics)
+        said = {"versions": versions(), "notices": list(self.notices), "audit": self.audit.plain()}
+        write_page(self.page, place / self.room.page_file, said)
         return place
 
     def _repr_html_(self) -> str:

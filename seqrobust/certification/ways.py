@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqrobust.attacks.goals import Shift, Targeted, Untargeted
 from seqrobust.certification.case import Case
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,21 +36,20 @@ class LinearWays:
 
 def linear_ways(case: Case) -> LinearWays | None:
     """Of a record; None for a goal that is not made of linear functions of the logits."""
-    goal, task, outputs = case.problem.goal, case.problem.predictor.task, case.clean.shape[1]
+    goal, task, outputs = case.problem.goal, task_of(case.problem.predictor.task), case.clean.shape[1]
     eye = torch.eye(outputs, dtype=torch.float64)
     if isinstance(goal, Shift):
         clean = case.clean[0, goal.output].double()
         sign = 1.0 if goal.up else -1.0
         slack = torch.finfo(torch.float32).eps * (goal.delta + 2 * clean.abs())
         return _made(sign * eye[goal.output][None], offset=-sign * clean - goal.delta, slack=slack)
-    if task == "multilabel":
+    if task.independent:
         if isinstance(goal, Targeted):
             return _made(eye[goal.label][None] * (-1 if goal.absent else 1))
         return _made((1 - 2 * case.truth[0].double())[:, None] * eye)
     if not isinstance(goal, (Targeted, Untargeted)):
         return None
-    # A binary logit z reads (0, z).
-    classes = torch.cat([torch.zeros(1, 1, dtype=torch.float64), eye]) if task == "binary" else eye
+    classes = task.class_logits(eye).T
     own = goal.label if isinstance(goal, Targeted) else int(case.truth[0])
     others = [index for index in range(len(classes)) if index != own]
     margins = classes[others] - classes[own]

@@ -19,7 +19,7 @@ from seqrobust.errors import ModelError
 from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
 from seqrobust.models.checks.calling import Caller
 from seqrobust.models.checks.checking import Trial
-from seqrobust.models.expectation import each_alone, sample_seed, seeded
+from seqrobust.models.expectation import SAME, each_alone, sample_seed, seeded
 from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
 from seqrobust.models.modes import evaluation_mode, modes_of, put_back
 from seqrobust.models.outputs import OutputScale
@@ -77,6 +77,8 @@ class Predictor:
             differ. Known once checked.
         notices: what was noticed about the module and should be said.
         stochastic: whether the module answers one input differently. Known once checked.
+        rounding: share of their size by which outputs may be rounded otherwise beside other records; see
+            :func:`~seqrobust.models.expectation.rounding_share`. Known once checked.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class Predictor:
         self.notices: list[str] = []
         self.samples, self.seed = samples, seed
         self.stochastic = False
+        self.rounding = SAME
         self.constant: str | None = None
         self.average_strands = average_strands
         self._alone = False
@@ -255,6 +258,7 @@ class Predictor:
 
     def _check_repeatability(self, trial: Trial) -> None:
         seeds = (sample_seed(self.seed, 0), sample_seed(self.seed, 1))
+        self.rounding = trial.rounding(self.device)
         found = trial.randomness(self.device, seeds)
         self.stochastic = found.found
         if self.stochastic and self.samples is not None:

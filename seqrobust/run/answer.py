@@ -1,7 +1,9 @@
-"""The one way from a question to a finished folder: check, open the folder, study, write, finish, draw; in this order.
+"""The one way from a question to a finished folder: check, open the folder, study, audit, write, finish, draw; in this
+order.
 
 Whatever an analysis asks of a user's files is known to be possible before anything is written, and what decides its
-results is derived from what was asked, so that a run never goes on with other inputs than it began with.
+results is derived from what was asked, so that a run never goes on with other inputs than it began with. A run that
+does not pass its own audit leaves no results, and its manifest says why.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.audit.outcome import Audit, AuditError
+from seqrobust.analysis.audit.run import audited, with_doubts
+from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
@@ -39,13 +44,14 @@ class Asked(Protocol[SubjectT_co]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer(Generic[FindingsT]):
-    """What was found, of which model, where it stands, and how it is shown."""
+    """What was found, of which model, where it stands, how it is shown, and what was checked of it."""
 
     predictor: Predictor | None
     findings: FindingsT
     metrics: dict[str, Any]
     page: Page
     folder: Path
+    audit: Audit
 
 
 def answer(
@@ -64,10 +70,11 @@ def answer(
         run: where results go, and how they are computed.
         progress: hears how far it is.
 
-    Raises InputError for whatever cannot be used, before anything is written.
+    Raises InputError for whatever cannot be used, before anything is written; AuditError for results that cannot be.
     """
     opening = Opening(seed=run.seed, device=run.device, batch_size=run.batch_size, memory=run.memory, progress=progress)
-    ready = room.prepare(asked.open(opening, action=room.action), settings, opening)
+    subject = asked.open(opening, action=room.action)
+    ready = room.prepare(subject, settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
     claim = Claim(
         kind=room.name,
@@ -82,15 +89,21 @@ def answer(
     )
     with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
         work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
-        findings = room.study(ready, work)
+        try:
+            findings, audit = audited(room, subject, ready, room.study(ready, work), work)
+        except AuditError as error:
+            folder.fail("metrics.json", audit=error.audit.plain(), **_stated(ready, work))
+            raise
         # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-        metrics = folder.write_json("metrics.json", findings.plain())
+        metrics = folder.write_json("metrics.json", with_doubts(findings.plain(), audit))
         findings.write(folder.path)
-        folder.finish(**_stated(ready, work))
-        page = room.page(findings)
+        folder.finish(**_stated(ready, work), audit=audit.plain())
+        page = with_audit(room.page(findings), audit)
         if run.report:
             write_page(page, folder.path / room.page_file, folder.manifest)
-    return Answer(predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path)
+    return Answer(
+        predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path, audit=audit
+    )
 
 
 def _stated(ready: ReadyT, work: Work) -> dict[str, Any]:

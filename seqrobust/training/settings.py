@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_type_hints
@@ -34,24 +35,33 @@ class Within:
         least: the smallest allowed.
         below: what it has to be smaller than.
         most: the largest allowed.
+        meaning: what a refusal says it is; without it, that the value is too small or too large.
     """
 
     least: float
     below: float = math.inf
     most: float = math.inf
+    meaning: str = ""
 
     def check(self, name: str, value: float) -> None:
         """Raises ConfigError for a number outside, and for one that is none."""
-        at_least(name, value, self.least)
-        if not (value < self.below and value <= self.most):
-            limit = f"below {self.below}" if self.below < math.inf else f"at most {self.most}"
-            raise ConfigError("a training setting is too large", expected=limit, found=str(value), where=name)
+        if self.least <= value <= self.most and value < self.below:
+            return
+        high = value > self.least
+        limit = f"below {self.below:g}" if self.below < math.inf else f"{self.most:g}"
+        expected = f"{self.least:g} or more" if limit == "inf" else f"{self.least:g} to {limit}"
+        problem = self.meaning or f"a training setting is too {'large' if high else 'small'}"
+        raise ConfigError(problem, expected=expected, found=str(value), where=name)
 
+
+_OF_BUDGET = "the least budget is a share of the whole"
 
 Steps: TypeAlias = Annotated[int, Within(least=1)]
 """Inner gradients; 1 is the best response to the gradient at the clean sequence, more is projected gradient."""
 
-CleanShare: TypeAlias = Annotated[float, Within(least=0, below=1)]
+CleanShare: TypeAlias = Annotated[
+    float, Within(least=0, below=1, meaning="the clean share leaves room for adversaries")
+]
 """Share of each batch's records that are left as they are."""
 
 Weight: TypeAlias = Annotated[float, Within(least=0)]
@@ -156,7 +166,7 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialSettings:
+class AdversarialSettings(ABC):
     """Against whom to train: what every objective against an adversary is told.
 
     Each objective adds its own settings in its file in :mod:`seqrobust.training.objectives`, and
@@ -184,7 +194,7 @@ class AdversarialSettings:
     only: tuple[str, ...] = ()
     allow: str = "any"
     ramp_epochs: Annotated[int, Within(least=0)] = 0
-    least_share: Annotated[float, Within(least=0, most=1)] = 1.0
+    least_share: Annotated[float, Within(least=0, most=1, meaning=_OF_BUDGET)] = 1.0
     validation_steps: Steps = 5
     guard: bool = True
 
@@ -197,14 +207,14 @@ class AdversarialSettings:
 
     # What an objective decides ----------------------------------------------------------------------------------------
 
+    @abstractmethod
     def made(self, train: Labelled, **parts: Any) -> Robust:
-        """The objective on training records. Every objective has this.
+        """The objective on training records.
 
         Args:
             train: the records.
             parts: the other fields of :class:`~seqrobust.training.objectives.robust.Robust`.
         """
-        raise NotImplementedError
 
     def suits(self, task: TaskValue) -> bool:
         """Whether the objective is for this task."""
@@ -212,6 +222,15 @@ class AdversarialSettings:
 
     def check_training(self, settings: TrainingSettings) -> None:
         """Raises ConfigError for settings of training that the objective does not go with."""
+        plain = TrainingSettings()
+        for setting in ("class_weights", "label_smoothing", "classification_loss") if self.own_loss else ():
+            if getattr(settings, setting) != getattr(plain, setting):
+                raise ConfigError(
+                    f"{setting} does not belong to the objective {self.objective}, which has a loss of its own",
+                    found=f"{setting}: {getattr(settings, setting)}",
+                    where=f"training.{setting}",
+                    fix="leave it out, or choose another objective",
+                )
 
     @property
     def own_files(self) -> tuple[Path, ...]:

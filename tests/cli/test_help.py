@@ -12,14 +12,11 @@ import typer
 from seqrobust_cli.main import app, main
 
 from seqrobust.errors import ConfigError
+from seqrobust.run.registry import ANALYSES
 
 Run = Callable[..., int]
 
-COMMANDS = [
-    "run", "train", "sweep", "attack", "evaluate", "certify", "compare", "ism",
-    "attribute", "probe", "stability", "uncertainty", "subgroups", "privacy", "inspect", "compress", "init",
-    "data describe", "data check", "data simulate",
-]  # fmt: skip
+COMMANDS = ["run", "train", "sweep", *ANALYSES, "init", "data describe", "data check", "data simulate"]
 
 
 def command(path: str) -> click.Command:

@@ -19,21 +19,11 @@ from seqrobust.models import ModelCard, save_checkpoint
 from seqrobust.run.config import read_config
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, one_hot
 from seqrobust.training import Labelled, Trained, TrainingSettings, adversarial_settings, fit
+from seqrobust.training.objectives import OBJECTIVES
 from seqrobust.training.objectives.making import make_objective
 
-OBJECTIVES = [
-    "adversarial",
-    "continued",
-    "trades",
-    "mart",
-    "replay",
-    "penalty",
-    "hinge",
-    "random",
-    "distillation",
-    "invariance",
-]
 TASKS: list[Task] = ["binary", "classification", "multilabel", "regression"]
+# Some objectives are not for every task.
 TAKEN = {"mart": ("binary", "classification"), "hinge": ("binary", "classification", "multilabel")}
 
 

@@ -16,8 +16,14 @@ from seqrobust.alphabet import DNA
 from seqrobust.errors import ConfigError
 from seqrobust.models import SequenceModel
 from seqrobust.sequences import SequenceSet, Targets
-from seqrobust.training import AdversarialSettings, Labelled, TrainingSettings, fit, prediction_metrics
-from seqrobust.training.objectives.adversarial import WorstCaseSettings
+from seqrobust.training import (
+    AdversarialSettings,
+    Labelled,
+    TrainingSettings,
+    adversarial_settings,
+    fit,
+    prediction_metrics,
+)
 from seqrobust.training.scores import BalancedAccuracy
 from seqrobust.training.selection import selection
 
@@ -43,7 +49,7 @@ class CountsA(SequenceModel):
         return encoded[:, 0].sum(1, keepdim=True) - self.threshold
 
 
-@pytest.mark.parametrize("against", [None, WorstCaseSettings(budget=1, validation_steps=1)])
+@pytest.mark.parametrize("against", [None, adversarial_settings(budget=1, validation_steps=1)])
 def test_the_epoch_that_is_constant_is_kept_by_accuracy_and_not_by_default(
     against: AdversarialSettings | None, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from seqrobust.analysis.alarms import alarms
+from seqrobust.analysis.alarms import alarms, weaknesses
 from seqrobust.analysis.evaluate.labels_kept import labels_kept
 from seqrobust.attacks import ATTACKS
 from seqrobust.attacks.search import Access
@@ -77,8 +77,12 @@ def claims(
     if constant is not None and not metrics["budgets"][-1].get("attack_success_rate"):
         reason = f"the model predicts {constant} whatever the sequence, random ones included: nothing is read from it"
         made = [_claim(item["claim"], [reason, *item["reasons"]]) for item in made]
-    against = alarms(metrics, "these methods do")
-    return [_claim(one["claim"], [*against, *one["reasons"]]) for one in made]
+    return refused(made, alarms(metrics, "these methods do"))
+
+
+def refused(made: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> list[dict[str, Any]]:
+    """Claims, none of them supported for those reasons; as they are where there is none."""
+    return [_claim(one["claim"], [*reasons, *one["reasons"]]) for one in made]
 
 
 def _claim(text: str, reasons: Sequence[str]) -> dict[str, Any]:
@@ -141,7 +145,7 @@ def _against_chance(last: Mapping[str, Any]) -> dict[str, Any]:
 
 def _doubts(metrics: Mapping[str, Any], methods: Sequence[Method], *, probabilities: bool) -> list[str]:
     """Why a high robust accuracy should not be believed."""
-    reasons = _few(metrics)
+    reasons = [*weaknesses(metrics, "these methods do"), *_few(metrics)]
     searching = [method for method in methods if not method.is_random]
     blind = [method for method in searching if method.access != "gradients"]
     seeing = [method for method in searching if method.access == "gradients" and method.attacks != ("one_step",)]

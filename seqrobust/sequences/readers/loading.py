@@ -72,6 +72,7 @@ def read_sequences(
     where: Where | None = None,
     max_length: int | None = None,
     variants: str | None = None,
+    known_targets: Sequence[Sequence[str]] = (),
 ) -> Loaded:
     """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, GenPept, Swiss-Prot, UniProt XML, BED or VCF file.
 
@@ -85,13 +86,16 @@ def read_sequences(
         where: keep only rows with these column values.
         max_length: keep only so many letters of a record, with the regions on them.
         variants: windows around a VCF file's variants; see :func:`~seqrobust.sequences.readers.variants.read_vcf`.
+        known_targets: what target columns may be called, beside the usual names: where none is named, the first of
+            these that a table has all columns of is taken, with a notice.
 
     Raises DataError that names the file and the line or record of whatever cannot be used.
     """
     source = open_source(Path(path), format)
     try:
         table = _read(source, genome, variants)
-        return _assembled(source, table.filtered(where or {}), columns or Columns(), alphabet, annotation, max_length)
+        rows, chosen = table.filtered(where or {}), columns or Columns()
+        return _assembled(source, rows, chosen, alphabet, annotation, max_length, known_targets)
     except DataError as error:
         if any(str(file) in (error.where or "") for file in (path, genome, annotation) if file is not None):
             raise
@@ -113,6 +117,7 @@ def _assembled(
     alphabet: Alphabet | None,
     annotation: Path | None,
     max_length: int | None,
+    known_targets: Sequence[Sequence[str]],
 ) -> Loaded:
     notices = [*source.notices, *table.notices]
     texts = _sequences(table, columns)
@@ -131,7 +136,7 @@ def _assembled(
         if annotation_kind(annotation) != "bed":
             coding = replace(coding, features=frozenset(region.name for row in added for region in row))
         readings = coding if readings is None else readings.beside(coding)
-    targets, chosen = _targets(table, columns)
+    targets, chosen = _targets(table, columns, known_targets)
     sequences = SequenceSet.from_texts(
         texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions, readings=readings
     )
@@ -258,16 +263,26 @@ def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, tab
         raise error.at(f"{source.path}, {table.where(row)}") from None
 
 
-def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[str]]:
+def _targets(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> tuple[pd.DataFrame | None, list[str]]:
     if columns.unlabelled:
         return None, []
-    usual = table.column("targets", None)
-    names = [str(table.column("target", name)) for name in columns.targets] or ([usual] if usual else [])
+    names = [str(table.column("target", name)) for name in columns.targets] or _unnamed_targets(table, known)
     if not names:
         return None, []
     values = pd.DataFrame({name: _typed(table, name) for name in names})
-    said = [] if columns.targets else [f"targets from column {usual!r}"]
+    many = "column" if len(names) == 1 else "columns"
+    said = [] if columns.targets else [f"targets from {many} {', '.join(map(repr, names))}"]
     return values, [*said, *(doubt.text for name in values for doubt in doubts(values[name], "classification"))]
+
+
+def _unnamed_targets(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
+    """The first of some known sets of columns that the table has, else the usual one; none where it has neither."""
+    present = set() if table.qualifiers else set(map(str, table.columns.columns))
+    for names in known:
+        if names and present.issuperset(names):
+            return list(names)
+    usual = table.column("targets", None)
+    return [usual] if usual else []
 
 
 def _typed(table: Table, name: str) -> pd.Series:

@@ -41,7 +41,7 @@ class DistillationSettings(AdversarialSettings):
 
     objective: Literal["distillation"] = "distillation"
     steps: Steps = 1
-    weight: Annotated[float, Within(least=0, most=1)] = 5 / 6
+    weight: Annotated[float, Within(least=0, most=1, meaning="the adversarial share of a distillation")] = 5 / 6
     teacher: str = ""
 
     def __post_init__(self) -> None:

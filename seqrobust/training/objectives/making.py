@@ -58,12 +58,3 @@ def _check_fits(train: Labelled, settings: TrainingSettings, adversarial: Advers
         suited = ", ".join(other for other in TASKS if adversarial.suits(task_of(other)))
         raise ConfigError(f"{name} is not for this task", expected=suited, found=task, where=_WHERE)
     adversarial.check_training(settings)
-    plain = TrainingSettings()
-    for setting in ("class_weights", "label_smoothing", "classification_loss") if adversarial.own_loss else ():
-        if getattr(settings, setting) != getattr(plain, setting):
-            raise ConfigError(
-                f"{setting} does not belong to the objective {name}, which has a loss of its own",
-                found=f"{setting}: {getattr(settings, setting)}",
-                where=f"training.{setting}",
-                fix="leave it out, or choose another objective",
-            )

@@ -45,6 +45,7 @@ class PenaltySettings(AdversarialSettings):
 
     def check_training(self, settings: TrainingSettings) -> None:
         """Not where the forward pass is compiled."""
+        super().check_training(settings)
         if settings.compile:
             raise ConfigError(
                 "torch.compile differentiates once, and the penalty twice",

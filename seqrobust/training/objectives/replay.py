@@ -56,6 +56,7 @@ class RememberedSettings(AdversarialSettings):
 
     def check_training(self, settings: TrainingSettings) -> None:
         """Not where records evolve from visit to visit."""
+        super().check_training(settings)
         if settings.augment != "none":
             raise ConfigError(
                 "an adversary that is remembered does not fit a record that was changed since",
