@@ -4,6 +4,9 @@ Under attack means: of the sequences that the attack left behind. A record that 
 wrongly. Rankings are of those sequences' outputs, positives lowered and negatives raised as far as the attack went: it
 stops where an answer turns, and leaves records alone that were wrong from the start, so an adversary that is after the
 ranking itself may do worse.
+
+Where records come in clusters, shares by class and areas under ROC curves have intervals that know of them; balanced
+accuracy, Matthews' coefficient and average precision then have none: theirs would take every record for independent.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.analysis.clusters import units_in
 from seqrobust.measures import (
     against_the_rest,
     confusion_of,
@@ -25,6 +28,7 @@ from seqrobust.measures import (
     ranking_measures,
 )
 from seqrobust.sequences import Task
+from seqrobust.statistics import proportion, share_interval
 
 OUTPUTS = {"clean": "clean_output_", "adversarial": "adversarial_output_"}
 """Beginnings of the columns that hold a model's raw outputs (logits), by the sequence that they are of."""
@@ -43,7 +47,7 @@ def clean_measures(first: pd.DataFrame, task: Task) -> dict[str, Any]:
     right = (first["clean_prediction"] == first["target"]).to_numpy(bool)
     found = _measures(first, task, "clean", right)
     about = {"accuracy": proportion(int(right.sum()), len(first)), **found}
-    head = _prefixed("clean", found)
+    head = _prefixed("clean", found, clustered=units_in(first) is not None)
     for name in ("majority_class", "majority_accuracy", "missing_classes"):
         if name in found:
             head[name] = found[name]
@@ -60,7 +64,8 @@ def robust_measures(rows: pd.DataFrame, task: Task, robust: NDArray[np.bool_]) -
         task: of classes or labels.
         robust: (n,) which of them keep the right answer.
     """
-    return _prefixed("robust", _measures(rows, task, "adversarial", robust))
+    found = _measures(rows, task, "adversarial", robust)
+    return _prefixed("robust", found, clustered=units_in(rows) is not None)
 
 
 def by_class(rows: pd.DataFrame, robust: NDArray[np.bool_]) -> dict[str, Any]:
@@ -68,23 +73,33 @@ def by_class(rows: pd.DataFrame, robust: NDArray[np.bool_]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     robust_rows = pd.Series(robust, index=rows.index)
     for name, mine in rows.groupby("target", sort=True):
-        attacked = mine["success"].dropna()
-        hits, stays = int(attacked.sum()), int(robust_rows[mine.index].sum())
+        attacked, stays = mine[mine["success"].notna()], robust_rows[mine.index]
+        reached = attacked["success"].astype(bool)
         found[str(name)] = {
             "n": len(mine),
             "attacked": len(attacked),
-            "attack_success_rate": proportion(hits, len(attacked)),
-            "attack_success_rate_ci": wilson(hits, len(attacked)),
-            "robust_accuracy": proportion(stays, len(mine)),
-            "robust_accuracy_ci": wilson(stays, len(mine)),
+            "attack_success_rate": proportion(int(reached.sum()), len(attacked)),
+            "attack_success_rate_ci": share_interval(reached, units_in(attacked)),
+            "robust_accuracy": proportion(int(stays.sum()), len(mine)),
+            "robust_accuracy_ci": share_interval(stays, units_in(mine)),
         }
     return {"by_class": found}
 
 
-def _prefixed(name: str, found: dict[str, Any]) -> dict[str, Any]:
+def _prefixed(name: str, found: dict[str, Any], *, clustered: bool) -> dict[str, Any]:
     chosen = {key: value for key, value in found.items() if key.removesuffix("_ci") in _KEPT}
+    labels = found.get("labels")
+    if clustered:
+        chosen = _without_ends(chosen)
+        labels = labels and {label: _without_ends(one) for label, one in labels.items()}
     parts = {f"{name}_{key}": value for key, value in chosen.items()}
-    return parts | ({f"{name}_labels": found["labels"]} if "labels" in found else {})
+    return parts | ({f"{name}_labels": labels} if labels else {})
+
+
+def _without_ends(found: dict[str, Any]) -> dict[str, Any]:
+    """Without intervals that know nothing of clusters."""
+    unsure = {key for key in found if key.endswith("_ci") and not key.endswith("auroc_ci")}
+    return found | dict.fromkeys(unsure)
 
 
 def _measures(rows: pd.DataFrame, task: Task, which: str, right: NDArray[np.bool_]) -> dict[str, Any]:
@@ -98,7 +113,8 @@ def _measures(rows: pd.DataFrame, task: Task, which: str, right: NDArray[np.bool
     if outputs is None:
         return found
     values = outputs.to_numpy(np.float64)
-    return found | ranking_measures(truth, values if task == "binary" else against_the_rest(values))
+    scores = values if task == "binary" else against_the_rest(values)
+    return found | ranking_measures(truth, scores, units_in(rows))
 
 
 def _outputs(rows: pd.DataFrame, which: str) -> pd.DataFrame | None:
@@ -114,7 +130,7 @@ def _of_labels(rows: pd.DataFrame, outputs: pd.DataFrame) -> dict[str, Any]:
     truth = np.array([[name in names for name in outputs.columns] for names in named], bool)
     values = outputs.to_numpy(np.float64)
     right = np.where(truth, values > 0, values < 0)
-    return label_measures(truth, right, values, [str(name) for name in outputs.columns])
+    return label_measures(truth, right, values, [str(name) for name in outputs.columns], units_in(rows))
 
 
 def _classes(rows: pd.DataFrame, task: Task) -> list[str]:

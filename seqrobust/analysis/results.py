@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrobust.analysis.class_robustness import OUTPUTS
+from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.analysis.confinement import LACKS, PROTECTED
 from seqrobust.attacks import Problem, ShardRun, Shift, Targeted
 from seqrobust.sequences import SequenceSet
@@ -71,7 +72,8 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     ``clean_output_NAME`` and ``adversarial_output_NAME`` are the model's outputs (logits) as they came, of classes,
     labels, or of the positive one of two: what an area under a curve is computed from. Scores depend on the truth.
     Models of more than :data:`MOST_OUTPUTS` outputs have no such columns, nor do regressions.
-    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``.
+    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``. Where
+    records come in clusters that are not independent, ``cluster`` names them.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
@@ -110,12 +112,22 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
     columns |= _raw(problem, run, labels)
     table: pd.DataFrame = pd.DataFrame(columns)
+    if problem.sequences.units is not None:
+        table[CLUSTER] = np.repeat(cluster_names(sequences), levels)
     if problem.threat.protect:
         for name, values in _protection(problem, records).items():
             table[name] = np.repeat(values, levels)
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
+
+
+def cluster_names(sequences: SequenceSet) -> NDArray[np.object_]:
+    """(N,) names of the clusters of records that come in clusters."""
+    names = sequences.groups if sequences.clusters is None else sequences.clusters
+    assert names is not None
+    named: NDArray[np.object_] = names.astype(object)
+    return named
 
 
 def _protection(problem: Problem, records: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

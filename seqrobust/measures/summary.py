@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.measures.ends import (
-    Ends,
-    area_ends,
     balanced_ends,
     matthews_ends,
     mean_ends,
@@ -26,6 +24,7 @@ from seqrobust.measures.points import (
     recalls,
     roc_area,
 )
+from seqrobust.statistics import Units, auroc_interval, units_of
 
 
 def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any
     return found
 
 
-def ranking_measures(truth: NDArray[np.int64], scores: NDArray[Any]) -> dict[str, Any]:
+def ranking_measures(truth: NDArray[np.int64], scores: NDArray[Any], units: Units = None) -> dict[str, Any]:
     """``auroc`` and ``average_precision`` of scores, with what the latter is by chance; None where they mean nothing.
 
     Args:
@@ -70,11 +69,13 @@ def ranking_measures(truth: NDArray[np.int64], scores: NDArray[Any]) -> dict[str
         scores: (N,) or (N, 1) of the second of two classes, of which it is the positive one; or (N, C) of C classes,
             each against the rest and the mean of those of which there are records and others (macro average). What
             compares between records is :func:`~seqrobust.measures.points.against_the_rest`, not logits.
+        units: (N,) clusters of records that are not independent; None where each is by itself. An average precision has
+            no interval then.
     """
     scores = np.asarray(scores, np.float64)
     if scores.ndim == 1 or scores.shape[1] == 1:
-        return _one(truth > 0, scores.reshape(-1))
-    return mean_of_rankings([_one(truth == one, scores[:, one]) for one in range(scores.shape[1])])
+        return _one(truth > 0, scores.reshape(-1), units)
+    return mean_of_rankings([_one(truth == one, scores[:, one], units) for one in range(scores.shape[1])])
 
 
 def mean_of_rankings(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -88,14 +89,14 @@ def mean_of_rankings(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return means
 
 
-def _one(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> dict[str, Any]:
+def _one(positive: NDArray[np.bool_], score: NDArray[np.float64], units: Units) -> dict[str, Any]:
     count, others = int(positive.sum()), int((~positive).sum())
-    area, precision = roc_area(positive, score), average_precision(positive, score)
-    ends: Ends = area_ends(area, count, others)
+    precision = average_precision(positive, score)
+    sides = (units_of(units, ~positive), units_of(units, positive))
     return {
-        "auroc": area,
-        "auroc_ci": ends,
+        "auroc": roc_area(positive, score),
+        "auroc_ci": auroc_interval(score[~positive], score[positive], sides) if count and others else None,
         "average_precision": precision,
-        "average_precision_ci": precision_ends(precision, count),
+        "average_precision_ci": precision_ends(precision, count) if units is None else None,
         "average_precision_by_chance": count / (count + others) if count and others else None,
     }

@@ -175,3 +175,25 @@ def test_without_truth_only_what_was_kept_is_counted() -> None:
     assert "clean_auroc" not in metrics
     assert "robust_auroc" not in metrics["budgets"][0]
     assert metrics["budgets"][0]["by_class"]["yes"]["attack_success_rate"] == 1
+
+
+def test_clusters_widen_intervals_or_leave_none() -> None:
+    rng = np.random.default_rng(4)
+    truth = np.repeat([1, 0], [20, 60])
+    outputs = np.repeat(rng.normal(size=20), 4) + 1.5 * truth - 0.7
+    names = np.where(truth > 0, "yes", "no").tolist()
+    table = made("binary", names, outputs[:, None], outputs[:, None], ["yes"])
+    alone = attack_metrics(table, "binary", labelled=True)
+    together = attack_metrics(table.assign(cluster=np.repeat(np.arange(20), 4).astype(str)), "binary", labelled=True)
+    for key in ("balanced_accuracy", "mcc", "average_precision"):
+        assert together[f"clean_{key}"] == alone[f"clean_{key}"]
+        assert alone[f"clean_{key}_ci"] is not None
+        assert together[f"clean_{key}_ci"] is None
+    for found, wider in (
+        (alone["clean_auroc_ci"], together["clean_auroc_ci"]),
+        (
+            alone["budgets"][0]["by_class"]["no"]["robust_accuracy_ci"],
+            together["budgets"][0]["by_class"]["no"]["robust_accuracy_ci"],
+        ),
+    ):
+        assert wider[1] - wider[0] > found[1] - found[0]
