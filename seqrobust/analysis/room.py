@@ -2,13 +2,14 @@
 
 An analysis is a folder ``analysis/NAME`` with four doors: ``settings.py`` (what it can be told), ``study.py`` (the
 science: what is checked, then what is computed), ``findings.py`` (what was found, as frozen values), ``page.py`` (how
-it is shown). Its ``__init__`` binds them as a :class:`Room`. Reading files, opening the folder of results, resuming,
+it is shown); ``invariants.py`` says what of it is checked at the end of every run. Its ``__init__`` binds them as a
+:class:`Room`. Reading files, opening the folder of results, resuming,
 writing and reporting are not its affair: :func:`seqrobust.run.answer.answer` does them, in one order for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from matplotlib.figure import Figure
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.audit.outcome import Outcome
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.report.sections import Page
@@ -96,7 +98,10 @@ class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
         prepare: from subject and settings to what is studied. Raises InputError for whatever cannot be used; nothing
             has been written by then.
         study: computes, keeping pieces under :attr:`Work.parts`.
+        invariants: what of the findings is checked by code that did not make them; see
+            :mod:`seqrobust.analysis.audit`.
         page: shows findings, on a terminal and as HTML alike.
+        doubted: the findings with their claims refused, for those reasons; None where they make none.
         page_file: name of the HTML page.
         figure: draws the picture that says most, for Python; None where none does.
         outputs: patterns of the files that a study and its findings leave beside ``metrics.json`` and the page,
@@ -107,7 +112,9 @@ class Room(Generic[SubjectT, SettingsT, ReadyT, FindingsT]):
     action: str
     prepare: Callable[[SubjectT, SettingsT, Opening], ReadyT]
     study: Callable[[ReadyT, Work], FindingsT]
+    invariants: Callable[[SubjectT, ReadyT, FindingsT], Iterable[Outcome]]
     page: Callable[[FindingsT], Page]
+    doubted: Callable[[FindingsT, Sequence[str]], FindingsT] | None = None
     page_file: str = "report.html"
     figure: Callable[[FindingsT], Figure] | None = None
     outputs: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from seqrobust.analysis.asked import Opening
-from seqrobust.analysis.subject import spread_rows
+from seqrobust.analysis.subject import known_targets, spread_rows
 from seqrobust.errors import DataError, InputError, LabelError
 from seqrobust.models import ModelCard, Predictor
 from seqrobust.models.opening import open_predictor
@@ -127,6 +127,7 @@ class _Reader:
             annotation=source.annotation,
             where=source.where,
             max_length=source.max_length or longest,
+            known_targets=known_targets(self.predictor, self.card),
         )
         self.notices.extend(notice for notice in loaded.notices if notice not in self.notices)
         records = loaded.sequences

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -108,10 +109,29 @@ def _read(data: DataSource, predictor: Predictor, card: ModelCard | None, progre
         annotation=data.annotation,
         where=data.where,
         max_length=data.max_length or (card.provenance.get("max_length") if card else None),
+        known_targets=known_targets(predictor, card),
     )
     for notice in loaded.notices:
         progress.say(notice)
     return with_patterns(loaded.sequences, data.patterns) if data.patterns else loaded.sequences
+
+
+def known_targets(predictor: Predictor, card: ModelCard | None) -> list[tuple[str, ...]]:
+    """What the columns of the targets may be called: as in training, or as the model's outputs.
+
+    Names of classes are values of a column and no names of it; those of values and of several labels are both.
+    """
+    known = []
+    if card is not None:
+        config: Any = card.provenance
+        for section in ("config", "data"):
+            config = config.get(section) if isinstance(config, Mapping) else None
+        asked = config.get("target") if isinstance(config, Mapping) else None
+        for named in (card.provenance.get("targets"), [asked] if isinstance(asked, str) else asked):
+            known += [tuple(map(str, named))] if isinstance(named, list | tuple) and named else []
+    if not task_of(predictor.task).exclusive and predictor.labels:
+        known.append(predictor.labels)
+    return known
 
 
 def spread_rows(count: int) -> NDArray[np.int64]:

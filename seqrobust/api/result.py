@@ -13,12 +13,17 @@ from typing import Any, Generic
 import pandas as pd
 from matplotlib.figure import Figure
 
+from seqrobust.analysis.audit.outcome import Audit
+from seqrobust.analysis.audit.run import with_doubts
+from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.room import FindingsT, Room
 from seqrobust.errors import ConfigError
 from seqrobust.files import plain, write_json
 from seqrobust.report.html import render, write_page
 from seqrobust.report.sections import Page
+from seqrobust.run.independent import with_section, with_units
 from seqrobust.run.manifest import versions
+from seqrobust.sequences import SequenceSet
 
 _WRITTEN = ".written"
 """Marks a scratch folder that holds the files of the findings."""
@@ -41,17 +46,22 @@ class Result(Generic[FindingsT]):
         room: the analysis.
         notices: what should be known of model and records.
         scratch: where large findings lie until the result is forgotten.
+        audit: which invariants were checked, and what came of them.
+        records: that it is about; None of an analysis that counts its independent units itself.
     """
 
     findings: FindingsT
     room: Room[Any, Any, Any, FindingsT]
     notices: tuple[str, ...]
     scratch: Scratch
+    audit: Audit
+    records: SequenceSet | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What ``metrics.json`` of the command holds."""
-        held: dict[str, Any] = plain(self.findings.plain())
+        found = with_units(with_doubts(self.findings.plain(), self.audit), self.records)
+        held: dict[str, Any] = plain(found)
         return held
 
     @property
@@ -65,7 +75,7 @@ class Result(Generic[FindingsT]):
     @property
     def page(self) -> Page:
         """Sections of texts, tables and pictures."""
-        return self.room.page(self.findings)
+        return with_section(with_audit(self.room.page(self.findings), self.audit), self.records)
 
     def plot(self) -> Figure:
         """The picture that says most. Raises ConfigError for an analysis that has none of its own."""
@@ -88,8 +98,9 @@ class Result(Generic[FindingsT]):
             self.findings.write(scratch)
             (scratch / _WRITTEN).touch()
         shutil.copytree(scratch, place, ignore=shutil.ignore_patterns("parts", _WRITTEN), dirs_exist_ok=True)
-        write_json(place / "metrics.json", self.findings.plain())
-        write_page(self.page, place / self.room.page_file, {"versions": versions(), "notices": list(self.notices)})
+        write_json(place / "metrics.json", self.metrics)
+        said = {"versions": versions(), "notices": list(self.notices), "audit": self.audit.plain()}
+        write_page(self.page, place / self.room.page_file, said)
         return place
 
     def _repr_html_(self) -> str:

@@ -16,7 +16,7 @@ from seqrobust.report.sections import Page
 from seqrobust.report.words import one_line
 
 _HERE = Path(__file__).parent
-_SHOWN_ELSEWHERE = ("command", "config", "fingerprint")
+_SHOWN_ELSEWHERE = ("command", "config", "fingerprint", "audit")
 
 
 def write_page(page: Page, path: Path, manifest: Mapping[str, Any] | None = None) -> None:

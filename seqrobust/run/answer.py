@@ -1,7 +1,9 @@
-"""The one way from a question to a finished folder: check, open the folder, study, write, finish, draw; in this order.
+"""The one way from a question to a finished folder: check, open the folder, study, audit, write, finish, draw; in this
+order.
 
 Whatever an analysis asks of a user's files is known to be possible before anything is written, and what decides its
-results is derived from what was asked, so that a run never goes on with other inputs than it began with.
+results is derived from what was asked, so that a run never goes on with other inputs than it began with. A run that
+does not pass its own audit leaves no results, and its manifest says why.
 """
 
 from __future__ import annotations
@@ -11,6 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.audit.outcome import Audit, AuditError
+from seqrobust.analysis.audit.run import audited, with_doubts
+from seqrobust.analysis.audit.shown import with_audit
+from seqrobust.analysis.clusters import near_copies
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
@@ -19,6 +25,7 @@ from seqrobust.report.html import write_page
 from seqrobust.report.sections import Page
 from seqrobust.run.derived import derived
 from seqrobust.run.folder import Claim, held
+from seqrobust.run.independent import records_of, with_section, with_units
 from seqrobust.run.settings import RunSettings
 
 SubjectT_co = TypeVar("SubjectT_co", covariant=True)
@@ -39,13 +46,14 @@ class Asked(Protocol[SubjectT_co]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer(Generic[FindingsT]):
-    """What was found, of which model, where it stands, and how it is shown."""
+    """What was found, of which model, where it stands, how it is shown, and what was checked of it."""
 
     predictor: Predictor | None
     findings: FindingsT
     metrics: dict[str, Any]
     page: Page
     folder: Path
+    audit: Audit
 
 
 def answer(
@@ -64,10 +72,11 @@ def answer(
         run: where results go, and how they are computed.
         progress: hears how far it is.
 
-    Raises InputError for whatever cannot be used, before anything is written.
+    Raises InputError for whatever cannot be used, before anything is written; AuditError for results that cannot be.
     """
     opening = Opening(seed=run.seed, device=run.device, batch_size=run.batch_size, memory=run.memory, progress=progress)
-    ready = room.prepare(asked.open(opening, action=room.action), settings, opening)
+    subject = asked.open(opening, action=room.action)
+    ready = room.prepare(subject, settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
     claim = Claim(
         kind=room.name,
@@ -82,15 +91,24 @@ def answer(
     )
     with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
         work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
-        findings = room.study(ready, work)
+        records = records_of(subject)
+        if records is not None and (said := near_copies(records)) is not None:
+            work.notice(said)
+        try:
+            findings, audit = audited(room, subject, ready, room.study(ready, work), work)
+        except AuditError as error:
+            folder.fail("metrics.json", audit=error.audit.plain(), **_stated(ready, work))
+            raise
         # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-        metrics = folder.write_json("metrics.json", findings.plain())
+        metrics = folder.write_json("metrics.json", with_units(with_doubts(findings.plain(), audit), records))
         findings.write(folder.path)
-        folder.finish(**_stated(ready, work))
-        page = room.page(findings)
+        folder.finish(**_stated(ready, work), audit=audit.plain())
+        page = with_section(with_audit(room.page(findings), audit), records)
         if run.report:
             write_page(page, folder.path / room.page_file, folder.manifest)
-    return Answer(predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path)
+    return Answer(
+        predictor=ready.predictor, findings=findings, metrics=metrics, page=page, folder=folder.path, audit=audit
+    )
 
 
 def _stated(ready: ReadyT, work: Work) -> dict[str, Any]:

@@ -218,6 +218,13 @@ class RunFolder:
         }
         self.write_json(MANIFEST, self.manifest)
 
+    def fail(self, *results: str, **more: Any) -> None:
+        """Note that the run's results cannot be believed, and why; files of those names, an earlier run's, go."""
+        for name in results if self._writes else ():
+            (self.path / name).unlink(missing_ok=True)
+        self.manifest |= {"status": "failed", "finished": now(), **plain(more)}
+        self.write_json(MANIFEST, self.manifest)
+
 
 def leads() -> bool:
     """Whether this process is the one that writes: in distributed training the same command runs once per device."""

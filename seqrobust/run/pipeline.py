@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from seqrobust.analysis.attack import AttackFindings
+from seqrobust.analysis.audit.outcome import Audit, AuditError, joined_audits
+from seqrobust.analysis.audit.run import with_doubts
+from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.data_summary import data_summary
-from seqrobust.analysis.outcomes import ReportInput, write_report
+from seqrobust.analysis.outcomes import ReportInput, page_of
 from seqrobust.files import replacing
 from seqrobust.models.predictor import resolve_device
 from seqrobust.progress import Progress
+from seqrobust.report.html import write_page
 from seqrobust.run.attacking import attack_checkpoint, check_attack
 from seqrobust.run.config import QUESTIONS, RunConfig
-from seqrobust.run.folder import Claim, RunFolder, held
+from seqrobust.run.folder import Claim, RunFolder, held, leads
 from seqrobust.run.question_sections import question_sections
 from seqrobust.run.questions import Asked, answered, check_questions
 from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
 from seqrobust.run.train import TrainOutcome, train_stage, untrained
+from seqrobust.run.training_audit import training_audit
 from seqrobust.sequences.data_config import Data, load_data
 
 _OUTPUTS = {
@@ -56,7 +61,11 @@ def run_pipeline(config: RunConfig, call: RunCommand, progress: Progress) -> tup
         check_attack(config, config.attack, data)
     check_questions(config.questions, data)
     with held(call.out, _claim(config, call, progress, stage="run")) as folder:
-        return _stages(config, call, data, folder, progress)
+        try:
+            return _stages(config, call, data, folder, progress)
+        except AuditError as error:
+            folder.fail("metrics.json", audit=error.audit.plain())
+            raise
 
 
 def _stages(
@@ -66,7 +75,8 @@ def _stages(
     again = replace(call, resume=call.resume or inside)
     with held(call.out / "train", _claim(config, again, progress, stage="train")) as train_folder:
         trained = train_stage(config, data, train_folder, resume=call.resume, progress=progress)
-        train_folder.finish(policies=_policies(config, trained))
+        audits = {"train": _training_audited(config, trained, data, train_folder, progress)}
+        train_folder.finish(policies=_policies(config, trained), audit=audits["train"].plain())
     _link(train_folder.path / "model.ckpt", folder.path / "model.ckpt")
     attacked = None
     if config.attack is not None:
@@ -74,22 +84,42 @@ def _stages(
         found = attack_checkpoint(
             config, config.attack, data, checkpoint, call.out / "attack", progress, command=call.command
         )
-        attacked = found.findings
+        attacked, audits["attack"] = found.findings, found.audit
         for name in ("results.parquet", "adversarial.fa"):
             _link(found.folder / name, folder.path / name)
     asked = Asked(
         out=call.out, model=folder.path / "model.ckpt", seed=config.seed, device=config.device, command=call.command
     )
-    answers = answered(config.questions, data, asked, progress)
+    found_of = answered(config.questions, data, asked, progress)
+    answers = {name: one.metrics for name, one in found_of.items()}
+    audit = joined_audits(audits | {name: one.audit for name, one in found_of.items()}, say_themselves=("attack",))
     summary = data_summary(data.sequences)
     metrics: dict[str, Any] = {"data": summary, "train": trained.metrics, **answers}
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
-    folder.write_json("metrics.json", metrics)
-    folder.finish(policies=_policies(config, trained))
+    folder.write_json("metrics.json", with_doubts(metrics, audit))
+    folder.finish(policies=_policies(config, trained), audit=audit.plain())
     report = replace(report_input(config, summary, trained, attacked, folder), sections=question_sections(answers))
-    write_report(report, folder.path / "report.html")
+    write_page(with_audit(page_of(report), audit), folder.path / "report.html", report.manifest)
     return trained, attacked
+
+
+def _training_audited(
+    config: RunConfig, trained: TrainOutcome, data: Data, folder: RunFolder, progress: Progress
+) -> Audit:
+    """The audit of a training, its doubts said; an empty one in helper processes, which leave no files.
+
+    Raises AuditError for what cannot be, which the folder then says.
+    """
+    if not leads():
+        return Audit(outcomes=())
+    audit = training_audit(trained, data, folder.path / "model.ckpt", config.device)
+    if audit.of("broken"):
+        folder.fail(audit=audit.plain())
+        raise AuditError(audit)
+    for doubt in audit.doubts:
+        progress.say(f"the run is in doubt about itself: {doubt}")
+    return audit
 
 
 def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> TrainOutcome:
@@ -98,9 +128,10 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
     data = prepared_data(config, progress)
     with held(call.out, _claim(config, call, progress, stage="train")) as folder:
         trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
-        folder.finish(policies=_policies(config, trained))
+        audit = _training_audited(config, trained, data, folder, progress)
+        folder.finish(policies=_policies(config, trained), audit=audit.plain())
         report = report_input(config, data_summary(data.sequences), trained, None, folder)
-        write_report(report, folder.path / "report.html")
+        write_page(with_audit(page_of(report), audit), folder.path / "report.html", report.manifest)
     return trained
 
 

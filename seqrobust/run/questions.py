@@ -16,7 +16,7 @@ from typing import Any
 from seqrobust.analysis.asked import Audit
 from seqrobust.models.source import ModelSource
 from seqrobust.progress import Progress
-from seqrobust.run.answer import answer
+from seqrobust.run.answer import Answer, answer
 from seqrobust.run.question_settings import PrivacyConfig, Question
 from seqrobust.run.records import written_split
 from seqrobust.run.registry import ANALYSES
@@ -44,12 +44,12 @@ def check_questions(questions: Mapping[str, Question], data: Data) -> None:
             regions.named(name)
 
 
-def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progress: Progress) -> dict[str, Any]:
-    """Ask every question, each in a folder of its name. Gives ``metrics.json`` of each by that name."""
+def answered(questions: Mapping[str, Question], data: Data, asked: Asked, progress: Progress) -> dict[str, Answer[Any]]:
+    """Ask every question, each in a folder of its name. Gives the answers by that name."""
     return {name: _answer(name, question, data, asked, progress) for name, question in questions.items()}
 
 
-def _answer(name: str, question: Question, data: Data, asked: Asked, progress: Progress) -> dict[str, Any]:
+def _answer(name: str, question: Question, data: Data, asked: Asked, progress: Progress) -> Answer[Any]:
     place = asked.out / name
     run = RunSettings(
         out=place,
@@ -68,7 +68,7 @@ def _answer(name: str, question: Question, data: Data, asked: Asked, progress: P
         about = Audit(model=model, members=members.path, nonmembers=records.path, reading=reading)
     else:
         about = row.load("asked")(model=model, data=records)
-    return answer(row.load("room"), about, kind(**_values(kind, question)), run, progress).metrics
+    return answer(row.load("room"), about, kind(**_values(kind, question)), run, progress)
 
 
 def _values(kind: Any, section: Question) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from seqrobust.run.folder import RunFolder
 from seqrobust.run.manifest import versions
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
+from seqrobust.sequences.marks import content_mark
 from seqrobust.tasks import task_of
 from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
 
@@ -160,11 +161,11 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         with predictor.attached():
             logits = predictor.logits(torch.tensor(sequences.tokens)).cpu()
         metrics[name] = prediction_metrics(targets, logits.numpy())
-        tables.append(_prediction_table(name, sequences, targets, logits))
+        tables.append(prediction_table(name, sequences, targets, logits))
     return metrics, pd.concat(tables, ignore_index=True)
 
 
-def _prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
+def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
     """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
     task = task_of(targets.task)
@@ -209,6 +210,8 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "config": config.model_dump(mode="json"),
                 "versions": versions(),
                 "metrics": metrics,
+                "targets": [] if data.sequences.targets is None else list(map(str, data.sequences.targets.columns)),
+                "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),
     )

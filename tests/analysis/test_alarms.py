@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA
 from seqrobust.analysis import attack_metrics, results_table
-from seqrobust.analysis.alarms import alarms, remarks
+from seqrobust.analysis.alarms import alarms, control_alarm, one_answer, remarks, weaknesses
 from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.worst_case import Grid, control_ahead, evaluation_metrics, worst_case
 from seqrobust.analysis.robustness import constant_answer
@@ -103,7 +104,72 @@ def test_random_edits_that_outdo_a_search_are_counted_and_told() -> None:
     assert expected[1] > 0
     assert [row["control_ahead"] for row in metrics["budgets"]] == expected
     assert metrics["control_ahead"] == table.loc[table["random_success"] > 0, "id"].nunique()
-    assert any(f"on {metrics['control_ahead']} records" in said for said in alarms(metrics))
+    assert any(f"on {max(expected)} of {RECORDS} records at budget" in said for said in alarms(metrics))
+    assert any("do not read its numbers as robustness" in said for said in alarms(metrics))
+
+
+def counted(ahead: int, behind: int | None, n: int) -> dict[str, object]:
+    row = {"budget": 2, "control_ahead": ahead, "not_searched": 0}
+    return {
+        "attacked": n,
+        "control_ahead": ahead,
+        "budgets": [row | {} if behind is None else row | {"control_behind": behind}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("ahead", "behind", "n", "serious"),
+    [
+        (1, 30, 40, False),  # a twentieth may be so, and the search leads elsewhere
+        (1, 1, 40, True),  # which of them leads is anyone's guess
+        (3, 4, 400, True),
+        (3, 200, 400, False),
+        (6, 30, 40, True),  # surely more than a record in twenty
+        (40, 360, 400, True),
+        (1, 0, 1, True),
+        (1, None, 40, False),  # a table of before, which does not say where the search leads
+    ],
+)
+def test_one_lucky_draw_is_no_alarm(ahead: int, behind: int | None, n: int, serious: bool) -> None:
+    metrics = counted(ahead, behind, n)
+    found = control_alarm(metrics)
+    assert found is not None
+    assert found.serious == serious
+    assert f"on {ahead} of {n} record" in found.text
+    assert ("do not read" in found.text) == serious
+    assert bool(alarms(metrics)) == serious
+    assert bool(weaknesses(metrics)) == (not serious)
+    # By hand: the sign test, and the lower end of the interval.
+    leads = n - ahead if behind is None else behind
+    tail = sum(math.comb(ahead + leads, i) for i in range(ahead + 1)) / 2 ** (ahead + leads)
+    low = wilson_low(ahead, n)
+    assert serious == (tail >= 0.05 or low > 0.05)
+
+
+def wilson_low(hits: int, n: int) -> float:
+    """Lower end of Wilson's interval, from its formula."""
+    z, p = 1.959964, hits / n
+    return float((p + z**2 / (2 * n) - z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n * n))) / (1 + z**2 / n))
+
+
+def test_a_weak_spot_refuses_one_claim_and_a_serious_one_all() -> None:
+    table = evaluated(exhaustive=Exhaustive())
+    standing = {}
+    for ahead in (0, 1, 6):
+        metrics = evaluation_metrics(table, "classification", labelled=False)
+        metrics["masking"] = {"verdict": "none", "evidence": []}
+        metrics["attacked"] = 40
+        metrics["budgets"][-1] |= {"control_ahead": ahead, "control_behind": 40 - ahead}
+        made = claims(
+            metrics,
+            [Method(name="exhaustive", attacks=("exhaustive",), access="scores")],
+            probabilities=False,
+            protect=("core",),
+        )
+        standing[ahead] = [any("random edits reach" in reason for reason in one["reasons"]) for one in made]
+    assert not any(standing[0])
+    assert sum(standing[1]) == 1
+    assert all(standing[6])
 
 
 @pytest.mark.parametrize("goal", [Untargeted(), Shift(up=False, delta=1.0)])
@@ -172,6 +238,21 @@ def test_a_constant_model_is_said_to_be_one() -> None:
     assert any("predicts 0 of every record and of random sequences" in said for said in remarks(metrics))
     reading = problem_of(Counts())
     assert constant_answer(results(reading, Exhaustive()), reading.predictor) is None
+
+
+def test_one_answer_for_several_classes_is_told_apart_from_a_small_file() -> None:
+    def said(targets: str) -> str | None:
+        table: pd.DataFrame = pd.DataFrame(
+            {"id": range(len(targets)), "clean_prediction": "0", "target": list(targets)}
+        )
+        return one_answer({"clean_accuracy": 0.5}, table)
+
+    assert said("0" * 20 + "1" * 5) == "0"
+    assert said("0" * 20 + "1" * 4) is None
+    assert said("0" * 20) is None
+    assert one_answer({"constant": "1"}, pd.DataFrame()) == "1"
+    unlabelled: pd.DataFrame = pd.DataFrame({"id": range(9), "clean_prediction": "0", "target": "1"})
+    assert one_answer({"clean_accuracy": None}, unlabelled) is None
 
 
 def test_nothing_to_edit_is_no_hole() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqrobust.analysis.attribute.findings import OUTPUTS
+from seqrobust.analysis.attribute.invariants import invariants
 from seqrobust.analysis.attribute.page import page
 from seqrobust.analysis.attribute.parts import PARTS
 from seqrobust.analysis.attribute.ready import prepare
@@ -14,6 +15,7 @@ ATTRIBUTE = Room(
     action="explained",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     outputs=(PARTS, *OUTPUTS),
 )

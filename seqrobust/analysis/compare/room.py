@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqrobust.analysis.compare.invariants import invariants
 from seqrobust.analysis.compare.page import figure, page
 from seqrobust.analysis.compare.study import prepare, study
 from seqrobust.analysis.room import Room
@@ -11,6 +12,7 @@ COMPARE = Room(
     action="attacked",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     figure=figure,
     outputs=(

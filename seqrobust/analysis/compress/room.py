@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqrobust.analysis.compress.invariants import invariants
 from seqrobust.analysis.compress.page import figure, page
 from seqrobust.analysis.compress.runs import PARTS
 from seqrobust.analysis.compress.study import prepare, study
@@ -12,6 +13,7 @@ COMPRESS = Room(
     action="attacked",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     figure=figure,
     outputs=(PARTS, "compress.parquet", "compress.png", "models/*/model.ckpt"),

@@ -21,6 +21,7 @@ from seqrobust.analysis.compress.settings import CompressSettings
 from seqrobust.analysis.compress.weights import layers_of
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
+from seqrobust.attacks import Problem
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.models import ModelCard, SequenceModel
@@ -29,9 +30,10 @@ from seqrobust.models.predictor import Predictor
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CompressReady:
-    """What is compressed: the model, the variants, and students ready to be asked."""
+    """What is compressed: the model, the variants, students ready to be asked, and the attack on the original."""
 
     subject: Subject
+    problem: Problem
     settings: CompressSettings
     variants: list[Variant]
     students: Mapping[Path, Predictor]
@@ -54,8 +56,8 @@ def prepare(subject: Subject, settings: CompressSettings, opening: Opening) -> C
         path: opened_student(path, predictor, device=opening.device, batch_size=opening.batch_size)
         for path in settings.students
     }
-    attack_problem(predictor, subject.sequences, subject.targets, settings, seed=opening.seed)
-    return CompressReady(subject=subject, settings=settings, variants=variants, students=students)
+    problem = attack_problem(predictor, subject.sequences, subject.targets, settings, seed=opening.seed)
+    return CompressReady(subject=subject, problem=problem, settings=settings, variants=variants, students=students)
 
 
 def study(ready: CompressReady, work: Work) -> CompressFindings:

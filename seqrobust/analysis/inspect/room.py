@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqrobust.analysis.inspect.invariants import invariants
 from seqrobust.analysis.inspect.page import page
 from seqrobust.analysis.inspect.study import prepare, study
 from seqrobust.analysis.room import Room
@@ -11,6 +12,7 @@ INSPECT = Room(
     action="attacked",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     outputs=(
         *(f"parts/{name}-{5 * '[0-9]'}.json" for name in ("layers", "linearity")),

@@ -46,15 +46,53 @@ def _sections(findings: IsmFindings) -> Iterator[Section]:
 
 
 def _answer(metrics: Metrics) -> Iterator[str]:
-    parts = (("n", "record"), ("positions", "position"), ("candidates", "substitution"))
-    counted = ", ".join(plural(metrics[key], noun) for key, noun in parts)
-    rate = metrics["candidates_per_second"]
-    time = f" scored in {metrics['seconds']:.2f} s ({rate:,.0f} a second)" if rate else ""
-    yield f"{counted}{time}."
+    """What was found, the most important first; how much was scored comes last."""
     if flips := metrics.get("flips"):
+        share = percent(flips["share_of_substitutions"])
         yield (
-            f"{plural(flips['substitutions'], 'substitution')} ({percent(flips['share_of_substitutions'])}) change the "
-            f"prediction, in {plural(flips['records'], 'record')} ({percent(flips['share_of_records'])})."
+            f"One substitution is enough to change the prediction of {flips['records']:,} of "
+            f"{plural(metrics['n'], 'record')} ({percent(flips['share_of_records'])}); {share} of the substitutions do "
+            f"({flips['substitutions']:,} of {metrics['candidates']:,})."
+        )
+    if metrics["outputs"]:
+        yield _strongest(metrics["outputs"])
+    yield from _where(metrics)
+    parts = (("n", "record"), ("positions", "position"), ("candidates", "substitution"))
+    yield f"Scored: {', '.join(plural(metrics[key], noun) for key, noun in parts)}."
+
+
+def _strongest(outputs: Metrics) -> str:
+    """The largest change of any output, beside the mean one of the same."""
+
+    def size(name: str) -> float:
+        return max(abs(float(found["delta"])) for found in _ends(outputs[name]))
+
+    name = max(outputs, key=size)
+    largest = max(_ends(outputs[name]), key=lambda found: abs(found["delta"]))
+    return (
+        f"The largest change is {largest['delta']:+.3g} in the output {one_line(name, 30)} "
+        f"({one_line(largest['id'], 40)}, {largest['edit']}); the mean one is "
+        f"{figure(outputs[name]['mean_abs_delta'])} up or down."
+    )
+
+
+def _ends(found: Metrics) -> list[Metrics]:
+    return [found[key] for key in ("largest_decrease", "largest_increase") if found[key] is not None]
+
+
+def _where(metrics: Metrics) -> Iterator[str]:
+    """The region that matters most, in proportion to what lies outside it."""
+    ratios = {
+        (region, output): change / elsewhere
+        for region, found in (metrics.get("regions") or {}).items()
+        for output, change in found["mean_abs_delta"].items()
+        if (elsewhere := number(found["mean_abs_delta_elsewhere"][output])) > 0
+    }
+    if ratios:
+        region, output = max(ratios, key=lambda key: ratios[key])
+        yield (
+            f"Inside {one_line(region, 30)} the mean change of the output {one_line(output, 30)} is "
+            f"{ratios[region, output]:.2g} times that elsewhere."
         )
 
 

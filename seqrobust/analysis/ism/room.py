@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqrobust.analysis.ism.invariants import invariants
 from seqrobust.analysis.ism.page import page
 from seqrobust.analysis.ism.storage import PARTS
 from seqrobust.analysis.ism.study import prepare, study
@@ -12,6 +13,7 @@ ISM = Room(
     action="scanned",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     outputs=(*PARTS, "ism.npz", "ism.parquet", "ism.png"),
 )

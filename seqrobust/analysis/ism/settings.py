@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from seqrobust.errors import ConfigError
-from seqrobust.options import RUN, Option, checked
+from seqrobust.options import DATA, RUN, Option, checked
 
 if TYPE_CHECKING:
     from seqrobust.analysis.saturation import Scan
@@ -23,6 +23,7 @@ class IsmSettings:
         protect: names of regions that are left out.
         only: names of regions outside which everything is left out; empty for everywhere.
         unknown_too: whether each letter is also put where the record's own letter is unknown.
+        max_records: scan only so many records, drawn at random by the run's seed.
         picture: ids of the records drawn; the first four where there are none.
         output: name of the output drawn; None for what the model predicts.
         draw: whether to draw the map.
@@ -36,6 +37,7 @@ class IsmSettings:
         tuple[str, ...], Option(help="Regions that alone are scanned.", panel=_SCAN, metavar="NAME[,NAME]", repeat=True)
     ] = ()
     unknown_too: Annotated[bool, Option(help="Put each letter where N or X stands.", panel=_SCAN)] = False
+    max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None
     picture: Annotated[
         tuple[str, ...],
         Option(help="Records drawn; else the first four.", panel=_PICTURE, metavar="ID[,ID]", repeat=True),
@@ -49,6 +51,8 @@ class IsmSettings:
 
     def __post_init__(self) -> None:
         checked("--save", self.save, get_args(Save))
+        if self.max_records is not None and self.max_records < 1:
+            raise ConfigError("there must be a record", found=str(self.max_records), where="--max-records")
         for option, value in (("--picture", self.picture), ("--output", self.output)):
             if not self.draw and value not in (None, ()):
                 raise ConfigError(f"{option} and --no-picture exclude each other", fix="leave one of them out")

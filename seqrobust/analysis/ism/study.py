@@ -66,6 +66,9 @@ def prepare(subject: Subject, settings: IsmSettings, opening: Opening) -> IsmRea
     """See :class:`~seqrobust.analysis.room.Room`. Raises InputError for a region or picture that cannot be had."""
     predictor, sequences = subject.predictor, subject.sequences
     settings = _resolved(settings, sequences)
+    if settings.max_records is not None and settings.max_records < len(sequences):
+        chosen = np.random.default_rng(opening.seed).permutation(len(sequences))[: settings.max_records]
+        sequences = sequences.take(np.sort(chosen))
     scanned = settings.scan.positions(sequences)
     outputs = output_names(predictor)
     return IsmReady(

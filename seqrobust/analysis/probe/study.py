@@ -49,7 +49,7 @@ class ProbeReady:
     @property
     def predictor(self) -> Predictor:
         """The model."""
-        return self.problem.predictor
+        return self.problem.plain.predictor
 
 
 def prepare(subject: Subject, settings: ProbeSettings, opening: Opening) -> ProbeReady:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqrobust.analysis.room import Room
+from seqrobust.analysis.stability.invariants import invariants
 from seqrobust.analysis.stability.page import figure, page
 from seqrobust.analysis.stability.ready import prepare
 from seqrobust.analysis.stability.study import study
@@ -12,6 +13,7 @@ STABILITY = Room(
     action="attacked",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     figure=figure,
     outputs=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqrobust.analysis.room import Room
+from seqrobust.analysis.subgroups.invariants import invariants
 from seqrobust.analysis.subgroups.page import figure, page
 from seqrobust.analysis.subgroups.study import prepare, study
 
@@ -11,6 +12,7 @@ SUBGROUPS = Room(
     action="compared",
     prepare=prepare,
     study=study,
+    invariants=invariants,
     page=page,
     figure=figure,
     outputs=(f"parts/grouping-{5 * '[0-9]'}.json", "subgroups.parquet", "subgroups.png"),

@@ -67,13 +67,17 @@ class Trial:
         """(M, outputs) logits of the records."""
         return self._as_logits(self.matrix)
 
+    def rounding(self, device: torch.device) -> float:
+        """Share of their size by which outputs may be rounded otherwise beside other records."""
+        return rounding_share(self._bare.module, device, self._ends().rounding)
+
     def randomness(self, device: torch.device, seeds: tuple[int, int]) -> Randomness:
         """Whether the module is random.
 
         Raises ModelError where it remembers what it was asked; and, of a module that is not random and is not asked
         about one record at a time, where its answer for a record depends on the others of a batch.
         """
-        share = rounding_share(self._bare.module, device, self._ends().rounding)
+        share = self.rounding(device)
         found = randomness(self._bare, self.encoded[:ROWS], self.lengths[:ROWS], device, seeds, share)
         if not found.found and not self._bare.one_by_one:
             whole = self._drawn[self._lengths(self._drawn) == self.encoded.shape[2]]
@@ -128,7 +132,8 @@ class Trial:
             return self._known
         size = int(self.lengths.max())
         rows = torch.nonzero(self.lengths == size).flatten()
-        rows = torch.cat([rows, rows[-1:].expand(_ROWS)])[:_ROWS]
+        # No more than go through the module together: its operations, and none that joins batches, are what is asked.
+        rows = torch.cat([rows, rows[-1:].expand(_ROWS)])[: 1 if self._bare.one_by_one else min(_ROWS, self._bare.most)]
         inside = getattr(self._bare.module, "_orig_mod", self._bare.module)
         asked = self._bare.of(inside)
         weights = [*inside.parameters(), *inside.buffers()]

@@ -72,6 +72,7 @@ def read_sequences(
     where: Where | None = None,
     max_length: int | None = None,
     variants: str | None = None,
+    known_targets: Sequence[Sequence[str]] = (),
 ) -> Loaded:
     """Records of a FASTA, FASTQ, CSV, TSV, Parquet, GenBank, EMBL, GenPept, Swiss-Prot, UniProt XML, BED or VCF file.
 
@@ -85,13 +86,16 @@ def read_sequences(
         where: keep only rows with these column values.
         max_length: keep only so many letters of a record, with the regions on them.
         variants: windows around a VCF file's variants; see :func:`~seqrobust.sequences.readers.variants.read_vcf`.
+        known_targets: what target columns may be called, beside the usual names: where none is named, the first of
+            these that a table has all columns of is taken, with a notice.
 
     Raises DataError that names the file and the line or record of whatever cannot be used.
     """
     source = open_source(Path(path), format)
     try:
         table = _read(source, genome, variants)
-        return _assembled(source, table.filtered(where or {}), columns or Columns(), alphabet, annotation, max_length)
+        rows, chosen = table.filtered(where or {}), columns or Columns()
+        return _assembled(source, rows, chosen, alphabet, annotation, max_length, known_targets)
     except DataError as error:
         if any(str(file) in (error.where or "") for file in (path, genome, annotation) if file is not None):
             raise
@@ -113,6 +117,7 @@ def _assembled(
     alphabet: Alphabet | None,
     annotation: Path | None,
     max_length: int | None,
+    known_targets: Sequence[Sequence[str]],
 ) -> Loaded:
     notices = [*source.notices, *table.notices]
     texts = _sequences(table, columns)
@@ -120,9 +125,10 @@ def _assembled(
     texts, repaired = _repaired(texts, alphabet, table)
     ids, renamed = _ids(table, columns)
     splits = _optional(table, "split", columns.split)
-    groups, ungrouped = _groups(table, columns, ids)
+    groups, ungrouped = _named_groups(table, "group", columns.group, ids)
+    clusters, unclustered = _named_groups(table, "cluster", columns.cluster, ids) if columns.cluster else (None, [])
     regions, readings = _regions(table, columns, source), _readings(table, source)
-    notices += [*said, *repaired, *renamed, *ungrouped]
+    notices += [*said, *repaired, *renamed, *ungrouped, *unclustered]
     if annotation is not None:
         added, unplaced = annotated(annotation, ids, [len(text) for text in texts], table.places)
         regions = added if regions is None else [[*own, *more] for own, more in zip(regions, added, strict=True)]
@@ -131,9 +137,17 @@ def _assembled(
         if annotation_kind(annotation) != "bed":
             coding = replace(coding, features=frozenset(region.name for row in added for region in row))
         readings = coding if readings is None else readings.beside(coding)
-    targets, chosen = _targets(table, columns)
+    targets, chosen = _targets(table, columns, known_targets)
     sequences = SequenceSet.from_texts(
-        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions, readings=readings
+        texts,
+        alphabet,
+        ids=ids,
+        targets=targets,
+        groups=groups,
+        splits=splits,
+        regions=regions,
+        readings=readings,
+        clusters=clusters,
     )
     sequences, cut = _cropped(sequences, max_length)
     return Loaded(sequences=sequences, notices=(*notices, *chosen, *cut))
@@ -221,13 +235,15 @@ def _optional(table: Table, role: str, name: str | None) -> list[str] | None:
     return None if column is None else [value.strip() for value in table.texts(column)]
 
 
-def _groups(table: Table, columns: Columns, ids: Sequence[str]) -> tuple[list[str] | None, list[str]]:
-    groups = _optional(table, "group", columns.group)
+def _named_groups(
+    table: Table, role: str, column: str | None, ids: Sequence[str]
+) -> tuple[list[str] | None, list[str]]:
+    groups = _optional(table, role, column)
     if groups is None or not (empty := groups.count("")):
         return groups, []
     # One empty name would bind unrelated records into one group.
     alone = [group or f"only {name}" for group, name in zip(groups, ids, strict=True)]
-    return alone, [f"{counted(empty, 'record')} without a group, each now a group of its own"]
+    return alone, [f"{counted(empty, 'record')} without a {role}, each now a {role} of its own"]
 
 
 def _regions(table: Table, columns: Columns, source: Source) -> list[list[Region]] | None:
@@ -258,16 +274,26 @@ def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, tab
         raise error.at(f"{source.path}, {table.where(row)}") from None
 
 
-def _targets(table: Table, columns: Columns) -> tuple[pd.DataFrame | None, list[str]]:
+def _targets(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> tuple[pd.DataFrame | None, list[str]]:
     if columns.unlabelled:
         return None, []
-    usual = table.column("targets", None)
-    names = [str(table.column("target", name)) for name in columns.targets] or ([usual] if usual else [])
+    names = [str(table.column("target", name)) for name in columns.targets] or _unnamed_targets(table, known)
     if not names:
         return None, []
     values = pd.DataFrame({name: _typed(table, name) for name in names})
-    said = [] if columns.targets else [f"targets from column {usual!r}"]
+    many = "column" if len(names) == 1 else "columns"
+    said = [] if columns.targets else [f"targets from {many} {', '.join(map(repr, names))}"]
     return values, [*said, *(doubt.text for name in values for doubt in doubts(values[name], "classification"))]
+
+
+def _unnamed_targets(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
+    """The first of some known sets of columns that the table has, else the usual one; none where it has neither."""
+    present = set() if table.qualifiers else set(map(str, table.columns.columns))
+    for names in known:
+        if names and present.issuperset(names):
+            return list(names)
+    usual = table.column("targets", None)
+    return [usual] if usual else []
 
 
 def _typed(table: Table, name: str) -> pd.Series:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from seqrobust.analysis import saturation
 from seqrobust.analysis.asked import ModelOnSequences
+from seqrobust.analysis.audit.outcome import AuditError
 from seqrobust.analysis.ism import ISM, IsmFindings, IsmSettings, open_map, storage
 from seqrobust.analysis.ism import findings as findings_module
 from seqrobust.analysis.ism.storage import MapStore
@@ -337,3 +338,55 @@ def test_targets_are_not_looked_at(tmp_path: Path) -> None:
     """Classes that the model does not know say nothing against scanning it."""
     text = "id\tlabel\tsequence\na\tnone of these\tACGTAC\nb\t\tACCTAC\n"
     assert ask(tmp_path, text=text, draw=False).metrics["n"] == 2
+
+
+def test_a_sample_of_records(tmp_path: Path) -> None:
+    found = ask(tmp_path, max_records=2, draw=False)
+    whole = ask(tmp_path, draw=False, out=tmp_path / "whole")
+    assert found.metrics["n"] == 2 < whole.metrics["n"]
+    with np.load(tmp_path / "out" / "ism.npz") as part, np.load(tmp_path / "whole" / "ism.npz") as everything:
+        rows = [everything["ids"].tolist().index(name) for name in part["ids"].tolist()]
+        np.testing.assert_array_equal(part["reference"], everything["reference"][rows])
+    with pytest.raises(ConfigError, match="must be a record"):
+        IsmSettings(max_records=0)
+
+
+def test_the_page_begins_with_what_was_found(tmp_path: Path) -> None:
+    """By hand from the map: whose prediction one letter changes, and the largest change."""
+    found = ask(tmp_path, draw=False)
+    with np.load(tmp_path / "out" / "ism.npz") as archive:
+        scores, reference = archive["scores"], archive["reference"]
+    known = np.isfinite(scores[..., 0])
+    other = (scores.argmax(3) != reference.argmax(1)[:, None, None]) & known
+    delta = np.where(known[..., None], scores - reference[:, None, None], 0)
+    said = " ".join(found.page.sections[0].answer)
+    assert said.startswith(f"One substitution is enough to change the prediction of {other.any((1, 2)).sum()} of ")
+    assert f"({other.sum():,} of " in said
+    assert f"The largest change is {delta.ravel()[np.abs(delta).argmax()]:+.3g} in the output" in said
+    assert "a second" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("the map asked again", lambda scores, reference: scores.__iadd__(3.0)),
+        ("references asked again", lambda scores, reference: reference.__iadd__(3.0)),
+        ("the map is full", lambda scores, reference: scores.__setitem__((0, 0, 0), np.nan)),
+        ("references are numbers", lambda scores, reference: reference.__setitem__(0, np.nan)),
+    ],
+)
+def test_a_map_that_is_not_the_models_is_refused(
+    name: str, spoil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = MapStore.write
+
+    def spoiled(store: MapStore, scored: Any) -> None:
+        scores, reference = scored.scores.copy(), scored.reference.copy()
+        spoil(scores, reference)
+        genuine(store, scored._replace(scores=scores, reference=reference))
+
+    monkeypatch.setattr(MapStore, "write", spoiled)
+    with pytest.raises(AuditError, match=name):
+        ask(tmp_path, draw=False)
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "failed"
+    assert not (tmp_path / "out" / "ism.npz").exists()

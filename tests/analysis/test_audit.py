@@ -1,0 +1,404 @@
+"""Every invariant of an audit: what is right passes under every kind of threat, and one broken thing is caught.
+
+Tables are those of real attacks on small nets; each is then spoiled in one way, as a fault in a search, a coding or a
+writer would spoil it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+import seqrobust as sr
+from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.attack import ATTACK
+from seqrobust.analysis.attack.study import AttackReady, prepare
+from seqrobust.analysis.attacked import attacked
+from seqrobust.analysis.audit.attacked_table import AttackTable
+from seqrobust.analysis.audit.invariants import OF_ATTACKS, OF_WRITING, checked, checked_together
+from seqrobust.analysis.audit.outcome import AuditError, Outcome
+from seqrobust.analysis.audit.recount import letter_price
+from seqrobust.analysis.room import Work
+from seqrobust.analysis.subject import Subject
+from seqrobust.api.subjects import subject_of
+from seqrobust.attacks.settings import AttackSettings
+from seqrobust.progress import Silent
+from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.marks import content_mark
+from seqrobust.threats.letters import switch_costs
+
+RECORDS, LENGTH = 8, 18
+HOW: dict[str, Any] = {"task": "classification", "alphabet": "DNA", "labels": ("x", "y")}
+
+
+class Net(nn.Module):
+    """Two classes from sums of letters, and a pair of neighbours that counts."""
+
+    def __init__(self, seed: int = 0, outputs: int = 2) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.weight = nn.Parameter(torch.randn(outputs, 4, generator=generator) / 3)
+        self.pair = nn.Parameter(torch.randn(outputs, generator=generator))
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        pairs = (encoded[:, 0, :-1] * encoded[:, 2, 1:]).sum(1)
+        return torch.einsum("nkl,ok->no", encoded, self.weight) + pairs[:, None] * self.pair
+
+
+def some(*, letters: str = "ACGT", unknown: bool = True) -> SequenceSet:
+    rng = np.random.default_rng(5)
+    texts = ["".join(rng.choice(list(letters), LENGTH)) for _ in range(RECORDS)]
+    if unknown:
+        texts[0] = texts[0][:2] + "N" + texts[0][3:]
+    return sr.records(
+        texts,
+        alphabet="DNA",
+        targets=["xy"[i % 2] for i in range(RECORDS)],
+        regions=[{"core": (3, 9)} for _ in range(RECORDS)],
+    )
+
+
+def table_of(module: nn.Module | None = None, records: SequenceSet | None = None, **asked: Any) -> AttackTable:
+    """The table of a real attack, by default of one that protects ``core``."""
+    settings = AttackSettings(**{"budget": "1..3", "attacks": ("quick",), "random_draws": 3, **asked})
+    subject = subject_of(module or Net(), records or some(), name="net", labelled=True, **HOW)
+    ready = prepare(subject, settings, Opening(device="cpu"))
+    found = _attacked(ready)
+    return AttackTable(problem=ready.problem, results=found.results, metrics=found.metrics, moves=ready.settings.moves)
+
+
+def _attacked(ready: AttackReady) -> Any:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        return attacked(ready.problem, ready.settings, Work(folder=Path(folder), progress=Silent()))
+
+
+def verdicts(table: AttackTable) -> dict[str, Outcome]:
+    return {outcome.name: outcome for outcome in checked(table, OF_ATTACKS)}
+
+
+def broken(table: AttackTable) -> set[str]:
+    return {name for name, outcome in verdicts(table).items() if outcome.verdict == "broken"}
+
+
+@pytest.fixture(scope="module")
+def usual() -> AttackTable:
+    return table_of(protect=("core",))
+
+
+def spoiled(table: AttackTable, row: int, **values: Any) -> AttackTable:
+    results = table.results.copy()
+    for name, value in values.items():
+        results.loc[row, name] = value
+    return replace(table, results=results)
+
+
+def rewritten(table: AttackTable, row: int, edits: dict[int, str]) -> AttackTable:
+    """A row whose sequence has other letters, and says so."""
+    before = table.sequences.texts[table.record[row]]
+    after = "".join(edits.get(i, letter) for i, letter in enumerate(before))
+    names = ";".join(f"{before[i]}{i + 1}{after[i]}" for i in sorted(edits))
+    return spoiled(table, row, adversarial_sequence=after, edits=names, n_edits=len(edits))
+
+
+def other(table: AttackTable, row: int, place: int) -> str:
+    """A letter that does not stand there."""
+    return next(letter for letter in "ACGT" if letter != table.sequences.texts[table.record[row]][place])
+
+
+GRID: dict[str, dict[str, Any]] = {
+    "any": {},
+    "protected": {"protect": ("core",)},
+    "confined, by pattern": {"only": ("co*",)},
+    "transitions": {"allow": "transitions"},
+    "shares": {"budget": "5%,20%", "protect": ("core",)},
+    "left": {"moves": "indels:left", "protect": ("core",)},
+    "right": {"moves": "indels:right", "allow": "transitions"},
+    "free": {"moves": "indels:free", "only": ("core",)},
+    "free by share": {"moves": "indels:free", "budget": "10%"},
+    "codons": {"moves": "codons"},
+    "codons by share": {"moves": "codons", "budget": "40%"},
+    "constraints": {"constraints": ("gc:+-0.06; homopolymer:3", "no-gain:TATA", "no-site:EcoRI")},
+    "targeted": {"target_label": "y"},
+}
+
+
+@pytest.mark.parametrize("name", GRID)
+def test_what_is_right_passes(name: str) -> None:
+    table = table_of(records=some(letters="ACGT", unknown="codons" not in name), **GRID[name])
+    found = verdicts(table)
+    assert (table.results["n_edits"] > 0).any()
+    # A quick search may be outdone by lot, which is another matter.
+    others = {name: one.verdict for name, one in found.items() if name != "random control behind the search"}
+    assert set(others.values()) <= {"holds", "not checked"}, others
+    assert ("proteins kept" in found) == ("codons" in name)
+    assert ("constraints kept" in found) == (name == "constraints")
+    assert found["scores asked again"].forwards <= 32
+
+
+@pytest.mark.parametrize("goal", ["up", "down"])
+def test_a_regression_passes(goal: str) -> None:
+    subject = subject_of(Net(outputs=1), some(), name="net", labelled=False, task="regression", alphabet="DNA")
+    settings = AttackSettings(budget="1..2", attacks=("quick",), random_draws=3, goal=goal)
+    ready = prepare(subject, settings, Opening(device="cpu"))
+    found = _attacked(ready)
+    table = AttackTable(problem=ready.problem, results=found.results, metrics=found.metrics)
+    assert not broken(table)
+    assert "scores asked again" in broken(spoiled(table, 0, clean_score=99.0, adversarial_score=99.0))
+
+
+def a_row(table: AttackTable) -> int:
+    return int(np.flatnonzero((table.results["n_edits"] > 0) & (table.results["budget"] == 3))[0])
+
+
+SPOILED: dict[str, Callable[[AttackTable, int], AttackTable]] = {
+    "edits within budget": lambda t, row: rewritten(t, row, {i: other(t, row, i) for i in (10, 11, 12, 13)}),
+    "protected letters in place": lambda t, row: rewritten(t, row, {5: other(t, row, 5)}),
+    "edits as they are said": lambda t, row: spoiled(t, row, edits="A1C"),
+    "records in and out": lambda t, row: spoiled(t, row, id="nobody"),
+    "metrics against the table": lambda t, _: replace(t, metrics={**(t.metrics or {}), "clean_accuracy": 0.111}),
+    "scores asked again": lambda t, _: replace(t, results=t.results.assign(adversarial_score=7.25)),
+}
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_one_broken_thing_is_caught(name: str, usual: AttackTable) -> None:
+    assert not broken(usual)
+    assert name in broken(SPOILED[name](usual, a_row(usual)))
+
+
+def test_letters_that_the_rule_forbids_are_caught() -> None:
+    table = table_of(allow="transitions")
+    row = a_row(table)
+    place = int(np.flatnonzero([letter == "A" for letter in table.sequences.texts[table.record[row]]])[0])
+    assert "letters permitted" in broken(rewritten(table, row, {place: "C"}))
+    assert "letters permitted" not in broken(rewritten(table, row, {place: "G"}))
+
+
+def test_an_unknown_letter_that_was_edited_is_caught(usual: AttackTable) -> None:
+    assert "protected letters in place" in broken(rewritten(usual, 0, {2: "A"}))
+
+
+def test_numbers_of_edits_are_counted(usual: AttackTable) -> None:
+    row = a_row(usual)
+    assert broken(spoiled(usual, row, n_edits=int(usual.results["n_edits"][row]) + 1)) >= {"edits as they are said"}
+
+
+def test_a_row_that_is_missing_or_there_twice_is_caught(usual: AttackTable) -> None:
+    for results in (usual.results.iloc[:-1], pd.concat([usual.results, usual.results.iloc[:1]])):
+        assert broken(replace(usual, results=results.reset_index(drop=True))) == {"records in and out"}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "edits"), [("gc:+-0.01", "GC"), ("homopolymer:2", "AAAA"), ("no-gain:GGGGG", "GGGGG")]
+)
+def test_a_constraint_that_is_broken_is_caught(constraint: str, edits: str) -> None:
+    records = some(letters="AT", unknown=False)
+    table = table_of(records=records, constraints=(constraint,))
+    after = records.texts[0][:10] + edits + records.texts[0][10 + len(edits) :]
+    assert "constraints kept" not in broken(table)
+    assert "constraints kept" in broken(spoiled(table, 2, adversarial_sequence=after))
+
+
+def test_a_changed_protein_is_caught() -> None:
+    records = sr.records(["ATGCTTAGAGGTTCACTTGCACGTCTTTAA"] * 4, alphabet="DNA", targets=list("xyxy"))
+    table = table_of(records=records, moves="codons")
+    row = int(np.flatnonzero(table.results["n_edits"] > 0)[0])
+    assert not broken(table)
+    # CTT is leucine, CCT proline; one letter and one codon, as is said.
+    before = records.texts[0]
+    wrong = spoiled(
+        table, row, adversarial_sequence=before[:4] + "C" + before[5:], edits="T5C", codon_edits="L2CTT>CCT", n_edits=1
+    )
+    assert broken(wrong) >= {"proteins kept"}
+    assert "residue 2" in verdicts(wrong)["proteins kept"].found
+
+
+@pytest.mark.parametrize("moves", ["indels:left", "indels:free"])
+def test_an_insertion_into_a_protected_region_is_caught(moves: str) -> None:
+    table = table_of(moves=moves, protect=("core",))
+    row, before = 3 * 1 + 2, table.sequences.texts[1]
+    letter = next(one for one in "ACGT" if one != before[5])
+    grown = before[:5] + letter + before[5:]
+    seen = grown[:LENGTH] if moves == "indels:left" else grown
+    wrong = spoiled(table, row, adversarial_sequence=seen, edits=f"5_6ins{letter}", n_edits=1)
+    assert "protected letters in place" in broken(wrong)
+    assert "edits as they are said" not in broken(wrong)
+    assert "edits as they are said" in broken(spoiled(wrong, row, edits=f"6_7ins{letter}"))
+
+
+def test_success_that_falls_is_caught(usual: AttackTable) -> None:
+    row = int(np.flatnonzero(usual.success & (usual.results["budget"] == 2))[0])
+    assert "larger budgets never worse" in broken(spoiled(usual, row + 1, success=False))
+
+
+def test_an_objective_that_falls_is_caught() -> None:
+    table = table_of(goal="auto", budget="1..2")
+    row = int(np.flatnonzero(table.attacked & ~table.success & (table.results["budget"] == 2))[0])
+    assert "larger budgets never worse" in broken(spoiled(table, row, objective=-50.0))
+
+
+def test_a_model_that_drifts_is_caught() -> None:
+    module = Net()
+    table = table_of(module)
+    assert not broken(table)
+    with torch.no_grad():
+        module.pair[0] += 0.05
+    assert broken(table) == {"scores asked again"}
+
+
+def test_a_model_that_heeds_its_batch_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of()
+
+    def heeds(encoded: Tensor) -> Tensor:
+        out: Tensor = Net.forward(module, encoded)
+        return out + (out.std(0) if len({tuple(row) for row in out.tolist()}) > 1 else 0)
+
+    module = table.predictor.module
+    assert isinstance(module, Net)
+    monkeypatch.setattr(module, "forward", heeds)
+    assert "a sequence alone" in verdicts(table)["scores asked again"].found
+
+
+@pytest.mark.parametrize(("recorded", "verdict"), [(None, "not checked"), ("right", "holds"), (0.01, "broken")])
+def test_clean_accuracy_is_held_against_the_checkpoint(usual: AttackTable, recorded: Any, verdict: str) -> None:
+    assert usual.targets is not None
+    assert usual.metrics is not None
+    mark = content_mark(usual.sequences, usual.targets)
+    accuracy = usual.metrics["clean_accuracy"] if recorded == "right" else recorded
+    found = verdicts(replace(usual, recorded=None if recorded is None else {mark: accuracy}))
+    assert found["clean accuracy as recorded"].verdict == verdict
+    elsewhere = verdicts(replace(usual, recorded={"another": 0.01}))
+    assert elsewhere["clean accuracy as recorded"].verdict == "not checked"
+
+
+def test_a_mark_is_of_letters_and_targets() -> None:
+    records = some()
+    subject = subject_of(Net(), records, name="net", labelled=True, **HOW)
+    assert subject.targets is not None
+    mark = content_mark(records, subject.targets)
+    assert content_mark(replace(records, ids=[f"r{i}" for i in range(RECORDS)]), subject.targets) == mark
+    assert content_mark(records.take(range(7)), subject.targets.take(np.arange(7))) != mark
+    turned = replace(subject.targets, values=1 - subject.targets.values)
+    assert content_mark(records, turned) != mark
+
+
+@pytest.mark.parametrize("rule", ["any", "transitions", "blosum62:0", "table"])
+@pytest.mark.parametrize("alphabet", ["DNA", "RNA", "PROTEIN"])
+def test_prices_of_letters_are_those_of_the_threat(rule: str, alphabet: str, tmp_path: Path) -> None:
+    """Two readings of the rule, by two codes; where the threat refuses a rule there is nothing to compare."""
+    known = sr.alphabet.DNA if alphabet == "DNA" else getattr(sr.alphabet, alphabet)
+    if rule == "table":
+        cells = np.random.default_rng(0).integers(0, 4, (known.size, known.size)) / 2
+        path = tmp_path / "rule.tsv"
+        pd.DataFrame(cells, index=list(known.letters), columns=list(known.letters)).to_csv(path, sep="\t")
+        rule = str(path)
+    elif (rule == "transitions") == (alphabet == "PROTEIN") or (rule == "blosum62:0") == (alphabet != "PROTEIN"):
+        rule = "any"
+    price, costs = letter_price(rule), switch_costs(rule, known)
+    for i, old in enumerate(known.letters):
+        for j, new in enumerate(known.letters):
+            assert i == j or price(old, new) == costs[i, j], (old, new)
+
+
+def test_several_tables_come_to_one_outcome(usual: AttackTable) -> None:
+    row = a_row(usual)
+    tables = {"a": usual, "b": rewritten(usual, row, {5: other(usual, row, 5)})}
+    found = {one.name: one for one in checked_together(tables, "each", OF_WRITING)}
+    assert found["each: protected letters in place"].verdict == "broken"
+    assert found["each: protected letters in place"].found.startswith("b: ")
+    assert found["each: edits within budget"].verdict == "holds"
+    assert found["each: edits within budget"].rows == 2 * len(usual.results)
+
+
+# A whole run ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cheating(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attack whose table claims a success that its sequence does not have."""
+    import seqrobust.analysis.attacked as module
+
+    genuine = module.run_shards
+
+    def cheats(*given: Any, **named: Any) -> pd.DataFrame:
+        table = genuine(*given, **named)
+        table.loc[0, "adversarial_score"] = -100.0
+        return table
+
+    monkeypatch.setattr(module, "run_shards", cheats)
+
+
+def test_a_run_that_breaks_an_invariant_claims_nothing_in_python(cheating: None) -> None:
+    with pytest.raises(AuditError, match="scores asked again"):
+        sr.attack(Net(), some(), 2, attacks="quick", random_draws=2, **HOW)
+
+
+def test_a_command_that_breaks_an_invariant_leaves_no_results(
+    cheating: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seqrobust.run.answer import answer
+    from seqrobust.run.settings import RunSettings
+
+    class Given:
+        """A subject that needs no opening."""
+
+        __dataclass_fields__: ClassVar[dict[str, Any]] = {}
+        name = "net"
+
+        def open(self, opening: Opening, *, action: str) -> Subject:
+            return subject_of(Net(), some(), name="net", labelled=True, **HOW)
+
+    settings = AttackSettings(budget="1", attacks=("quick",), random_draws=2)
+    run = RunSettings(out=tmp_path / "out", device="cpu")
+    monkeypatch.setattr("seqrobust.run.answer.derived", lambda _: type("D", (), {"files": {}, "settings": {}}))
+    monkeypatch.setattr("seqrobust.run.answer.plain", lambda _: {})
+    with pytest.raises(AuditError) as raised:
+        answer(ATTACK, Given(), settings, run, Silent())
+    assert raised.value.exit_code == 1
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["status"] == "failed"
+    assert [one["name"] for one in manifest["audit"]["invariants"] if one["verdict"] == "broken"] == [
+        "scores asked again"
+    ]
+    assert not (tmp_path / "out" / "metrics.json").exists()
+    assert not (tmp_path / "out" / "results.parquet").exists()
+
+
+def test_what_should_not_be_is_told_first_and_refuses_claims() -> None:
+    """A model that says one class of records of two."""
+
+    class Stubborn(Net):
+        def forward(self, encoded: Tensor) -> Tensor:
+            out: Tensor = super().forward(encoded) * 0.1
+            # Only long runs of A, which no record has, say otherwise.
+            return out + torch.stack([torch.full((len(encoded),), 9.0), 1.5 * encoded[:, 0].sum(1)], 1)
+
+    records = sr.records(["ACGTCCGTT"] * 12, alphabet="DNA", targets=list("xy" * 6))
+    found = sr.evaluate(Stubborn(), records, 1, methods=("one_step", "random"), random_draws=2, **HOW)
+    doubts = found.metrics["doubts"]
+    assert any("answers differ" in doubt for doubt in doubts)
+    assert found.page.sections[0].name == "doubts"
+    assert {one["standing"] for one in found.metrics["claims"]} == {"refused"}
+    assert all(any("answers differ" in reason for reason in one["reasons"]) for one in found.metrics["claims"])
+    assert any("in doubt about itself" in notice for notice in found.notices)
+
+
+def test_a_sound_run_says_what_was_checked(tmp_path: Path) -> None:
+    found = sr.attack(Net(), some(), 2, attacks="quick", random_draws=2, **HOW)
+    assert "doubts" not in found.metrics
+    assert found.page.sections[-1].name == "audit"
+    assert "invariants hold" in found.page.sections[-1].lead
+    assert not found.page.sections[-1].for_terminal
+    written = found.save(tmp_path / "out") / "report.html"
+    assert "protected letters in place" in written.read_text()
