@@ -328,7 +328,12 @@ class Predictor:
         joined = Gradient(*(torch.cat(parts)[: len(points)] for parts in (logits, values, gradients)))
         if not bool(joined.gradient.isfinite().all()):
             row = int(torch.nonzero(~joined.gradient.isfinite())[0, 0])
-            raise ModelError("the model's gradient is not finite", found=f"in row {row + 1} of a batch")
+            raise ModelError(
+                "the model's gradient is not finite",
+                found=f"in row {row + 1} of a batch",
+                fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
+                "use attacks that need no gradient (--attack genetic)",
+            )
         return joined
 
     def differentiable(self, points: Tensor, lengths: Tensor) -> Tensor:
