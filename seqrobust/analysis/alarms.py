@@ -129,13 +129,15 @@ def one_answer(metrics: Mapping[str, Any], results: pd.DataFrame) -> str | None:
 
 
 def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> list[str]:
-    """What right numbers do not show (a constant model, records left as they are), and :func:`alarms` behind it."""
+    """What right numbers do not show (a constant model, one answer to almost all, records left as they are), and
+    :func:`alarms` behind it."""
     found = []
     if (constant := metrics.get("constant")) is not None:
         found.append(
             f"the model predicts {constant} of every record and of random sequences too: it may say the same of "
             "everything, and that nothing flips it is then no robustness"
         )
+    found += metrics.get("doubts", ())
     warned = [*alarms(metrics, searches), *weaknesses(metrics, searches)]
     return [*found, *_nothing_editable(metrics), *_unprotected(metrics), *warned]
 
