@@ -24,6 +24,7 @@ from seqrobust.analysis.attack import ATTACK
 from seqrobust.analysis.attack.study import AttackReady, prepare
 from seqrobust.analysis.attacked import attacked
 from seqrobust.analysis.audit.attacked_table import AttackTable
+from seqrobust.analysis.audit.files import files_read_back
 from seqrobust.analysis.audit.invariants import OF_ATTACKS, OF_WRITING, checked, checked_together
 from seqrobust.analysis.audit.outcome import AuditError, Outcome
 from seqrobust.analysis.audit.recount import letter_price
@@ -373,6 +374,23 @@ def test_a_command_that_breaks_an_invariant_leaves_no_results(
     ]
     assert not (tmp_path / "out" / "metrics.json").exists()
     assert not (tmp_path / "out" / "results.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["the table read back", "sequences read back"])
+def test_a_file_that_holds_something_else_is_caught(name: str, tmp_path: Path) -> None:
+    found = sr.attack(Net(), some(), 2, attacks="quick", random_draws=2, **HOW)
+    found.findings.write(tmp_path)
+    assert {one.verdict for one in files_read_back(tmp_path, found.findings)} == {"holds"}
+    table = pd.read_parquet(tmp_path / "results.parquet")
+    if name == "the table read back":
+        table.loc[3, "adversarial_score"] += 1e-3
+    else:
+        text = (tmp_path / "adversarial.fa").read_text()
+        (tmp_path / "adversarial.fa").write_text(text.rstrip()[:-1] + "N\n")
+    table.to_parquet(tmp_path / "results.parquet", index=False)
+    verdicts = {one.name: one.verdict for one in files_read_back(tmp_path, found.findings)}
+    assert verdicts.pop(name) == "broken"
+    assert set(verdicts.values()) == {"holds"}
 
 
 def test_what_should_not_be_is_told_first_and_refuses_claims() -> None:
