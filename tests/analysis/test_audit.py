@@ -147,6 +147,43 @@ def test_what_is_right_passes(name: str) -> None:
     assert found["scores asked again"].forwards <= 32
 
 
+@pytest.mark.parametrize("target_label", [None, "x", "-y"])
+def test_several_labels_pass(target_label: str | None) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (RECORDS, 2))
+    table: pd.DataFrame = pd.DataFrame(values, columns=["x", "y"])
+    records = replace(some(), targets=table)
+    how = {**HOW, "task": "multilabel"}
+    found = sr.attack(Net(), records, 2, attacks="quick", random_draws=2, target_label=target_label, **how)
+    verdicts = {one.name: one.verdict for one in found.audit.outcomes}
+    assert verdicts["scores asked again"] == verdicts["metrics against the table"] == "holds"
+    # What a checkpoint records is of all labels together.
+    assert verdicts["clean accuracy as recorded"] == "not checked"
+
+
+def test_regions_are_meant_as_the_threat_means_them() -> None:
+    """A name that holds a star is itself before it is a pattern; the threat and the recount agree on every letter."""
+    spans = [{"a*": (2, 4), "ab": (6, 9), "a(b)": (11, 12)} for _ in range(RECORDS)]
+    records = sr.records(some(unknown=False).texts, alphabet="DNA", regions=spans)
+    for names in (("a*",), ("a(b)",), ("ab", "a*"), ("*b",), ("*b*",)):
+        for how in ({"protect": names}, {"only": names}):
+            table = table_of(records=records, **how)
+            allowed = table.problem.threat.editable(records)
+            for place in range(LENGTH):
+                wrong = rewritten(table, 2, {place: other(table, 2, place)})
+                caught = verdicts_of_edits(wrong)["protected letters in place"].verdict == "broken"
+                assert caught != allowed[0, place], (names, how, place)
+
+
+def verdicts_of_edits(table: AttackTable) -> dict[str, Outcome]:
+    return {outcome.name: outcome for outcome in checked(table, OF_WRITING)}
+
+
+def test_a_region_that_nobody_knows_is_not_guessed_at(usual: AttackTable) -> None:
+    threat = replace(usual.problem.threat, only=("elsewhere",))
+    table = replace(usual, problem=replace(usual.problem, threat=threat))
+    assert verdicts_of_edits(table)["protected letters in place"].verdict == "not checked"
+
+
 @pytest.mark.parametrize("goal", ["up", "down"])
 def test_a_regression_passes(goal: str) -> None:
     subject = subject_of(Net(outputs=1), some(), name="net", labelled=False, task="regression", alphabet="DNA")

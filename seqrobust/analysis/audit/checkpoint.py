@@ -9,6 +9,7 @@ import pandas as pd
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, faults_of, not_checked
+from seqrobust.attacks.goals import Targeted
 from seqrobust.models import ModelCard
 from seqrobust.sequences.marks import content_mark
 from seqrobust.tasks import task_of
@@ -35,6 +36,8 @@ def as_recorded(table: AttackTable) -> Outcome:
         return not_checked(_NAME, _WHAT, "the model records no accuracy")
     if table.targets is None or table.predictor.average_strands or table.predictor.stochastic:
         return not_checked(_NAME, _WHAT, "there are no targets, or the model is asked in another way than in training")
+    if isinstance(table.goal, Targeted) and task_of(table.predictor.task).independent:
+        return not_checked(_NAME, _WHAT, "the table is of one label of several")
     recorded = table.recorded.get(content_mark(table.sequences, table.targets))
     if recorded is None:
         return not_checked(_NAME, _WHAT, "these are other records than those of training")
