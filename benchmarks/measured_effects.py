@@ -54,7 +54,7 @@ from measured_landscape import (
 from measured_runs import WAYS, Model, models
 from robust_objectives import cell
 
-from seqrobust.analysis.intervals import wilson
+from seqrobust.statistics import wilson
 
 Page: TypeAlias = tuple[list[str], list[list[object]]]
 """Head and lines of a table."""

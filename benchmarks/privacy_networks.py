@@ -16,7 +16,6 @@ from attack_measure import table
 from numpy.typing import NDArray
 
 from seqrobust.alphabet import DNA
-from seqrobust.analysis.intervals import wilson
 from seqrobust.analysis.membership import (
     Signals,
     assign_records,
@@ -38,6 +37,7 @@ from seqrobust.analysis.privacy.label_only import DRAWS, EDITED, substituted
 from seqrobust.analysis.privacy.metrics import best_attack
 from seqrobust.models import SequenceModel, build_model
 from seqrobust.sequences import SequenceSet, Targets
+from seqrobust.statistics import wilson
 from seqrobust.training import TrainingSettings
 from seqrobust.training.data import Labelled
 

@@ -47,7 +47,6 @@ from privacy_truth import (
 from scipy.special import expit
 from scipy.stats import norm, rankdata
 
-from seqrobust.analysis.intervals import wilson
 from seqrobust.analysis.membership import (
     assign_records,
     auc,
@@ -60,6 +59,7 @@ from seqrobust.analysis.membership import (
     survival_score,
     tpr_at_fpr,
 )
+from seqrobust.statistics import wilson
 
 FEW, MANY, VERSIONS = 16, 256, 30
 """Shadow models of the world, and versions of a record that answers alone are asked of."""

@@ -24,6 +24,7 @@ COUNTED = {
     "dict[str, Any]": r"dict\[str, Any\]",
     "RunFolder(": r"\bRunFolder\(",
     "comparisons with a task's name": rf"(?:==|!=) {TASKS}|\bin \({TASKS}",
+    "branches on a property of a task": r"\.(?:measured|exclusive|independent|softmax|two_sided)\b(?!\()",
     "*Command dataclasses": r"^class \w+Command\b",
     "functions that print in the command line": r"^def _?print",
 }

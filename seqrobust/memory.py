@@ -6,6 +6,9 @@ import re
 
 from seqrobust.errors import ConfigError
 
+_LACKING = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+"""What torch's errors say, on a graphics card and elsewhere."""
+
 UNITS = {
     **{f"{prefix}B": 1000**power for power, prefix in enumerate(("K", "M", "G", "T"), start=1)},
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate(("K", "M", "G", "T"), start=1)},
@@ -43,3 +46,14 @@ def parse_memory(text: str, where: str = "--memory") -> int:
     if size < LEAST:
         raise ConfigError("too little memory", expected="at least 1MB", found=repr(text), where=where)
     return size
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory for what was tried.
+
+    >>> lacks_memory(MemoryError()), lacks_memory(RuntimeError("size mismatch"))
+    (True, False)
+    """
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _LACKING)

@@ -8,7 +8,10 @@ import time
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from seqrobust.report.printable import printable
 
 # Into a file or a pipe rich would fold at 80 columns; whoever greps there wants whole lines.
 _WIDE = 160
@@ -51,15 +54,17 @@ class ConsoleProgress:
 
     def start(self, stage: str, total: float) -> None:
         """A stage begins that will take so many steps."""
-        self._stage, self._total, self._spoken = stage, total, time.monotonic()
-        self._task = self._bars.add_task(stage, total=total, text="")
+        self._total, self._spoken = total, time.monotonic()
+        self._stage = stage = printable(stage)
+        self._task = self._bars.add_task(escape(stage), total=total, text="")
         if not err.is_terminal and self._speaks:
             err.print(f"{stage} ...", markup=False)
 
     def advance(self, done: float, text: str = "") -> None:
         """So many steps of the current stage are done."""
+        text = printable(text)
         if self._task is not None:
-            self._bars.update(self._task, completed=int(done), text=text)
+            self._bars.update(self._task, completed=int(done), text=escape(text))
         # In a log file, a line every half minute shows that the run is alive.
         if not err.is_terminal and time.monotonic() - self._spoken > 30:
             self._spoken = time.monotonic()
@@ -68,4 +73,4 @@ class ConsoleProgress:
     def say(self, text: str) -> None:
         """Something the user should know."""
         if self._speaks:
-            err.print(f"note: {text}", markup=False)
+            err.print(printable(f"note: {text}"), markup=False)

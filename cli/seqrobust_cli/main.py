@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -10,6 +13,7 @@ import typer
 from seqrobust import __version__
 from seqrobust.allocation import keep_freed_memory
 from seqrobust.errors import InternalError, SeqRobustError
+from seqrobust.report.printable import printable
 from seqrobust_cli.analyses import commands
 from seqrobust_cli.data import app as data_app
 from seqrobust_cli.init import init
@@ -49,6 +53,8 @@ def options(
 def main() -> None:
     """Run the command line and leave with its exit code."""
     keep_freed_memory()
+    # A scheduler's request to stop is heard like Ctrl-C: what is finished is kept, and it is said how to go on.
+    signal.signal(signal.SIGTERM, _stopped)
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     sys.exit(_exit_code(arguments, debug=debug))
@@ -58,12 +64,30 @@ def _exit_code(arguments: list[str], *, debug: bool) -> int:
     try:
         app(args=arguments)
     except SystemExit as stop:
+        if _is_a_models(stop):
+            _complain("error: the model ended the process (sys.exit), so there are no results")
+            return 1
         return stop.code if isinstance(stop.code, int) else 0
+    except BrokenPipeError:
+        # Whoever was to read this has gone, such as `head`; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         if debug:
             raise
         return _explained(error)
     return 0
+
+
+def _is_a_models(stop: SystemExit) -> bool:
+    """Whether it was not the command line's own library that ended the process, but code that a user brought."""
+    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(stop.__traceback__)]
+    ends = os.path.dirname(frames[-1]) if frames else ""
+    return os.path.basename(ends) not in ("click", "typer", "_click", "rich", "seqrobust_cli")
+
+
+def _stopped(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _explained(error: Exception) -> int:
@@ -82,7 +106,7 @@ def _explained(error: Exception) -> int:
 
 
 def _complain(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.analysis.clusters import units_in
 from seqrobust.report.words import budget_size
+from seqrobust.statistics import proportion, share_interval
 
 PROTECTED, LACKS = "protected", "lacks"
 """Columns of an attack's table: how many letters of the record are protected, and which protected names it lacks."""
@@ -68,7 +69,7 @@ def unprotected(first: pd.DataFrame, last: pd.DataFrame, *, classes: bool) -> di
         side: {
             "n": len(hits),
             "attack_success_rate": proportion(int(hits.sum()), len(hits)),
-            "attack_success_rate_ci": wilson(int(hits.sum()), len(hits)),
+            "attack_success_rate_ci": share_interval(hits, units_in(at_last.loc[hits.index])),
         }
         for side, hits in rates.items()
     }

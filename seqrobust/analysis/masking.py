@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from seqrobust.analysis.intervals import wilson
+from seqrobust.statistics import wilson
 
 Verdict: TypeAlias = Literal["none", "suspected", "masked"]
 Bools: TypeAlias = NDArray[np.bool_]

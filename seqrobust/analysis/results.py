@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.analysis.confinement import LACKS, PROTECTED
 from seqrobust.attacks import Problem, ShardRun, Shift, Targeted
 from seqrobust.sequences import SequenceSet
@@ -65,7 +66,8 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
     Where the threat protects regions, ``protected`` counts the record's letters in them, and ``lacks`` names those that
     it does not have, joined by semicolons.
-    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``.
+    Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``. Where
+    records come in clusters that are not independent, ``cluster`` names them.
     """
     sequences = problem.sequences.take(records)
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
@@ -103,12 +105,22 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
     table: pd.DataFrame = pd.DataFrame(columns)
+    if problem.sequences.units is not None:
+        table[CLUSTER] = np.repeat(cluster_names(sequences), levels)
     if problem.threat.protect:
         for name, values in _protection(problem, records).items():
             table[name] = np.repeat(values, levels)
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
     return table
+
+
+def cluster_names(sequences: SequenceSet) -> NDArray[np.object_]:
+    """(N,) names of the clusters of records that come in clusters."""
+    names = sequences.groups if sequences.clusters is None else sequences.clusters
+    assert names is not None
+    named: NDArray[np.object_] = names.astype(object)
+    return named
 
 
 def _protection(problem: Problem, records: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

@@ -20,10 +20,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import by_class, never_editable, unprotected
-from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
+from seqrobust.statistics import count_units, mean_interval, paired, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -43,13 +44,17 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     if not counted.any():
         counted = ~counted
     able = first[counted[first.index]]
-    head: dict[str, Any] = {"n": len(first), "attacked": int(able["success"].notna().sum())}
+    head: dict[str, Any] = {
+        "n": len(first),
+        "units": count_units(len(able), units_in(able)),
+        "attacked": int(able["success"].notna().sum()),
+    }
     if "control_ahead" in results:
         head["control_ahead"] = int(results.loc[results["control_ahead"].astype(bool), "id"].nunique())
     if right is not None and labelled:
         head |= {
             "clean_accuracy": proportion(int(right.sum()), len(first)),
-            "clean_accuracy_ci": wilson(int(right.sum()), len(first)),
+            "clean_accuracy_ci": share_interval(right, units_in(first)),
         }
     elif not measured:
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
@@ -61,7 +66,7 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
         if classes and labelled:
             kept = able["clean_prediction"] == able["target"]
             head["clean_accuracy_editable"] = proportion(int(kept.sum()), len(able))
-            head["clean_accuracy_editable_ci"] = wilson(int(kept.sum()), len(able))
+            head["clean_accuracy_editable_ci"] = share_interval(kept, units_in(able))
         if not classes:
             head["nothing_editable"]["by_class"] = {}
     last = groups[-1][1]
@@ -74,18 +79,21 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     left_out = rows["success"].notna() & ~searched(rows)
     nothing_editable = int((rows["success"].notna() & ~editable(rows)).sum())
     attacked, passed_over = rows[rows["success"].notna()], int(left_out.sum())
-    random_rate = float(attacked["random_success"].mean()) if len(attacked) else None
-    of_random, ahead = len(attacked), int(rows["control_ahead"].sum()) if "control_ahead" in rows else None
+    random = attacked["random_success"].to_numpy(np.float64)
+    # Draws on one record are not independent: the interval rests on the number of records, not of draws.
+    random_ci = share_interval(random, units_in(attacked))
+    ahead = int(rows["control_ahead"].sum()) if "control_ahead" in rows else None
     behind = _control_behind(attacked)
     attacked, rows = attacked[~left_out[attacked.index]], rows[~left_out]
     hits, n = int(attacked["success"].sum()), len(attacked)
     entry: dict[str, Any] = {
         "budget": key if isinstance(key, str) else int(str(key)),
         "attack_success_rate": proportion(hits, n),
-        "attack_success_rate_ci": wilson(hits, n),
-        "random_success_rate": random_rate,
-        # Draws on one record are not independent: the interval rests on the number of records, not of draws.
-        "random_success_rate_ci": None if random_rate is None else wilson(round(random_rate * of_random), of_random),
+        "attack_success_rate_ci": share_interval(attacked["success"].astype(bool), units_in(attacked)),
+        "random_success_rate": float(random.mean()) if len(random) else None,
+        "random_success_rate_ci": random_ci,
+        # The two figures of one record are paired: success less the share of random sequences that reach the goal.
+        "over_random": paired(attacked["success"].astype(bool), attacked["random_success"], units_in(attacked)).plain(),
         "not_searched": passed_over,
         "nothing_editable": nothing_editable,
         "mean_edits": float(attacked["n_edits"][attacked["success"].astype(bool)].mean()) if hits else None,
@@ -96,8 +104,10 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         entry |= {"control_ahead": ahead, "control_behind": behind}
     if task_of(task).measured:
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
-        entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": _mean_interval(shift)}
-        entry["random_mean_shift"] = float((attacked["random_score"] - attacked["clean_score"]).mean())
+        entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": mean_interval(shift, units_in(attacked))}
+        random_shift = attacked["random_score"] - attacked["clean_score"]
+        entry["random_mean_shift"] = float(random_shift.mean())
+        entry["shift_over_random"] = paired(shift, random_shift, units_in(attacked)).plain()
         entry["mean_edits"] = float(attacked["n_edits"].mean())
         return entry | (fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
     right = rows["clean_prediction"] == rows["target"]
@@ -106,7 +116,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     return entry | {
         "otherwise_wrong": int((right & ~stays & ~reached).sum()),
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
-        "robust_accuracy_ci": wilson(int(robust.sum()), len(rows)),
+        "robust_accuracy_ci": share_interval(robust, units_in(rows)),
     }
 
 
@@ -163,13 +173,6 @@ def outdone_by_random(
     compared = np.ones_like(success) if goes_on else ~success
     ahead: NDArray[np.bool_] = ((random_success > 0) & ~success) | (compared & (random_objective > objective))
     return ahead & ~np.isnan(random_objective)
-
-
-def _mean_interval(values: pd.Series) -> list[float] | None:
-    if len(values) < 2:
-        return None
-    half = 1.96 * float(values.std(ddof=1)) / float(np.sqrt(len(values)))
-    return [float(values.mean()) - half, float(values.mean()) + half]
 
 
 def fit(target: pd.Series, prediction: pd.Series) -> dict[str, float | None]:

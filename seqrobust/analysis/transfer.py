@@ -16,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis import masking
+from seqrobust.analysis.clusters import CLUSTER, units_in
 from seqrobust.analysis.confinement import never_editable
 from seqrobust.analysis.ensemble import columns_by_name
-from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.attacks import Problem, Shift, predictions, true_margin
 from seqrobust.errors import DataError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences.encoding import tokens_from_texts
+from seqrobust.statistics import paired, proportion, share_interval, wilson
 from seqrobust.tasks import task_of
 
 
@@ -95,7 +96,7 @@ def _judged(source: Rival, target: Rival, both: NDArray[np.bool_]) -> pd.DataFra
     else:
         said = _names(predictions(predictor.task, logits), predictor.labels or ())
         score = true_margin(predictor.task, logits, truth[record]).cpu().numpy()
-    kept = [name for name in ("id", "budget", "budget_share", "n_edits") if name in rows]
+    kept = [name for name in ("id", "budget", "budget_share", "n_edits", CLUSTER) if name in rows]
     table: pd.DataFrame = rows[kept].assign(
         source=source.name,
         target_model=target.name,
@@ -128,7 +129,7 @@ def transfer_metrics(table: pd.DataFrame) -> dict[str, Any]:
 
     Each pair has ``rate`` (of records that both read correctly, with ``n`` and a 95 % Wilson interval),
     ``rate_of_found`` (of those on which the source itself was fooled), and ``own_rate`` (what the target's own attack
-    does on the same records).
+    does on the same records), and ``against_own``, the first less the last, paired by record.
     """
     names = list(dict.fromkeys(table["source"]))
     column = "budget_share" if "budget_share" in table else "budget"
@@ -163,12 +164,13 @@ def _pair(source: str, target: str, cell: pd.DataFrame, own: pd.DataFrame) -> di
         "target": target,
         "n": n,
         "rate": proportion(hits, n),
-        "rate_ci": wilson(hits, n),
+        "rate_ci": share_interval(success[both], units_in(cell[both])),
         "n_found": int(found.sum()),
         "rate_of_found": proportion(int((success & found).sum()), int(found.sum())),
-        "rate_of_found_ci": wilson(int((success & found).sum()), int(found.sum())),
+        "rate_of_found_ci": share_interval(success[found], units_in(cell[found])),
         "own_rate": proportion(int(mine.sum()), n),
-        "own_rate_ci": wilson(int(mine.sum()), n),
+        "own_rate_ci": share_interval(mine[both], units_in(cell[both])),
+        "against_own": paired(success[both], mine[both], units_in(cell[both])).plain(),
     }
 
 

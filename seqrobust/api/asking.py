@@ -9,6 +9,7 @@ from typing import Any
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.audit.run import audited
+from seqrobust.analysis.clusters import near_copies
 from seqrobust.analysis.room import Room, Work
 from seqrobust.api.result import Result, Scratch
 from seqrobust.api.subjects import Model, Records, subject_of
@@ -16,6 +17,7 @@ from seqrobust.api.threats import Substitutions, Threat
 from seqrobust.errors import ConfigError
 from seqrobust.options import names_of
 from seqrobust.progress import Progress, Silent
+from seqrobust.run.independent import records_of
 from seqrobust.run.registry import ANALYSES, Row
 from seqrobust.sequences import Task
 
@@ -72,9 +74,12 @@ def studied(room: Room[Any, Any, Any, Any], subject: Any, settings: Any, opening
     ready = room.prepare(subject, settings, opening)
     scratch = Scratch()
     work = Work(folder=scratch.path, progress=opening.progress, memory=opening.memory, seed=opening.seed)
+    records = records_of(subject)
+    if records is not None and (said := near_copies(records)) is not None:
+        work.notice(said)
     findings, audit = audited(room, subject, ready, room.study(ready, work), work)
     notices = dict.fromkeys([*(ready.predictor.notices if ready.predictor else []), *work.notices])
-    return Result(findings=findings, room=room, notices=tuple(notices), scratch=scratch, audit=audit)
+    return Result(findings=findings, room=room, notices=tuple(notices), scratch=scratch, audit=audit, records=records)
 
 
 def told(row: Row, threat: Threat | int | str | None, settings: Mapping[str, Any]) -> Any:

@@ -21,7 +21,9 @@ from seqrobust.errors import ConfigError
 from seqrobust.files import plain, write_json
 from seqrobust.report.html import render, write_page
 from seqrobust.report.sections import Page
+from seqrobust.run.independent import with_section, with_units
 from seqrobust.run.manifest import versions
+from seqrobust.sequences import SequenceSet
 
 _WRITTEN = ".written"
 """Marks a scratch folder that holds the files of the findings."""
@@ -45,6 +47,7 @@ class Result(Generic[FindingsT]):
         notices: what should be known of model and records.
         scratch: where large findings lie until the result is forgotten.
         audit: which invariants were checked, and what came of them.
+        records: that it is about; None of an analysis that counts its independent units itself.
     """
 
     findings: FindingsT
@@ -52,11 +55,13 @@ class Result(Generic[FindingsT]):
     notices: tuple[str, ...]
     scratch: Scratch
     audit: Audit
+    records: SequenceSet | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What ``metrics.json`` of the command holds."""
-        held: dict[str, Any] = plain(with_doubts(self.findings.plain(), self.audit))
+        found = with_units(with_doubts(self.findings.plain(), self.audit), self.records)
+        held: dict[str, Any] = plain(found)
         return held
 
     @property
@@ -70,7 +75,7 @@ class Result(Generic[FindingsT]):
     @property
     def page(self) -> Page:
         """Sections of texts, tables and pictures."""
-        return with_audit(self.room.page(self.findings), self.audit)
+        return with_section(with_audit(self.room.page(self.findings), self.audit), self.records)
 
     def plot(self) -> Figure:
         """The picture that says most. Raises ConfigError for an analysis that has none of its own."""

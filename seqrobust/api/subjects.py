@@ -123,6 +123,7 @@ def records(
     targets: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
     ids: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
+    clusters: Sequence[str] | None = None,
     regions: Sequence[Mapping[str, tuple[int, int]]] | None = None,
 ) -> SequenceSet:
     """Records of texts, or of a one-hot array.
@@ -134,6 +135,7 @@ def records(
         targets: what is true of them, a value each, or columns of values by name.
         ids: names; ``seq1`` ... by default.
         groups: what must stay on one side of a split.
+        clusters: names; records of one name (of one gene, say) are not independent. ``groups`` where it is None.
         regions: for each record, named intervals ``(start, end)``, 0-based and half-open.
 
     >>> records(["ACGT", "TTGA"], targets=[0, 1], regions=[{"core": (0, 2)}, {}]).regions.names
@@ -148,6 +150,7 @@ def records(
         ids=ids,
         targets=None if columns is None else pd.DataFrame({name: list(values) for name, values in columns.items()}),
         groups=groups,
+        clusters=clusters,
         regions=None
         if regions is None
         else [[Region(name, start, end) for name, (start, end) in one.items()] for one in regions],

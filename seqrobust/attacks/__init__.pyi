@@ -16,6 +16,7 @@ from .searches.genetic import Genetic
 from .searches.greedy import Greedy
 from .searches.gumbel import GumbelSoftmax
 from .searches.one_step import OneStep
+from .searches.pairs import Pairs
 from .searches.random_substitutions import RandomSubstitutions
 from .searches.relaxed_pgd import RelaxedPGD
 
@@ -37,6 +38,7 @@ __all__ = [
     "Greedy",
     "GumbelSoftmax",
     "OneStep",
+    "Pairs",
     "Problem",
     "RandomSubstitutions",
     "RelaxedPGD",

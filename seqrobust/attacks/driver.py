@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.attacks.coded import Scores, scores_for
+from seqrobust.attacks.coded import CodedPredictor, Scores, scores_for
 from seqrobust.attacks.control import score_random
 from seqrobust.attacks.goals import FARTHEST, BoundGoal, predictions
 from seqrobust.attacks.kept import LOOKED_AT, Kept, TokensOf
@@ -163,6 +163,7 @@ class _Shard:
             best=lambda: Best(self.kept.tokens[rows], self.kept.value[rows].clamp(-FARTHEST, FARTHEST)),
             encode=self.predictor.encode,
             uniforms=lambda columns: streams.uniforms(columns, self.device),
+            shifts=isinstance(self.predictor, CodedPredictor) and not self.predictor.coding.mixes,
         )
         search = attack.search(view)
         answer: Answer | None = None
@@ -216,7 +217,8 @@ class _Shard:
         if view.threat.constraint is not None:
             # What the constraint forbids has been looked at, too.
             self.kept.looked[rows[record[asked]]] = True
-            asked = asked[self._allowed(question, view, record, asked)]
+            if not question.beyond:
+                asked = asked[self._allowed(question, view, record, asked)]
         edits, record = question.edits.take(asked), record[asked]
         if question.base is view.threat.tokens and edits.position.shape[1] == 1:
             logits = self._around_clean(rows[record], edits, question.base)

@@ -4,7 +4,8 @@ What is in them was chosen by measurement; see ``benchmarks/attack_frontier.md``
 cheap and mostly right, so they go first. Each rival class is climbed towards by itself, for the nearest at first is
 often not the one that can be reached. And where the gradient ranks edits wrongly, nothing but exact scores of all
 single edits helps; those are cheap as neighbour scores, but not as cheap as a gradient. At two edits there is no room
-for trading, and pairs whose halves do little are found from many starts: a wide beam behind the exact scores.
+for trading, and pairs whose halves do little are found from many starts: a wide beam behind the exact scores. Where a
+constraint binds or letters shift, pairs of edits come before all that moves edit by edit.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from seqrobust.attacks.searches.genetic import Genetic
 from seqrobust.attacks.searches.greedy import Greedy
 from seqrobust.attacks.searches.gumbel import GumbelSoftmax
 from seqrobust.attacks.searches.one_step import OneStep
+from seqrobust.attacks.searches.pairs import Pairs
 from seqrobust.attacks.searches.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.searches.relaxed_pgd import RelaxedPGD
 from seqrobust.attacks.settings import DEFAULT_ATTACKS as DEFAULT_ATTACKS
@@ -35,7 +37,8 @@ _SCAN = Exchange(name="exchange_scan", scan=True, top=16)
 _KICKS = Exchange(name="exchange_kicks", top=16, kicks=20)
 _BEAM_ALL = Beam(name="beam_all", top=None)
 _EXCHANGE_ALL = Exchange(name="exchange_all", top=None, kicks=3)
-_QUICK = (OneStep(), DiscretePGD(name="discrete_pgd_5", steps=5))
+_GRADIENTS = (OneStep(), DiscretePGD(name="discrete_pgd_5", steps=5))
+_QUICK = (*_GRADIENTS, Pairs(needed=True))
 _BEAM_SCAN = Beam(name="beam_scan", width=32, top=4, scan=True)
 _STANDARD = (*_QUICK, _EXCHANGE, _SCAN, replace(_BEAM_SCAN, deepest=2))
 
@@ -61,6 +64,7 @@ _SINGLE: tuple[Attack, ...] = (
     _SCAN,
     _KICKS,
     _EXCHANGE_ALL,
+    Pairs(),
     Exhaustive(),
     RelaxedPGD(),
     GumbelSoftmax(),
@@ -69,7 +73,7 @@ _SINGLE: tuple[Attack, ...] = (
     Annealing(),
     DecisionBased(),
 )
-ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_QUICK)}
+ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_GRADIENTS)}
 """Every attack at its default settings, by the name the command line knows."""
 
 

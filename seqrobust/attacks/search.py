@@ -41,12 +41,14 @@ class AskScores(NamedTuple):
 class AskNeighbours(NamedTuple):
     """The objective at M edited sequences of base tokens (B, L), whose rows ``edits.record`` numbers.
 
-    ``owner`` (B,) int64 names the record of each base; None for one base per record, in their order.
+    ``owner`` (B,) int64 names the record of each base; None for one base per record, in their order. What a constraint
+    refuses is not scored, unless ``beyond``; it is never kept.
     """
 
     base: Tensor
     edits: Edits
     owner: Tensor | None = None
+    beyond: bool = False
 
 
 class AskSequences(NamedTuple):
@@ -108,6 +110,7 @@ class View:
         ways: (n, W) values of the ways to the goal at the clean sequences; see :class:`Answer`.
         encode: tokens (n, L) to the model's one-hot input (n, K, L).
         uniforms: given a number of columns, (n, columns) float64 in [0, 1) from each record's own stream.
+        shifts: an edit may move other letters, so that first-order gains say little.
     """
 
     threat: BoundThreat
@@ -116,6 +119,7 @@ class View:
     ways: Tensor
     encode: Callable[[Tensor], Tensor]
     uniforms: Callable[[int], Tensor]
+    shifts: bool = False
 
 
 class Attack(Protocol):

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from seqrobust.certification.bounds import Bounds
 from seqrobust.certification.case import Method
 from seqrobust.certification.enumeration import Enumeration
 from seqrobust.certification.windows import WindowSums
 from seqrobust.errors import ConfigError
 
-METHODS: dict[str, Callable[[], Method]] = {"window_sums": WindowSums, "enumeration": Enumeration}
+METHODS: dict[str, Callable[[], Method]] = {
+    "window_sums": WindowSums,
+    "bounds": Bounds,
+    "enumeration": Enumeration,
+}
 """Makers of methods, cheapest first."""
 
 

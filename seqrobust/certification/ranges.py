@@ -73,7 +73,7 @@ def ranges_of(
     *,
     until: frozenset[fx.Node] = frozenset(),
     tighter: Callable[[fx.Node, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
-    errors: bool = True,
+    into: list[Ranges] | None = None,
 ) -> Ranges:
     """Ranges of all nodes, or of those that some nodes need.
 
@@ -82,17 +82,19 @@ def ranges_of(
         low, high: (rows, K, L) ends of the input.
         until: nodes behind which nothing need be known; none for all.
         tighter: improves a node's ends as soon as they are known.
-        errors: whether to find errors too.
+        into: gets the ranges as they grow, for what improves them.
 
     Raises UnknownNetworkError for an operation that is not understood.
     """
     rows = len(low)
     source = network.traced.input
     found = Ranges(low={source: low}, high={source: high}, error={source: torch.zeros_like(low)}, whole={source})
+    if into is not None:
+        into.append(found)
     for node in network.live:
         if until and all(one in found.low for one in until):
             break
-        _add(node, network, found, rows, errors=errors)
+        _add(node, network, found, rows)
         if tighter is not None and isinstance(found.low[node], Tensor):
             found.low[node], found.high[node] = tighter(node, found.low[node], found.high[node])
     return found
@@ -104,12 +106,10 @@ def any_letters(network: Network) -> tuple[Tensor, Tensor]:
     return torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64)
 
 
-def _add(node: fx.Node, network: Network, found: Ranges, rows: int, *, errors: bool) -> None:
+def _add(node: fx.Node, network: Network, found: Ranges, rows: int) -> None:
     found.low[node], found.high[node] = _ends(node, network, found, rows)
     if _is_whole(node, network, found):
         found.whole.add(node)
-    if not errors:
-        return
     inputs = variables(node, network.traced)
     if node in found.whole or (operation(node) == "embedding" and inputs[0] in found.whole):
         zero = found.low[node]
@@ -142,10 +142,22 @@ def _ends(node: fx.Node, network: Network, found: Ranges, rows: int) -> tuple[Te
         inside = (found.low[inputs[0]] < place) & (found.high[inputs[0]] > place)
         smaller = torch.minimum(low, high)
         return torch.where(inside, torch.full_like(low, least), smaller), torch.maximum(low, high)
+    if name == "mul" and len(node.args) == 2:
+        products = [one * other for one in _both(node, 0, found) for other in _both(node, 1, found)]
+        ends = torch.stack(products)
+        return ends.amin(0), ends.amax(0)
     if name in ("gt", "ge", "lt", "le", "eq", "ne"):
         shape = (rows, *traced.shapes[node][1:])
         return torch.zeros(shape, dtype=torch.float64), torch.ones(shape, dtype=torch.float64)
     raise UnknownNetworkError(f"the range of {named(node, traced)} is not known")
+
+
+def _both(node: fx.Node, place: int, found: Ranges) -> tuple[Tensor, Tensor]:
+    """The two ends of an argument."""
+    given = node.args[place]
+    if not isinstance(given, fx.Node) or given not in found.low:
+        raise UnknownNetworkError("a product of constants")
+    return found.low[given], found.high[given]
 
 
 def _called(node: fx.Node, network: Network, ends: Mapping[fx.Node, Tensor], rows: int) -> Tensor:

@@ -23,7 +23,7 @@ from seqrobust.certification.operators import (
     terms,
     variables,
 )
-from seqrobust.graph.nodes import operation
+from seqrobust.graph.nodes import arguments, operation
 
 _FACTOR = 2.0
 """For kernels that rearrange products, and for this analysis' own rounding."""
@@ -71,16 +71,26 @@ def error_of(node: fx.Node, network: Network, sizes: Values, errors: Values, row
         held = {inputs[0]: errors[inputs[0]]}
         traced.replay([node], held, rows)
         return held[node]
-    if name in SLOPES and (name not in _SCALED or not _unusual(node)):
-        return SLOPES[name] * errors[inputs[0]] + _ULPS * unit * sizes[node]
-    raise UnknownNetworkError(f"the rounding of {named(node, traced)} is not known")
+    if name == "mul":
+        one, other = inputs[0], inputs[-1]
+        carried = sizes[one] * errors[other] + sizes[other] * errors[one] + errors[one] * errors[other]
+        return carried + gamma(2, unit) * sizes[node]
+    return steepest(node, network, sizes[node]) * errors[inputs[0]] + _ULPS * unit * sizes[node]
 
 
-_SCALED = frozenset(["elu", "celu", "leaky_relu", "softplus"])
-"""Activations whose slope depends on their settings."""
+def steepest(node: fx.Node, network: Network, size: Tensor) -> Tensor | float:
+    """The largest absolute slope of an activation, given the largest size of its values.
+
+    Raises UnknownNetworkError for an operation of which it is not known, or with unusual settings.
+    """
+    name = operation(node)
+    if name == "exp":
+        return size
+    settings = [one for one in arguments(node).values() if isinstance(one, (int, float)) and not isinstance(one, bool)]
+    if name not in SLOPES or (name in _SCALED and any(not 0 <= one <= 1 for one in settings)):
+        raise UnknownNetworkError(f"the slope of {named(node, network.traced)} is not known")
+    return SLOPES[name]
 
 
-def _unusual(node: fx.Node) -> bool:
-    """Whether an activation has settings under which it may be steeper than at the usual ones."""
-    settings = [item for item in node.args[1:] if isinstance(item, (int, float)) and not isinstance(item, bool)]
-    return any(abs(item) > 1 for item in settings) and operation(node) != "softplus"
+_SCALED = frozenset(["elu", "celu", "leaky_relu"])
+"""Activations that may fall, or be steeper, at other settings than usual."""

@@ -53,9 +53,12 @@ class Traced:
     def replay(self, nodes: Iterable[fx.Node], values: dict[fx.Node, Any], rows: int) -> None:
         """Add the values of ``nodes`` to ``values`` of a batch, which hold those they stand on."""
         for node in nodes:
-            values[node] = self._call(node, values, rows)
+            args, kwargs = self.resolved(node, values, rows)
+            values[node] = functional(node)(*args, **kwargs)
 
-    def _call(self, node: fx.Node, values: Mapping[fx.Node, Any], rows: int) -> Any:
+    def resolved(self, node: fx.Node, values: Mapping[fx.Node, Any], rows: int) -> tuple[Any, Any]:
+        """A node's arguments for a batch of so many rows: those in order, and those by name."""
+
         def known(item: Any) -> Any:
             if isinstance(item, PerRow):
                 return item.factor * rows
@@ -63,9 +66,8 @@ class Traced:
                 return values[item] if item in values else self._constant(item, rows)
             return item
 
-        args, kwargs = self.scaled.get(node, (node.args, node.kwargs))
-        args, kwargs = mapped((args, kwargs), known)
-        return functional(node)(*args, **kwargs)
+        args, kwargs = mapped(self.scaled.get(node, (node.args, node.kwargs)), known)
+        return args, kwargs
 
     def _constant(self, node: fx.Node, rows: int) -> Any:
         value = self.constants[node]

@@ -34,7 +34,8 @@ class BareModel:
     """See :class:`~seqrobust.models.predictor.Predictor` for what its attributes mean.
 
     Attributes:
-        rows: that the module was sent so far, filled-up ones and both strands included.
+        most: rows that the module is sent at once, at most.
+        rows: that it was sent so far, filled-up ones and both strands included.
     """
 
     module: nn.Module
@@ -45,6 +46,7 @@ class BareModel:
     average_strands: bool
     preprocess: Function | None
     one_by_one: bool = False
+    most: int = 256
     rows: int = 0
 
     def __post_init__(self) -> None:
@@ -54,6 +56,11 @@ class BareModel:
                 fix="average strands (--average-strands) of DNA or RNA only",
             )
         self.caller = Caller(module=self.module)
+
+    @property
+    def fill(self) -> int:
+        """Batches are filled up to a multiple of so many rows: :data:`ROWS`, or as many as the module may be sent."""
+        return min(ROWS, self.most)
 
     def twin(self) -> BareModel:
         """The same of a copy of the module. Raises what copying raises."""
@@ -86,6 +93,9 @@ class BareModel:
             sizes = lengths.tolist()
             alone = [self.raw_outputs(encoded[i : i + 1, :, :size], lengths[i : i + 1]) for i, size in enumerate(sizes)]
             return torch.cat(alone)
+        if len(encoded) > self.most:
+            parts = zip(torch.split(encoded, self.most), torch.split(lengths, self.most), strict=True)
+            return torch.cat([self.raw_outputs(*part) for part in parts])
         return outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
 
     def function(self, rows: int, length: int) -> Function:
@@ -147,7 +157,8 @@ class BareModel:
         full = bool((lengths == width).all())
         if full or self.caller.told != "never":
             return self._sent(encoded, None if full else lengths)
-        return by_length(lambda part: outputs_matrix(self._sent(part, None), len(part), self.task), encoded, lengths)
+        alike = lambda part: outputs_matrix(self._sent(part, None), len(part), self.task)  # noqa: E731
+        return by_length(alike, encoded, lengths, fill=self.fill)
 
     def _call_fixed(self, encoded: Tensor, lengths: Tensor, size: int) -> object:
         if encoded.shape[2] > size and (longest := int(lengths.max())) > size:
@@ -165,11 +176,14 @@ class BareModel:
         return self.caller(encoded, lengths)
 
 
-def by_length(function: Function, encoded: Tensor, lengths: Tensor) -> Tensor:
-    """(M, outputs) of a function of records without padding, which sees one length at a time, rows filled up."""
+def by_length(function: Function, encoded: Tensor, lengths: Tensor, *, fill: int = ROWS) -> Tensor:
+    """(M, outputs) of a function of records without padding, which sees one length at a time, rows filled up.
+
+    The rows of one length are filled up to a multiple of ``fill``, and are never more than those given, filled up.
+    """
     order, parts = [], []
     for rows, length in _lengths_apart(lengths):
-        filled = torch.cat([rows, rows[-1:].expand(-len(rows) % ROWS)])
+        filled = torch.cat([rows, rows[-1:].expand(-len(rows) % fill)])
         parts.append(function(encoded[filled, :, :length])[: len(rows)])
         order.append(rows)
     return torch.cat(parts)[torch.cat(order).argsort()]

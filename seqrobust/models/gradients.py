@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seqrobust.errors import ModelError
+from seqrobust.memory import lacks_memory
 from seqrobust.models.wrappers import BPDA
 
 _AT_ONCE = 4
@@ -69,9 +70,11 @@ def told() -> Iterator[None]:
     """What a stranger's module raises when a gradient is wanted, such as for leaving torch, told as a ModelError."""
     try:
         yield
-    except (ModelError, torch.OutOfMemoryError):
+    except ModelError:
         raise
     except Exception as error:
+        if lacks_memory(error):
+            raise
         raise ModelError(
             "the model fails when its gradient is taken",
             found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
@@ -103,8 +106,10 @@ def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, len
                 found = slope((logits * weights).sum(), points)
         except ModelError as error:
             return f"{error.problem} ({error.found}), so gradients cannot guide an attack: {BPDA}"
-        except torch.OutOfMemoryError:  # who asks for gradients will hear of it
-            return None
+        except (RuntimeError, MemoryError) as error:  # who asks for gradients will hear of it
+            if lacks_memory(error):
+                return None
+            raise
         if bool(found.any()):
             return None
     if not len(encoded):

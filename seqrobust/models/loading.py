@@ -123,7 +123,10 @@ def _made(thing: Any, reference: str) -> nn.Module:
         except (Exception, SystemExit) as error:
             raise users_error("the model's factory fails", error, reference) from error
     if not isinstance(thing, nn.Module):
-        raise ModelError("the factory does not return a torch module", found=type(thing).__name__, where=reference)
+        fix = "end it with: return model" if thing is None else "return a torch.nn.Module whose forward calls this"
+        raise ModelError(
+            "the factory does not return a torch module", found=type(thing).__name__, where=reference, fix=fix
+        )
     return thing
 
 

@@ -26,8 +26,7 @@ def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
             "the model does not return a tensor",
             expected=expected,
             found=in_words(raw),
-            fix="name a factory of a module that returns the tensor of outputs alone, such as "
-            f"self.inner(x){_first_part(raw)}",
+            fix=_as_tensor(raw),
         )
     if raw.is_complex():
         raise ModelError("the model returns complex numbers", expected=expected, fix="return their size or real part")
@@ -46,6 +45,19 @@ def outputs_matrix(raw: object, records: int, task: Task) -> Tensor:
         raw = raw.as_subclass(Tensor)
     # A copy, for a module may write its next answer into the same tensor.
     return raw.float().clone()
+
+
+def _as_tensor(raw: object) -> str:
+    """What to do about an answer that is no tensor."""
+    if raw is None:
+        return "forward ends without an answer: return the tensor of outputs at its end"
+    if isinstance(raw, (float, int)) or hasattr(raw, "__array__"):
+        return (
+            "leave out .numpy(), .item() or .tolist() at the end of forward; of a model outside torch, give "
+            "torch.as_tensor(answer), and use attacks that need no gradient (--attack greedy_all,genetic)"
+        )
+    part = _first_part(raw)
+    return f"name a factory of a module that returns the tensor of outputs alone, such as self.inner(x){part}"
 
 
 def _first_part(raw: object) -> str:

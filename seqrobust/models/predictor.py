@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
+from seqrobust.memory import lacks_memory
 from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
 from seqrobust.models.checks.calling import Caller
 from seqrobust.models.checks.checking import Trial
@@ -27,6 +28,8 @@ from seqrobust.models.steps import Step
 from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
 from seqrobust.tasks import task_of
+
+AnswerT = TypeVar("AnswerT")
 
 __all__ = ["ROWS", "Gradient", "Predictor", "resolve_device"]
 
@@ -59,8 +62,8 @@ class Predictor:
         unknown: what an unknown letter's column holds.
         input_length: pad every record with zero columns to this length, for a module of fixed input size.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
-        batch_size: records per forward pass, rounded up to a multiple of :data:`ROWS`; None for as many as suit the
-            device. It changes speed and memory, not results.
+        batch_size: records per forward pass, at most; None for as many as suit the device. It changes speed and
+            memory; results are the same bits from :data:`ROWS` on, and below the same up to rounding.
         scale: whether outputs are logits or probabilities; ``auto`` finds out at the first check.
         samples: draws of a module that the first check finds to be random; logits and gradients are their means, and
             the same input gets the same answer. None for one fresh draw at each question. Nothing to other modules.
@@ -153,7 +156,8 @@ class Predictor:
     def rows_sent(self) -> int:
         """Rows that went through the module so far, with or without a gradient.
 
-        More than :attr:`forwards` and :attr:`gradients` together: batches are filled up to a multiple of :data:`ROWS`,
+        More than :attr:`forwards` and :attr:`gradients` together: batches are filled up to a multiple of :data:`ROWS`
+        (of the batch size where that is smaller),
         a strand is a row, and so is a draw. A check is free here as there, and rows that are answered from cached
         layers are not sent. It is what a model behind a meter would charge for.
         """
@@ -172,12 +176,13 @@ class Predictor:
 
     @property
     def batch_size(self) -> int:
-        """Records per forward pass, a multiple of :data:`ROWS`; what is set is rounded up to one."""
+        """Records per forward pass: what was set, or the next smaller multiple of :data:`ROWS` where there is one."""
         return self._batch_size
 
     @batch_size.setter
     def batch_size(self, records: int) -> None:
-        self._batch_size = -(-records // ROWS) * ROWS
+        self._batch_size = records // ROWS * ROWS or records
+        self._bare.most = self._batch_size
 
     @property
     def draws(self) -> int:
@@ -237,8 +242,7 @@ class Predictor:
         tokens = tokens.to(self.device)
         rows = self._bare.rows
         with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
-            trial = Trial(self._bare, tokens, self.encode, self.batch_size)
-            self.tell(trial.settle())
+            trial = self._settled(tokens)
             self._bare.scale, notice = trial.scale()
             self.tell(notice)
             self._check_labels(trial.logits().shape[1])
@@ -250,6 +254,17 @@ class Predictor:
             self.constant, notice = trial.variety(self.labels or ())
             self.tell(notice)
         self._bare.rows = rows
+
+    def _settled(self, tokens: Tensor) -> Trial:
+        """A trial whose module has answered, with batches that memory is large enough for."""
+        while True:
+            trial = Trial(self._bare, tokens, self.encode, self.batch_size)
+            try:
+                self.tell(trial.settle())
+            except (RuntimeError, MemoryError) as error:
+                self._with_fewer(error)
+            else:
+                return trial
 
     def tell(self, notice: str | None) -> None:
         """Add something that was noticed, once."""
@@ -282,7 +297,7 @@ class Predictor:
         if not len(tokens):
             return torch.zeros(0, self.outputs, device=self.device)
         with torch.no_grad():
-            parts = [self._mean(self.encode(part), self.lengths(part)) for part, _ in self._batches(tokens)]
+            parts = list(self._answers(tokens, lambda part, _: self._mean(self.encode(part), self.lengths(part))))
         self.forwards += len(tokens) * self.draws
         return torch.cat(parts)[: len(tokens)]
 
@@ -297,12 +312,15 @@ class Predictor:
         Raises ModelError where an output or a gradient is not finite.
         """
         logits, values, gradients = [], [], []
-        for part, rows in self._batches(points):
+
+        def pulled(part: Tensor, rows: Tensor) -> Gradient:
             size = lengths.to(self.device)[rows]
             draws = [partial(self._draw, lengths=size, sample=sample) for sample in range(self.draws)]
             inputs, goal = part.clone().requires_grad_(True), partial(_at, objective, rows)
             with torch.enable_grad(), self._differentiable():
-                found = of_one(draws[0], inputs, goal) if len(draws) == 1 else of_mean(draws, inputs, goal)
+                return of_one(draws[0], inputs, goal) if len(draws) == 1 else of_mean(draws, inputs, goal)
+
+        for found in self._answers(points, pulled):
             logits.append(found.logits.detach())
             values.append(found.value.detach())
             gradients.append(found.gradient)
@@ -310,7 +328,12 @@ class Predictor:
         joined = Gradient(*(torch.cat(parts)[: len(points)] for parts in (logits, values, gradients)))
         if not bool(joined.gradient.isfinite().all()):
             row = int(torch.nonzero(~joined.gradient.isfinite())[0, 0])
-            raise ModelError("the model's gradient is not finite", found=f"in row {row + 1} of a batch")
+            raise ModelError(
+                "the model's gradient is not finite",
+                found=f"in row {row + 1} of a batch",
+                fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
+                "use attacks that need no gradient (--attack genetic)",
+            )
         return joined
 
     def differentiable(self, points: Tensor, lengths: Tensor) -> Tensor:
@@ -327,13 +350,46 @@ class Predictor:
             self.forwards += len(points) * self.draws
         return logits
 
-    def _batches(self, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches on the device with the rows' numbers, the last filled up to a multiple of ROWS with its last row."""
-        for start in range(0, len(rows), self.batch_size):
+    def _answers(self, rows: Tensor, ask: Callable[[Tensor, Tensor], AnswerT]) -> Iterator[AnswerT]:
+        """What is answered to batches on the device and the numbers of their rows.
+
+        The last batch is filled up with its last row. Where memory is too small for a batch, half as many are sent from
+        then on, and that is noted.
+        """
+        start = 0
+        while start < len(rows):
             stop = min(start + self.batch_size, len(rows))
-            filled = stop if self.one_by_one else start + -(-(stop - start) // ROWS) * ROWS
+            filled = stop if self.one_by_one else start + -(-(stop - start) // self._bare.fill) * self._bare.fill
             index = torch.arange(start, filled).clamp(max=stop - 1)
-            yield rows[index.to(rows.device)].to(self.device), index.to(self.device)
+            try:
+                answer = ask(rows[index.to(rows.device)].to(self.device), index.to(self.device))
+            except (RuntimeError, MemoryError) as error:
+                self._with_fewer(error)
+                continue
+            yield answer
+            start = stop
+
+    def _with_fewer(self, error: Exception) -> None:
+        """Halve the batches after an error that asks for it; raise any other.
+
+        Raises ModelError where a single record is too much.
+        """
+        if not lacks_memory(error):
+            raise error
+        if self.batch_size == 1:
+            raise ModelError(
+                "there is not enough memory for a single record",
+                found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+                fix="shorten the records with --max-length, or use a machine with more memory",
+            ) from error
+        before = self.batch_size
+        self.batch_size = before // 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.tell(
+            f"memory is too small for {before} records at a time: {self.batch_size} are sent from here on "
+            f"(--batch-size {self.batch_size} from the start saves trying)"
+        )
 
     def _differentiable(self) -> AbstractContextManager[object]:
         # cuDNN cannot back-propagate through a recurrent layer in evaluation mode; its plain kernels can.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
+from seqrobust.memory import lacks_memory
 from seqrobust.models.wrappers import StraightThrough
 
 Function = Callable[[Tensor], Tensor]
@@ -88,9 +89,9 @@ def cut_by(step: Function, pieces: Iterable[Tensor]) -> str | None:
         for points in () if alive else (records, _between(records)):
             try:
                 slope = _pulled_back(step, points)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:  # whatever a stranger's function raises for tensors that require gradients
+                if lacks_memory(error):
+                    raise
                 return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             if slope is None:
                 return "it returns a tensor that does not depend on its input in a way torch can follow"

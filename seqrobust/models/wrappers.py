@@ -12,7 +12,8 @@ from seqrobust.errors import ModelError
 
 BPDA = (
     "wrap the step that has no derivative in seqrobust.models.StraightThrough(step), or name it with "
-    "--preprocess file.py:function (BPDA, Athalye et al. 2018); or use attacks that need no gradient"
+    "--preprocess file.py:function (BPDA, Athalye et al. 2018); or use what needs no gradient "
+    "(--attack greedy_all,genetic; for attributions --methods ism,occlusion)"
 )
 """What to do about a step that cuts the gradient off."""
 

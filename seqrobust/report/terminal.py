@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
+from seqrobust.report.printable import printable
 from seqrobust.report.sections import Page, Section, Table
 
 _LONGEST = 40
@@ -22,26 +23,31 @@ def show(page: Page, console: Console) -> None:
 
 def _show_section(section: Section, console: Console) -> None:
     if section.title:
-        console.print(f"[bold]{escape(section.title)}[/bold]")
+        console.print(f"[bold]{escape(printable(section.title))}[/bold]")
     for text in (*section.answer, section.lead):
         if text:
-            console.print(text, markup=False)
+            console.print(printable(text), markup=False)
     for tile in section.tiles:
-        console.print(f"  {tile.name}: {tile.value}" + (f" ({tile.note})" if tile.note else ""), markup=False)
+        note = f" ({tile.note})" if tile.note else ""
+        console.print(printable(f"  {tile.name}: {tile.value}{note}"), markup=False)
     for name, text in section.items:
-        console.print(f"  {name}: {text}", markup=False)
+        console.print(printable(f"  {name}: {text}"), markup=False)
     for table in (*(part for part in section.aside if isinstance(part, Table)), *section.tables):
         _show_table(table, console)
 
 
 def _show_table(table: Table, console: Console) -> None:
     if table.caption:
-        console.print(table.caption, markup=False)
+        console.print(printable(table.caption), markup=False)
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(table.columns))
     for number, name in enumerate(table.columns):
-        drawn.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
+        drawn.add_column(_cell(name), justify="right" if number else "left", no_wrap=True)
     for row in table.rows[:_LONGEST]:
-        drawn.add_row(*map(escape, row))
+        drawn.add_row(*map(_cell, row))
     console.print(drawn)
     if len(table.rows) > _LONGEST:
         console.print(f"... and {len(table.rows) - _LONGEST} rows more in the report", markup=False)
+
+
+def _cell(text: str) -> str:
+    return escape(printable(text).replace("\n", "\\n"))

@@ -17,6 +17,7 @@ from seqrobust.analysis.audit.files import files_read_back
 from seqrobust.analysis.audit.outcome import Audit, AuditError
 from seqrobust.analysis.audit.run import audited, with_doubts
 from seqrobust.analysis.audit.shown import with_audit
+from seqrobust.analysis.clusters import near_copies
 from seqrobust.analysis.room import FindingsT, ReadyT, Room, SettingsT, Work
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
@@ -25,6 +26,7 @@ from seqrobust.report.html import write_page
 from seqrobust.report.sections import Page
 from seqrobust.run.derived import derived
 from seqrobust.run.folder import Claim, held
+from seqrobust.run.independent import records_of, with_section, with_units
 from seqrobust.run.settings import RunSettings
 
 SubjectT_co = TypeVar("SubjectT_co", covariant=True)
@@ -90,17 +92,20 @@ def answer(
     )
     with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
         work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
+        records = records_of(subject)
+        if records is not None and (said := near_copies(records)) is not None:
+            work.notice(said)
         try:
             findings, audit = audited(room, subject, ready, room.study(ready, work), work)
             # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-            metrics = folder.write_json("metrics.json", with_doubts(findings.plain(), audit))
+            metrics = folder.write_json("metrics.json", with_units(with_doubts(findings.plain(), audit), records))
             findings.write(folder.path)
             audit = audit.beside(files_read_back(folder.path, findings))
         except AuditError as error:
             folder.fail("metrics.json", audit=error.audit.plain(), **_stated(ready, work))
             raise
         folder.finish(**_stated(ready, work), audit=audit.plain())
-        page = with_audit(room.page(findings), audit)
+        page = with_section(with_audit(room.page(findings), audit), records)
         if run.report:
             write_page(page, folder.path / room.page_file, folder.manifest)
     return Answer(

@@ -1,7 +1,8 @@
 """Figures of several runs that differ in their seed alone: each one's mean, and how far the mean can be trusted.
 
 The interval is Student's (1908), over runs: it says what another seed would give on records like these, and nothing of
-other records, of which the Wilson intervals of each single run speak. Of a share, it may reach beyond 0 or 1.
+other records, of which the Wilson intervals of each single run speak. Of a share it is Student's on the scale of log
+odds, so that it stays between 0 and 1.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from seqrobust.errors import InternalError
+from seqrobust.statistics import mean_interval
 
 CONFIDENCE = 0.95
 _OF_A_BUDGET = (
@@ -41,7 +42,8 @@ class Estimate:
     Attributes:
         n: runs in which it is known.
         mean: None where it is known in none.
-        low, high: ends of the 95 % interval of the mean; None below two runs.
+        low, high: ends of the 95 % interval of the mean; None below two runs, where all
+            runs agree, and of a share that is 0 or 1 in all.
         deviation: the runs' standard deviation (divided by n - 1); None below two runs.
     """
 
@@ -71,16 +73,25 @@ class Figure:
     @property
     def estimate(self) -> Estimate:
         """Its mean and interval."""
-        return estimate(self.values)
+        return estimate(self.values, share=self.is_share)
 
     @property
     def is_share(self) -> bool:
         """Whether it is a share, between 0 and 1."""
-        return self.name.endswith(("accuracy", "rate"))
+        return is_share(self.name)
 
 
-def estimate(values: Sequence[float | None]) -> Estimate:
+def is_share(name: str) -> bool:
+    """Whether a figure of that name is a share, between 0 and 1."""
+    return name.endswith(("accuracy", "rate"))
+
+
+def estimate(values: Sequence[float | None], *, share: bool = False) -> Estimate:
     """Mean of the known values, with Student's 95 % interval: mean ± t(0.975, n - 1) · deviation / √n.
+
+    Args:
+        values: one a run.
+        share: whether they are shares; the interval is then that of their log odds.
 
     >>> round(estimate([1.0, 2.0, 3.0]).high, 4)  # 2 + 4.3027 / 3 ** 0.5
     4.4841
@@ -90,8 +101,8 @@ def estimate(values: Sequence[float | None]) -> Estimate:
     if n < 2:
         return Estimate(n=n, mean=float(known[0]) if n else None, low=None, high=None, deviation=None)
     mean, deviation = float(known.mean()), float(known.std(ddof=1))
-    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * deviation / n**0.5
-    return Estimate(n=n, mean=mean, low=mean - half, high=mean + half, deviation=deviation)
+    low, high = mean_interval(known, bounds=(0, 1) if share and deviation > 0 else None, least=2) or (None, None)
+    return Estimate(n=n, mean=mean, low=low, high=high, deviation=deviation)
 
 
 def figures(runs: Sequence[Mapping[str, Any]]) -> tuple[Figure, ...]:

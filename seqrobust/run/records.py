@@ -15,4 +15,5 @@ def written_split(data: Data, split: str, folder: Path) -> DataSource:
     path = folder / f"records-{split}.tsv.gz"
     write_sequences(sequences, path)
     assert sequences.targets is not None
-    return DataSource(path=path, columns=Columns(targets=tuple(map(str, sequences.targets.columns))))
+    cluster = None if sequences.clusters is None else "cluster"
+    return DataSource(path=path, columns=Columns(targets=tuple(map(str, sequences.targets.columns)), cluster=cluster))

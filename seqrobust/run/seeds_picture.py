@@ -49,15 +49,17 @@ def _draw(
     for curve in (curve for run in singles for curve in run if curve.points):
         k, value, *_ = zip(*curve.points, strict=True)
         axes.plot(k, value, color=curve.colour, linewidth=0.6, alpha=0.55, zorder=2)
-    draw_curves(axes, [mean_curve(alike) for alike in zip(*singles, strict=True)], title, attacks[0], written)
+    shares = curves_of is accuracy_curves
+    means = [mean_curve(alike, share=shares) for alike in zip(*singles, strict=True)]
+    draw_curves(axes, means, title, attacks[0], written)
 
 
-def mean_curve(curves: Sequence[Curve]) -> Curve:
+def mean_curve(curves: Sequence[Curve], *, share: bool = False) -> Curve:
     """The mean of curves of one kind, with Student's interval over them, at the budgets that all of them know."""
     levels = [{point[0]: point[1] for point in curve.points} for curve in curves]
     points = []
     for k in sorted(set.intersection(*(set(level) for level in levels))):
-        mean = estimate([level[k] for level in levels])
+        mean = estimate([level[k] for level in levels], share=share)
         low, high = (math.nan if end is None else end for end in (mean.low, mean.high))
         points.append((k, number(mean.mean), low, high))
     return Curve(name=curves[0].name, colour=curves[0].colour, points=tuple(points))

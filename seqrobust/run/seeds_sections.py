@@ -28,7 +28,7 @@ _CAPTION = (
 _LEAD = (
     "Everything that is drawn was drawn anew for each seed: weights, the order of records, and splits or simulated "
     "records where the data fix none. Intervals are 95 % (Student's t over seeds): they speak of other seeds, not of "
-    "other sequences; of a share they may reach beyond 0 or 100 %, where they are cut off on this page."
+    "other sequences. Where all seeds agree there is none."
 )
 
 

@@ -43,6 +43,7 @@ class DataConfig(BaseModel):
     sequence: str | None = None
     target: str | tuple[str, ...] | None = None
     group: str | None = None
+    cluster: str | None = None
     split: str | None = None
     regions: str | None = None
     genome: Path | None = None
@@ -147,6 +148,7 @@ def _read(config: DataConfig) -> tuple[SequenceSet, tuple[str, ...]]:
         sequence=config.sequence,
         targets=config.targets,
         group=config.group,
+        cluster=config.cluster,
         split=config.split,
         regions=config.regions,
     )

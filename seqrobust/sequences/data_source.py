@@ -16,6 +16,7 @@ class Columns:
 
     Attributes:
         id, sequence, group, split, regions: column names.
+        cluster: column of which records of one value are not independent; None for the group column.
         targets: target columns, in order.
         unlabelled: no target is looked for.
     """
@@ -29,6 +30,14 @@ class Columns:
         ),
     ] = ()
     group: Annotated[str | None, Option(flag="--group-column", help="Else group or cluster.")] = None
+    cluster: Annotated[
+        str | None,
+        Option(
+            flag="--cluster",
+            help="Records of one value (gene, family) are not independent; else the group column.",
+            metavar="COLUMN",
+        ),
+    ] = None
     split: Annotated[str | None, Option(flag="--split-column", help="Else split.")] = None
     regions: Annotated[str | None, Option(flag="--regions-column", help="name:start-end;... Else regions.")] = None
     unlabelled: Annotated[

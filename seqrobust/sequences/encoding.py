@@ -89,6 +89,10 @@ def _illegal_letter(letter: str, alphabet: Alphabet, record: str, column: int) -
         fix = f"this looks like {'RNA: use --alphabet RNA' if letter == 'U' else 'DNA: use --alphabet DNA'}"
     elif letter in "-.":
         fix = "remove alignment gaps: positions are counted on the ungapped sequence"
+    elif letter.isspace():
+        fix = "remove the spaces inside sequences (blocks of ten, line breaks)"
+    elif letter.isdigit() or letter in "'’′":
+        fix = "a sequence is letters alone: remove position numbers and marks of its ends (5', 3')"
     elif letter == ">":
         fix = "two files were joined without a line end between them: part them before the >"
     elif letter == "*":

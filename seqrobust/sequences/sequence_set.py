@@ -16,6 +16,7 @@ from seqrobust.sequences.encoding import check_characters, letters_from_texts, t
 from seqrobust.sequences.positions import Records
 from seqrobust.sequences.readings import Reading, Readings
 from seqrobust.sequences.regions import Region, Regions
+from seqrobust.statistics.units import Units, unit_numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +34,7 @@ class SequenceSet:
         splits: (N,) ``train``, ``valid``, ``test`` or another name, or None.
         regions: named intervals.
         readings: coding sequences, or None where no file tells of any.
+        clusters: (N,) records of one name are not independent (one gene, family or wild type); None for ``groups``.
     """
 
     alphabet: Alphabet
@@ -44,6 +46,7 @@ class SequenceSet:
     splits: NDArray[np.str_] | None
     regions: Regions
     readings: Readings | None = None
+    clusters: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         on = Records(self.letters, self.lengths, self.targets)
@@ -61,6 +64,7 @@ class SequenceSet:
         splits: Sequence[str] | None = None,
         regions: Sequence[Sequence[Region]] | None = None,
         readings: Readings | Sequence[Sequence[Reading]] | None = None,
+        clusters: Sequence[str] | None = None,
     ) -> SequenceSet:
         """From plain texts; ids default to ``seq1`` ..., and an id that repeats gets ``#2``, ``#3`` ... behind it.
 
@@ -75,6 +79,7 @@ class SequenceSet:
             "ids": ids,
             "targets": targets,
             "groups": groups,
+            "clusters": clusters,
             "splits": splits,
             "regions": regions,
         }
@@ -93,6 +98,7 @@ class SequenceSet:
             splits=None if splits is None else np.asarray(splits, dtype=np.str_),
             regions=Regions.empty() if regions is None else Regions.from_lists(regions),
             readings=readings,
+            clusters=None if clusters is None else np.asarray(clusters, dtype=np.str_),
         )
         made._check()
         return made
@@ -115,6 +121,11 @@ class SequenceSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def units(self) -> Units:
+        """(N,) numbers of the clusters within which records are not independent; None where all of them are."""
+        return unit_numbers(self.groups if self.clusters is None else self.clusters)
 
     @property
     def width(self) -> int:
@@ -150,6 +161,7 @@ class SequenceSet:
             splits=None if self.splits is None else self.splits[chosen],
             regions=self.regions.take(chosen),
             readings=None if self.readings is None else self.readings.take(chosen),
+            clusters=None if self.clusters is None else self.clusters[chosen],
         )
 
     def in_split(self, name: str) -> SequenceSet:

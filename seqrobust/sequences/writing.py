@@ -65,12 +65,16 @@ def as_table(sequences: SequenceSet) -> pd.DataFrame:
     if sequences.splits is not None:
         columns["split"] = sequences.splits.tolist()
     if sequences.targets is not None:
-        taken = {"id", "split", "group", "sequence", "regions", COLUMN} & set(map(str, sequences.targets.columns))
+        own = {"id", "split", "group", "sequence", "regions", COLUMN}
+        own |= set() if sequences.clusters is None else {"cluster"}
+        taken = own & set(map(str, sequences.targets.columns))
         if taken:
             raise DataError("a target column has a reserved name", found=", ".join(sorted(taken)), fix="rename it")
         columns |= {str(name): sequences.targets[name].to_numpy() for name in sequences.targets.columns}
     if sequences.groups is not None:
         columns["group"] = sequences.groups.tolist()
+    if sequences.clusters is not None:
+        columns["cluster"] = sequences.clusters.tolist()
     columns["sequence"] = sequences.texts
     if len(sequences.regions):
         columns["regions"] = [format_regions(sequences.regions.of(record)) for record in range(len(sequences))]

@@ -44,15 +44,23 @@ class SubstitutionThreat:
 
         Raises ThreatError for a region name that no record has.
         """
-        shape = (len(sequences), sequences.width)
         tokens, alphabet = sequences.tokens, sequences.alphabet
+        reason = self.closed(sequences)
+        reason[tokens == alphabet.unknown] = UNKNOWN
+        reason[tokens == alphabet.padding] = PADDING
+        return reason
+
+    def closed(self, sequences: SequenceSet) -> NDArray[np.uint8]:
+        """(N, L) the reasons that regions are, known letters or not.
+
+        Raises ThreatError for a region name that no record has.
+        """
+        shape = (len(sequences), sequences.width)
         reason = np.full(shape, EDITABLE, np.uint8)
         if self.only:
             reason[~sequences.regions.cover(self.only, shape)] = OUTSIDE
         if self.protect:
             reason[sequences.regions.cover(self.protect, shape)] = PROTECTED
-        reason[tokens == alphabet.unknown] = UNKNOWN
-        reason[tokens == alphabet.padding] = PADDING
         return reason
 
     def editable(self, sequences: SequenceSet) -> NDArray[np.bool_]:
@@ -73,9 +81,9 @@ class SubstitutionThreat:
         """(N,) positions that may change, which a budget in per cent is a share of, from (N, L) :meth:`blocked`."""
         return np.asarray((blocked == EDITABLE).sum(1), np.int64)
 
-    def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint:
-        """All the constraints, on those records."""
-        return AllOf(parts=self.constraints).bind(sequences, device)
+    def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint | None:
+        """All the constraints, on those records; None where there is none."""
+        return None if not self.constraints else AllOf(parts=self.constraints).bind(sequences, device)
 
     def counts(self, editable: NDArray[np.bool_]) -> NDArray[np.int64]:
         """(N,) the budget of each record, from its (N, L) editable positions."""
@@ -102,8 +110,6 @@ class SubstitutionThreat:
             unit=1.0 if unit is None else unit,
             blocked=torch.from_numpy(blocked).to(device),
         )
-        if not self.constraints:
-            return bound
         return replace(bound, constraint=self.constraint_on(sequences, device))
 
     def describe(self) -> str:

@@ -214,9 +214,13 @@ class BoundThreat:
         tokens, rows = some.tokens.clone(), torch.arange(len(some), device=gradient.device)
         for rank in range(ordered.shape[1]):
             position, letter = order[:, rank] // letters, order[:, rank] % letters
+            pays = (ordered[:, rank] > 0) & (tokens == some.tokens)[rows, position]
+            if not bool(pays.any()):
+                continue
             candidate = tokens.clone()
-            candidate[rows, position] = letter.to(torch.uint8)
-            taken = (ordered[:, rank] > 0) & (tokens == some.tokens)[rows, position] & some.contains(candidate)
+            # Behind the last letter that pays stand those that are not permitted, of which nothing may be asked.
+            candidate[rows[pays], position[pays]] = letter[pays].to(torch.uint8)
+            taken = pays & some.contains(candidate)
             tokens[taken] = candidate[taken]
         everything, value = response.tokens.clone(), response.value.clone()
         everything[refused] = tokens

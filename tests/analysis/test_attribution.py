@@ -292,6 +292,18 @@ def test_what_is_explained_follows_the_prediction() -> None:
     assert explain(checked(Pooled(), sequences, "multilabel"), logits).weights.tolist() == [[0, 1, 0], [1, 0, 0]]
 
 
+def test_a_raw_logit_can_be_explained() -> None:
+    logits = torch.tensor([[0.0, 2.0, 1.0], [5.0, 2.0, 1.0]])
+    predictor = checked(Pooled(), records(), labels=("a", "b", "c"))
+    for name, values in ((None, [2, 5]), ("c", [1, 1])):
+        explained = explain(predictor, logits, name, "logit")
+        assert explained.of(logits).tolist() == values
+        assert explained.of(logits + 100).tolist() == [value + 100 for value in values]
+        assert explained.quantity == "the class's logit"
+    with pytest.raises(ConfigError, match="unknown quantity"):
+        AttributionSettings(quantity="margin")  # type: ignore[arg-type]
+
+
 def test_a_binary_model_is_explained_by_its_logit() -> None:
     predictor = checked(Pooled(outputs=1), records(), "binary", labels=("no", "yes"))
     logits = torch.tensor([[-3.0], [2.0]])

@@ -27,10 +27,10 @@ from seqrobust.analysis.attribution import (
     truth_metrics,
 )
 from seqrobust.analysis.attribution.truth import auroc, average_precision, chance_precision
-from seqrobust.analysis.intervals import bootstrap_mean
 from seqrobust.errors import ThreatError
 from seqrobust.sequences import Region, SequenceSet
 from seqrobust.sequences.encoding import one_hot
+from seqrobust.statistics import mean_interval
 
 TEXTS = ["ACGTNACGTTGCA", "ACATGCAG", "NNNNN", "ACGTAC", "A"]
 REGIONS = [
@@ -111,12 +111,12 @@ def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(200):
-        low, high = bootstrap_mean(rng.normal(1, 2, 60)) or (0, 0)
+        low, high = mean_interval(rng.normal(1, 2, 60)) or (0, 0)
         held += low <= 1 <= high
     assert 0.88 <= held / 200 <= 0.99
     values = rng.normal(size=50)
-    assert bootstrap_mean(values) == bootstrap_mean(values)
-    low, high = bootstrap_mean(values) or (0, 0)
+    assert mean_interval(values) == mean_interval(values)
+    low, high = mean_interval(values) or (0, 0)
     half = 1.96 * values.std() / np.sqrt(50)
     assert (low, high) == (pytest.approx(values.mean() - half, abs=0.06), pytest.approx(values.mean() + half, abs=0.06))
 

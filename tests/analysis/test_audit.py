@@ -127,6 +127,8 @@ GRID: dict[str, dict[str, Any]] = {
     "right": {"moves": "indels:right", "allow": "transitions"},
     "free": {"moves": "indels:free", "only": ("core",)},
     "free by share": {"moves": "indels:free", "budget": "10%"},
+    "left, motifs": {"moves": "indels:left", "only": ("core",), "constraints": ("no-change:GAW",)},
+    "free, motifs": {"moves": "indels:free", "constraints": ("no-change:GW; no-gain:CCC",)},
     "codons": {"moves": "codons"},
     "codons by share": {"moves": "codons", "budget": "40%"},
     "constraints": {"constraints": ("gc:+-0.06; homopolymer:3", "no-gain:TATA", "no-site:EcoRI")},
@@ -143,7 +145,7 @@ def test_what_is_right_passes(name: str) -> None:
     others = {name: one.verdict for name, one in found.items() if name != "random control behind the search"}
     assert set(others.values()) <= {"holds", "not checked"}, others
     assert ("proteins kept" in found) == ("codons" in name)
-    assert ("constraints kept" in found) == (name == "constraints")
+    assert ("constraints kept" in found) == ("constraints" in GRID[name])
     assert found["scores asked again"].forwards <= 32
 
 
@@ -273,6 +275,16 @@ def test_an_insertion_into_a_protected_region_is_caught(moves: str) -> None:
     assert "protected letters in place" in broken(wrong)
     assert "edits as they are said" not in broken(wrong)
     assert "edits as they are said" in broken(spoiled(wrong, row, edits=f"6_7ins{letter}"))
+
+
+def test_a_protected_letter_that_is_cut_off_is_caught() -> None:
+    texts = some(unknown=False).texts
+    records = sr.records(texts, alphabet="DNA", targets=list("xyxyxyxy"), regions=[{"last": (LENGTH - 2, LENGTH)}] * 8)
+    table = table_of(records=records, moves="indels:left", protect=("last",))
+    assert "protected letters in place" not in broken(table)
+    text = records.texts[0]
+    wrong = spoiled(table, 0, adversarial_sequence="A" + text[:-1], edits="0_1insA", n_edits=1)
+    assert "protected letters in place" in broken(wrong)
 
 
 def test_success_that_falls_is_caught(usual: AttackTable) -> None:

@@ -72,6 +72,13 @@ def true_scores(module: nn.Module, ways: Segments, row: int, places: np.ndarray)
     return found
 
 
+class Lowest(nn.Module):
+    """Minima over places, each no higher than some number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.minimum(torch.clip(x, max=0.4).amin(2), x.mean(2))
+
+
 NETS: dict[str, Callable[[], nn.Module]] = {
     "dense": lambda: nn.Sequential(
         nn.Flatten(), nn.Linear(4 * L, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2)
@@ -86,6 +93,9 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "flat": lambda: nn.Sequential(
         nn.Unflatten(1, (1, 4)), nn.Conv2d(1, 3, (4, 3), padding=(1, 1)), nn.ReLU6(), nn.MaxPool2d((2, 3), (1, 2)),
         nn.Flatten(), nn.LazyLinear(2),
+    ),
+    "hard": lambda: nn.Sequential(
+        nn.Conv1d(4, 6, 5), nn.Hardsigmoid(), nn.Conv1d(6, 4, 3), nn.Softshrink(0.05), Lowest(), nn.Linear(4, 2)
     ),
     "ours": lambda: build_model("cnn", alphabet_size=4, outputs=2, channels=6, blocks=2, hidden=6, first_kernel=5),
     "sorted": lambda: build_model("cnn", alphabet_size=4, outputs=2, channels=6, blocks=2, activation="group_sort"),

@@ -76,10 +76,10 @@ def test_unlabelled_values() -> None:
 
 
 def test_an_interval_of_the_mean_shift() -> None:
-    rows = [shifted(name, 0, 0, found, 0) for name, found in (("a", 1.0), ("b", 2.0), ("c", 3.0))]
-    entry = metrics(rows, "regression")["budgets"][0]
-    half = 1.96 * 1 / 3**0.5
-    assert entry["mean_shift_ci"] == pytest.approx([2 - half, 2 + half])
+    rows = [shifted(name, 0, 0, float(found), 0) for found, name in enumerate("abcde", 1)]
+    half = 2.776445 * 2.5**0.5 / 5**0.5  # Student's quantile of 4 degrees of freedom
+    assert metrics(rows, "regression")["budgets"][0]["mean_shift_ci"] == pytest.approx([3 - half, 3 + half])
+    assert metrics(rows[:4], "regression")["budgets"][0]["mean_shift_ci"] is None
 
 
 def test_values_that_do_not_vary() -> None:

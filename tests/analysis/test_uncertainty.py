@@ -24,7 +24,6 @@ from seqrobust.analysis.uncertainty import (
     SideBySide,
     Study,
     Unnoticed,
-    auroc,
     dropout_members,
     find,
     fit_background,
@@ -50,6 +49,7 @@ from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import StraightThrough
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, Task, one_hot
+from seqrobust.statistics import auroc
 from seqrobust.threats import Budget, SubstitutionThreat
 
 LENGTH = 12

@@ -198,7 +198,7 @@ def test_nothing_to_change(name: str) -> None:
 @pytest.mark.parametrize("kind", ["cnn", "gru"])
 def test_results_do_not_depend_on_batches_or_other_records(name: str, kind: str) -> None:
     budgets = (Budget(1), Budget(15, percent=True))
-    large, narrow = (problem_for(kind, "classification", n=24, budgets=budgets, batch_size=size) for size in (256, 7))
+    large, narrow = (problem_for(kind, "classification", n=24, budgets=budgets, batch_size=size) for size in (256, 16))
     whole, small = attacked(large, QUICK[name]), attacked(narrow, QUICK[name])
     chosen = [17, 3, 11]
     part = attacked(large, QUICK[name], rows=chosen)

@@ -135,7 +135,7 @@ def test_nothing_to_change(name: str) -> None:
 @pytest.mark.parametrize("kind", ["cnn", "gru"])
 def test_results_do_not_depend_on_batches_or_other_records(name: str, kind: str) -> None:
     threat = SubstitutionThreat(budget=Budget(1))
-    large, narrow = (problem_for(kind, "classification", threat, n=24, batch_size=size) for size in (256, 7))
+    large, narrow = (problem_for(kind, "classification", threat, n=24, batch_size=size) for size in (256, 16))
     whole, small = attacked(large, QUICK[name]), attacked(narrow, QUICK[name])
     part = attacked(large, QUICK[name], rows=[17, 3, 11])
     for field in ("tokens", "logits"):

@@ -279,7 +279,7 @@ def test_distinct_candidates_only() -> None:
 
 def test_presets_are_written_out_and_unknown_names_refused() -> None:
     names = [attack.name for attack in attacks_named(("quick", "greedy", "standard"))]
-    assert names[:3] == ["one_step", "discrete_pgd_5", "greedy"]
+    assert names[:4] == ["one_step", "discrete_pgd_5", "pairs", "greedy"]
     assert len(names) == len(set(names))
     with pytest.raises(ConfigError, match="unknown attack"):
         attacks_named(("fgsm",))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from attacks_zoo import SmallCNN, SmallGRU
-from brute import ANY, certified, check, problem_of
+from brute import ANY, certified, check, edited, one_each, one_hot, problem_of
 from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
@@ -18,6 +18,7 @@ from seqrobust.attacks import Problem, Shift, Targeted
 from seqrobust.certification.network import network_of
 from seqrobust.certification.operators import UnknownNetworkError
 from seqrobust.certification.windows import WindowSums, method, path
+from seqrobust.certification.windows.back import members_above
 from seqrobust.certification.windows.recognise import window_sum
 from seqrobust.certification.windows.tables import WindowTables
 from seqrobust.errors import InternalError
@@ -85,6 +86,10 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
     "branches": Branches,
     "3-mers": lambda: Kmers(3),
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(4 * LENGTH, 3)),
+    "ours, exponential": lambda: CNN(
+        4, 3, input_length=LENGTH, head="flatten", blocks=1, pool=1, channels=6, first_kernel=3, hidden=0,
+        first_activation="exponential",
+    ),
     "ours": lambda: CNN(4, 3, input_length=LENGTH, head="flatten", blocks=1, pool=1, first_kernel=5, channels=6,
                         hidden=0),
 }  # fmt: skip
@@ -172,13 +177,45 @@ def test_targeted_certificates_hold() -> None:
         assert other.broken is None or one.certified < other.broken
 
 
-def test_a_constraint_keeps_certificates_and_gives_no_counterexample() -> None:
-    asked = problem(seeded(MODULES["relu"]))
-    bound = replace(asked, threat=replace(ANY, constraints=(parse_constraint("homopolymer:2", DNA),)))
-    ours, theirs = certified(bound, ["window_sums"]), certified(bound, ["enumeration"])
-    for one, other in zip(ours, theirs, strict=True):
-        assert one.broken_by != "window_sums"
-        assert other.broken is None or one.certified < other.broken
+class FewG(nn.Module):
+    """Positive while there are fewer than two Gs."""
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        return 1.5 - encoded[:, 2].sum(1, keepdim=True)
+
+
+def test_members_that_a_constraint_forbids_break_nothing() -> None:
+    free = problem(FewG(), "binary", texts=["AATTAATTA", "CATTAATTC"])
+    assert [one.broken for one in certified(free, ["window_sums"])] == [2, 2]
+    # A G more needs a C less: there are none in the first record, and two in the second.
+    bound = replace(free, threat=replace(ANY, constraints=(parse_constraint("gc:+-0.01", DNA),)))
+    for methods in (["window_sums"], ["enumeration"]):
+        assert [(one.certified, one.broken) for one in certified(bound, methods)] == [(3, None), (1, 2)]
+
+
+def test_all_members_near_the_goal_are_traced_back_and_no_others() -> None:
+    asked = problem(seeded(MODULES["branches"]))
+    text = asked.sequences.texts[0]
+    tables = WindowTables(window_sum(network_of(asked.predictor, torch.tensor(asked.sequences.tokens[:1]))), 4)
+    tokens = torch.tensor(
+        [[code, *(other for other in range(4) if other != code)] for code in asked.sequences.tokens[0]]
+    )
+    choices = path.Choices(tokens=tuple(tokens.to(torch.uint8)), costs=((0, 1, 1, 1),) * LENGTH)
+    weights = torch.tensor([[1.0, -1.0, 0.0]], dtype=torch.float64)
+    found = path.LongestPath().most(tables, choices, weights, 2, deadline=float("inf"), keep=True)
+    pairs = [one for cost, one in edited(text, list(range(LENGTH)), "ACGT", one_each, 2) if cost == 2]
+    with torch.no_grad():
+        logits = asked.predictor.module.double()(one_hot(pairs, "ACGT").double())
+    margin = logits[:, 0] - logits[:, 1]
+    torch.testing.assert_close(found.exact[2, 0], margin.max(), atol=1e-9, rtol=1e-9)
+    least = float(margin.topk(40).values[-1]) - 1e-9
+    letters, whole = members_above(tables, choices, weights, found, 2, least, limit=1000)
+    assert whole
+    near = {"".join("ACGT"[i] for i in row) for row in letters.tolist()}
+    assert near == {pair for pair, value in zip(pairs, margin.tolist(), strict=True) if value >= least}
+    assert len(letters) == len(near) == 40
+    few, whole = members_above(tables, choices, weights, found, 2, least, limit=5)
+    assert (len(few), whole) == (5, False)
 
 
 @pytest.mark.parametrize("make", [lambda: SmallCNN(4, 3), lambda: SmallGRU(4, 3)])
@@ -244,7 +281,7 @@ def frozen(choices: Callable[..., path.Choices]) -> Callable[..., path.Choices]:
 
 
 FAULTS = {
-    "a budget that pays half": (path, "_paid", doubled(path._paid)),
+    "a budget that pays half": (path, "paid", doubled(path.paid)),
     "letters that were never protected": (method, "_choices", frozen(method._choices)),
     "ways that are off inwards": (method.LinearWays, "safe", lambda ways, upper, _: (upper < 0.5).all(1)),
 }
@@ -270,9 +307,8 @@ class Absorbed(nn.Module):
 def test_rounding_inward_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = problem(Absorbed(), "binary", texts=["GGGTTTGGG"], most=1)
     standing = certified(asked, ["window_sums"], attack="one_step")[0]
-    assert standing.certified == 0
-    check(asked, [standing], exact=False)
-    check(asked, certified(asked, ["window_sums", "enumeration"]), exact=True)
+    assert (standing.certified, standing.broken, standing.broken_by) == (0, 1, "window_sums")
+    check(asked, [standing], exact=True)
     monkeypatch.setattr(method.LinearWays, "safe", lambda ways, upper, _: (upper < 0).all(1))
     with pytest.raises((AssertionError, InternalError)):
         check(asked, certified(asked, ["window_sums"], attack="one_step"), exact=False)

@@ -99,7 +99,7 @@ WORKS: dict[str, tuple[Make, str]] = {
     "shorter than the receptive field": (with_file("a.tsv", ROWS + "a\tEI\tA\nb\tN\tC\n"), ""),
     "a record of unknown letters": (
         with_file("a.fa", ">a\nNNNNNNNN\n>b\nACGTACGT\n"),
-        "on 1 of 2 records nothing may be edited",
+        "on 1 of 2 records (N: 1) nothing may be edited",
     ),
     "lower case": (with_file("a.tsv", ROWS + "a\tEI\tacgtacgt\n"), "lower-case"),
     "repeated ids": (with_file("a.tsv", ROWS + "a\tEI\tACGTACGT\na\tN\tACGTTTTT\n"), "repeat"),

@@ -179,7 +179,7 @@ def test_batch_size_changes_nothing(
     architecture: str, files: Path, run: Run, checkpoint: Callable[[str], Path], tmp_path: Path
 ) -> None:
     tables = []
-    for size in (7, 256):
+    for size in (16, 256):
         call = ["attack", "--model", checkpoint(architecture), "--data", files / "dna.tsv", "--budget", "1..2"]
         call += ["--max-records", 60, "--no-report"]
         assert run(*call, "--batch-size", size, "--out", tmp_path / str(size)) == 0
@@ -189,7 +189,7 @@ def test_batch_size_changes_nothing(
 
 def test_batch_size_changes_nothing_for_ragged_records(files: Path, run: Run, tmp_path: Path) -> None:
     tables = []
-    for size in (7, 256):
+    for size in (16, 256):
         out = tmp_path / str(size)
         model = ["--model", f"{files / 'model.py'}:protein", "--task", "binary", "--alphabet", "protein"]
         labels = ["--labels", "no,yes", "--data", files / "protein.tsv", "--allow", "blosum62:0"]

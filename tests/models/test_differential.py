@@ -97,7 +97,7 @@ def _tokens(rng: np.random.Generator, alphabet: Alphabet, n: int, length: int, *
 
 @pytest.mark.parametrize("form", FORMS, ids=[form[0] for form in FORMS])
 def test_logits_are_those_of_plain_calls(form: tuple[Any, ...]) -> None:
-    """Three modules of each of 17 forms: in full, double and half precision, of any length, in odd batches."""
+    """Three modules of 17 forms each: full, double and half precision, of any length, in odd batches, and alone."""
     name, task, outputs, end, turned = form
     for number, dtype in enumerate([torch.float32, torch.float64, torch.bfloat16]):
         rng = np.random.default_rng([number, sum(map(ord, name))])
@@ -106,12 +106,12 @@ def test_logits_are_those_of_plain_calls(form: tuple[Any, ...]) -> None:
             torch.manual_seed(number)
             module = Random(rng, alphabet.size, length, outputs, end).to(dtype)
         rows = _tokens(rng, alphabet, n, length, ragged=module.kind != "flat" and number % 2 == 0)
-        predictor = Predictor(
-            module, alphabet=alphabet, task=task, device="cpu", batch_size=int(rng.choice([1, 16, 64]))
-        )
-        predictor.check(rows)
-        with predictor.attached():
-            found = predictor.logits(rows).double().numpy()
+        found = []
+        for size, apart in ((int(rng.choice([1, 16, 64])), False), (None, True)):
+            predictor = Predictor(module, alphabet=alphabet, task=task, device="cpu", batch_size=size, one_by_one=apart)
+            predictor.check(rows)
+            with predictor.attached():
+                found.append(predictor.logits(rows).double().numpy())
         module.eval()
         with torch.no_grad():
             alone = [one_hot(row[row != alphabet.padding][None], alphabet).to(dtype) for row in rows]
@@ -120,7 +120,8 @@ def test_logits_are_those_of_plain_calls(form: tuple[Any, ...]) -> None:
         # A bfloat16 holds two digits, and a probability near 1 that many of its distance from 1.
         coarse = dtype == torch.bfloat16
         usable = np.isfinite(expected) & (np.abs(expected) < (3.0 if coarse else 12.0))
-        assert found.shape == expected.shape
-        np.testing.assert_allclose(
-            found[usable], expected[usable], rtol=0.05 if coarse else 1e-3, atol=0.1 if coarse else 1e-3
-        )
+        for one in found:
+            assert one.shape == expected.shape
+            np.testing.assert_allclose(
+                one[usable], expected[usable], rtol=0.05 if coarse else 1e-3, atol=0.1 if coarse else 1e-3
+            )

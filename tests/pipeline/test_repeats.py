@@ -81,6 +81,14 @@ def test_intervals_hold_the_mean_as_often_as_they_say() -> None:
     assert np.mean(held) == pytest.approx(0.95, abs=0.012)
 
 
+def test_intervals_of_shares_stay_between_0_and_1_and_hold_the_mean_as_often() -> None:
+    drawn = np.random.default_rng(0).beta(45, 5, (2000, 3))
+    found = [estimate(values, share=True) for values in drawn.tolist()]
+    assert all(0 < one.low < one.high < 1 for one in found)  # type: ignore[operator]
+    assert np.mean([one.low <= 0.9 <= one.high for one in found]) == pytest.approx(0.95, abs=0.02)  # type: ignore[operator]
+    assert estimate([1.0, 1.0, 1.0], share=True).low is None
+
+
 def test_one_run_has_no_interval_and_unknown_values_are_left_out() -> None:
     single = estimate([0.5])
     assert (single.n, single.mean, single.low, single.high) == (1, 0.5, None, None)
@@ -121,7 +129,13 @@ def test_summary_is_made_of_the_single_runs(done: tuple[Path, Repeats]) -> None:
             values = [run["attack"]["budgets"][level][name] for run in runs]
             assert row["values"] == values
             assert row["mean"] == pytest.approx(sum(values) / 2)
-            assert row["high"] - row["mean"] == pytest.approx(12.7062 * abs(values[0] - values[1]) / 2, rel=1e-4)
+            mean = row["mean"]
+            if values[0] == values[1]:
+                assert row["high"] is None
+                continue
+            half = 12.7062 * abs(values[0] - values[1]) / 2 / (mean * (1 - mean))
+            odds = math.log(mean / (1 - mean)) + half
+            assert row["high"] == pytest.approx(1 / (1 + math.exp(-odds)), rel=1e-4)
     assert rows["test", "accuracy", None]["values"] == [run["train"]["test"]["accuracy"] for run in runs]
     seconds = pd.read_csv(out / "seed-1" / "train" / "history.csv")["seconds"].sum()
     assert rows["training", "training_seconds", None]["values"][1] == pytest.approx(seconds)

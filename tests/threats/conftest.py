@@ -1,4 +1,4 @@
-"""Makes the genes importable under one name, whatever the import mode."""
+"""Makes the helpers importable under one name, whatever the import mode."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_spec = importlib.util.spec_from_file_location("threats_genes", Path(__file__).with_name("genes.py"))
-if _spec is None or _spec.loader is None:
-    raise ImportError("tests/threats/genes.py is missing")
-_module = importlib.util.module_from_spec(_spec)
-sys.modules["threats_genes"] = _module
-_spec.loader.exec_module(_module)
+for _name in ("genes", "edit_scripts"):
+    _spec = importlib.util.spec_from_file_location(f"threats_{_name}", Path(__file__).with_name(f"{_name}.py"))
+    if _spec is None or _spec.loader is None:
+        raise ImportError(f"tests/threats/{_name}.py is missing")
+    _module = importlib.util.module_from_spec(_spec)
+    sys.modules[f"threats_{_name}"] = _module
+    _spec.loader.exec_module(_module)

@@ -23,9 +23,14 @@ OUTPUTS = ("attributions.npz", "attributions.parquet", "results.parquet", "attri
 """Files that may be left in the folder."""
 
 FEWEST_RECORDS = 10
-"""Compared records below which a bootstrap interval of their mean says too little to be held against chance."""
+"""Compared records below which an interval of their mean says too little to be held against chance."""
 
-AgainstChance = Literal["above chance", "consistent with chance", "below chance", "too few records", "not compared"]
+LEVEL = 0.05
+"""Largest p-value of a difference from chance."""
+
+AgainstChance = Literal[
+    "above chance", "consistent with chance", "below chance", "cannot be told", "too few records", "not compared"
+]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,21 +100,24 @@ class AttributeFindings:
 
 
 def against_chance(method: Mapping[str, Any]) -> AgainstChance:
-    """Whether the 95 % interval over records of a method's AUROC leaves out that of a random ranking.
+    """Whether a method's AUROC leaves out those of the same regions placed elsewhere.
 
     Args:
-        method: its numbers; see :func:`~seqrobust.analysis.attribution.truth_metrics`.
+        method: its numbers; see :class:`~seqrobust.analysis.attribution.AttributionSummary`.
 
-    >>> found = {"records": 40, "random": {"region_auroc": 0.5}}
-    >>> [against_chance(found | {"region_auroc_ci": ends}) for ends in ([0.55, 0.7], [0.4, 0.6], None)]
-    ['above chance', 'consistent with chance', 'not compared']
+    >>> null = {"mean": 0.6, "least": 0.02}
+    >>> found = {"records": 40, "region_auroc": 0.7, "region_auroc_ci": [0.65, 0.75]}
+    >>> [against_chance(found | {"region_auroc_null": null | {"p_value": p_value}}) for p_value in (0.02, 0.2)]
+    ['above chance', 'consistent with chance']
     """
-    interval = method.get("region_auroc_ci")
-    if interval is None:
+    if not method.get("records"):
         return "not compared"
-    if method["records"] < FEWEST_RECORDS:
+    interval = method.get("region_auroc_ci")
+    if interval is None or method["records"] < FEWEST_RECORDS:
         return "too few records"
-    chance = method["random"]["region_auroc"]
-    if interval[0] > chance:
-        return "above chance"
-    return "below chance" if interval[1] < chance else "consistent with chance"
+    null = method["region_auroc_null"]
+    if null["least"] > LEVEL:
+        return "cannot be told"
+    if null["p_value"] > LEVEL:
+        return "consistent with chance"
+    return "above chance" if method["region_auroc"] > null["mean"] else "below chance"

@@ -80,8 +80,11 @@ def _answer(findings: AttributeFindings) -> tuple[str, ...]:
         return (f"Only {compared} could be compared with annotation; {FEWEST_RECORDS} or more are needed to judge.",)
     above = [name for name, verdict in verdicts.items() if verdict == "above chance"]
     below = [name for name, verdict in verdicts.items() if verdict == "below chance"]
+    if set(verdicts.values()) == {"cannot be told"}:
+        least = min(found["region_auroc_null"]["least"] for found in methods.values())
+        return (f"It cannot be told: of records so short no p-value below {least:.2g} can come out.",)
     if not above:
-        first = "No method ranks the functional positions above the others clearly more often than a random ranking."
+        first = "No method ranks the functional positions clearly higher than the same regions placed elsewhere."
     else:
         best = max(above, key=lambda name: methods[name]["region_auroc"])
         auroc = _measured(methods[best], *_MEASURES[0])
@@ -89,8 +92,8 @@ def _answer(findings: AttributeFindings) -> tuple[str, ...]:
         which = "Every method" if every else f"{len(above)} of {plural(len(methods), 'method')}"
         verb = "ranks" if every or len(above) == 1 else "rank"
         first = (
-            f"{which} {verb} the functional positions above the others clearly more often than a random ranking, most "
-            f"of all {_spaced(best)} (AUROC {auroc})."
+            f"{which} {verb} the functional positions clearly higher than the same regions placed elsewhere, "
+            f"most of all {_spaced(best)} (AUROC {auroc})."
         )
     further = [f"Below chance: {joined([_spaced(name) for name in below])}."] if below else []
     return (first, *further)
@@ -115,19 +118,27 @@ def _methods(findings: AttributeFindings) -> Table:
     for name, found in methods.items():
         delta = found.get("completeness_delta")
         missed, seconds = "-" if delta is None else f"{100 * delta:.2g}", f"{found['seconds']:.1f}"
-        against = (*_agreement_cells(found), verdicts[name]) if compared else ()
+        against = (*_agreement_cells(found), _null(found.get("region_auroc_null")), verdicts[name]) if compared else ()
         rows.append((_spaced(name), *against, missed, seconds))
     caption = ""
     if compared:
         chance = compared[0]["random"]
         cells = [f"{scale * chance[key]:.{digits}f}" for key, scale, digits in _MEASURES]
-        rows.append(("by chance", *cells, "", "", ""))
+        rows.append(("random ranking", *cells, "", "", "", ""))
         caption = (
             "functional positions ranked against the others by absolute importance: mean over "
-            f"{compared[0]['records']:,} records [95 % bootstrap interval]"
+            f"{compared[0]['records']:,} records [95 % interval]"
         )
-    columns = (*_COLUMNS, "AUROC is") if compared else ()
+    columns = (*_COLUMNS, "AUROC, regions elsewhere", "AUROC is") if compared else ()
     return Table(caption=caption, columns=("method", *columns, "sum missed by, %", "s"), rows=tuple(rows))
+
+
+def _null(found: Mapping[str, Any] | None) -> str:
+    """The AUROC of the same regions placed elsewhere, and how seldom one of them is as far off as the real one."""
+    if not found or found["mean"] is None:
+        return "-"
+    low, high = found["range"]
+    return f"{found['mean']:.3f} ({low:.3f} to {high:.3f}); p = {found['p_value']:.2g}, least {found['least']:.2g}"
 
 
 def _agreement_cells(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def prepare(subject: Subject, settings: AttributeSettings, opening: Opening) -> 
     truth, regions = _truth(settings, sequences, opening.progress)
     with predictor.attached():
         logits = predictor.logits(torch.tensor(sequences.tokens, device=predictor.device))
-        explained = explain(predictor, logits, settings.output)
+        explained = explain(predictor, logits, settings.output, settings.quantity)
         values = explained.of(logits).float().cpu().numpy()
         wanted = methods_named(settings.methods)
         methods, left_out = applicable(predictor, sequences, explained, wanted, attribution)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from seqrobust.analysis.intervals import bootstrap_mean, mean_of
+from seqrobust.statistics import Units, mean_interval, mean_of
 
 
 def rank_correlations(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -27,10 +27,10 @@ def _spearman(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float((centred[0] * centred[1]).sum()) / scale if scale > 0 else np.nan
 
 
-def pair_metrics(correlations: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean correlation over records (N,), with its interval."""
+def pair_metrics(correlations: NDArray[np.float64], units: Units = None) -> dict[str, Any]:
+    """Mean correlation over records (N,), with its interval over units."""
     return {
         "spearman": mean_of(correlations),
-        "spearman_ci": bootstrap_mean(correlations),
+        "spearman_ci": mean_interval(correlations, units, (-1, 1)),
         "records": int(np.isfinite(correlations).sum()),
     }

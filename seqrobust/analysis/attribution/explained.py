@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqrobust.analysis.attribution.settings import Quantity
 from seqrobust.analysis.saturation import output_names
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
@@ -32,18 +33,22 @@ class Explained:
         return (logits * self.weights.to(logits.device)).sum(1)
 
 
-def explain(predictor: Predictor, logits: Tensor, output: str | None = None) -> Explained:
+def explain(
+    predictor: Predictor, logits: Tensor, output: str | None = None, quantity: Quantity = "contrast"
+) -> Explained:
     """Choose what is explained.
 
     For classification it is the logit of a class less the mean of the other classes' logits, which a constant added to
-    all logits does not move; the class is the predicted one. For ``binary`` it is the logit of the positive class
-    whatever is predicted, for ``multilabel`` the highest logit, for ``regression`` the first value.
+    all logits does not move, or with the quantity ``logit`` that logit alone; the class is the predicted one. For
+    ``binary`` it is the logit of the positive class whatever is predicted, for ``multilabel`` the highest logit, for
+    ``regression`` the first value.
 
     Args:
         predictor: checked.
         logits: (N, outputs) of the records, from which predictions are read.
         output: name of a class, label or value that is explained for every record instead. For ``binary`` either
             class: the logit of the negative one is the other's with its sign turned.
+        quantity: of a class, where there are several outputs of which one is true.
 
     Raises ConfigError for a name that is none of the outputs.
     """
@@ -60,7 +65,11 @@ def explain(predictor: Predictor, logits: Tensor, output: str | None = None) -> 
     else:
         chosen = task.explained_output(logits.detach().cpu())
     named = tuple(names[row] for row in chosen.tolist())
-    return Explained(weights=task.contrast(chosen, len(names)), names=named, quantity=task.quantity)
+    weights = task.contrast(chosen, len(names))
+    alone = torch.nn.functional.one_hot(chosen, len(names)).float()
+    if quantity == "logit" and not torch.equal(weights, alone):
+        return Explained(weights=alone, names=named, quantity="the class's logit")
+    return Explained(weights=weights, names=named, quantity=task.quantity)
 
 
 def _binary(predictor: Predictor, count: int, output: str | None) -> Explained:

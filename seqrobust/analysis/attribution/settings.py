@@ -8,6 +8,9 @@ from typing import Annotated, Literal, get_args
 from seqrobust.errors import ConfigError
 from seqrobust.options import Option
 
+Quantity = Literal["contrast", "logit"]
+"""Of a classifier: a class's logit less the mean of the others', or the logit by itself."""
+
 Baseline = Literal["uniform", "zeros", "shuffled"]
 """Columns of 1/K; columns of zeros; dinucleotide shuffles of the record."""
 
@@ -21,6 +24,7 @@ class MethodSettings:
 
     Attributes:
         output: name of what is explained; None for what :func:`~.explained.explain` chooses.
+        quantity: what of a class is explained; nothing to other tasks.
         baseline: what integrated gradients, DeepLIFT and occlusion compare a record with.
         shuffles: of each record, for the ``shuffled`` baseline.
         steps: points of the path of integrated gradients.
@@ -30,6 +34,9 @@ class MethodSettings:
     """
 
     output: Annotated[str | None, Option(help="The output explained; else what is predicted.")] = None
+    quantity: Annotated[
+        Quantity, Option(help="A class's logit less the others' mean (contrast), or its own (logit).")
+    ] = "contrast"
     baseline: Annotated[Baseline, Option(help="What is compared with: uniform, zeros or shuffled.")] = "uniform"
     shuffles: Annotated[int, Option(help="Dinucleotide shuffles a record.", least=1)] = 10
     steps: Annotated[int, Option(help="Points of integrated gradients.", least=1)] = 50
@@ -41,6 +48,9 @@ class MethodSettings:
         if self.baseline not in get_args(Baseline):
             known = ", ".join(get_args(Baseline))
             raise ConfigError("unknown baseline", expected=known, found=repr(self.baseline), where="--baseline")
+        if self.quantity not in get_args(Quantity):
+            known = ", ".join(get_args(Quantity))
+            raise ConfigError("unknown quantity", expected=known, found=repr(self.quantity), where="--quantity")
         for name in ("shuffles", "steps", "draws", "window"):
             if getattr(self, name) < 1:
                 raise ConfigError(

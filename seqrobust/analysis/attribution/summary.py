@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seqrobust.analysis.attribution.agreement import pair_metrics, rank_correlations
 from seqrobust.analysis.attribution.compute import Attribution, position_importance
 from seqrobust.analysis.attribution.methods import Method
+from seqrobust.analysis.attribution.null import TURNS, placement_null, turned_areas
 from seqrobust.analysis.attribution.truth import Agreement, Truth, compare, truth_metrics
 from seqrobust.sequences import SequenceSet
 
@@ -40,6 +41,8 @@ class AttributionSummary:
         self._found = {
             method.name: np.full((1 + len(apart), len(Agreement._fields), count), np.nan) for method in methods
         }
+        turns = min(int(sequences.lengths.max(initial=1)), TURNS)
+        self._turned = {method.name: np.full((turns, count), np.nan, np.float32) for method in methods}
         self._sums = {method.name: np.full((2, count), np.nan) for method in methods}
         names = [method.name for method in methods]
         self._pairs = {pair: np.full(count, np.nan) for pair in combinations(names, 2)}
@@ -57,20 +60,35 @@ class AttributionSummary:
                 for number, functional in enumerate([self._truth.functional, *self._truth.apart.values()]):
                     found = compare(importances[method.name], functional[rows], background)
                     self._found[method.name][number, :, rows] = np.array(found)
+                self._turn(method.name, rows, importances[method.name])
         for (one, other), each in self._pairs.items():
             each[rows] = rank_correlations(importances[one], importances[other])
+
+    def _turn(self, name: str, rows: slice, importance: NDArray[np.float32]) -> None:
+        """The AUROC of some records with their labels placed elsewhere."""
+        truth, turned = self._truth, self._turned[name]
+        assert truth is not None
+        for values, record in zip(importance, range(len(self._sequences))[rows], strict=True):
+            length = int(self._sequences.lengths[record])
+            inside = truth.functional[record, :length]
+            kept = inside | truth.background[record, :length]
+            if kept.any():
+                strength = np.abs(values[:length]).astype(np.float64)
+                turned[:, record] = turned_areas(strength, inside, kept, len(turned))
 
     def of_method(self, method: Method) -> dict[str, Any]:
         """The keys of ``metrics.json`` for one method."""
         found: dict[str, Any] = {"importance": method.importance}
+        units = self._sequences.units
         if self._truth is not None:
             together, *apart = (Agreement(*part) for part in self._found[method.name])
-            found |= truth_metrics(together)
+            found |= truth_metrics(together, units=units)
+            found["region_auroc_null"] = placement_null(self._turned[method.name].astype(np.float64))
             if self._classes is not None:
                 rows = {name: self._classes == name for name in np.unique(self._classes).tolist()}
-                found["per_class"] = {name: truth_metrics(together, chosen) for name, chosen in rows.items()}
+                found["per_class"] = {name: truth_metrics(together, chosen, units) for name, chosen in rows.items()}
             named = zip(self._truth.apart, apart, strict=True)
-            found["per_region"] = {name: truth_metrics(each) for name, each in named}
+            found["per_region"] = {name: truth_metrics(each, units=units) for name, each in named}
         if method.adds_up:
             delta, difference = self._sums[method.name]
             size = float(np.abs(difference).mean())
@@ -82,7 +100,7 @@ class AttributionSummary:
         """For each pair of methods the mean rank correlation over records, with its interval; under both names."""
         found: dict[str, dict[str, Any]] = {method.name: {} for method in self._methods}
         for (one, other), each in self._pairs.items():
-            found[one][other] = found[other][one] = pair_metrics(each)
+            found[one][other] = found[other][one] = pair_metrics(each, self._sequences.units)
         return found
 
     def table(self) -> pd.DataFrame:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.sequences import SequenceSet
+from seqrobust.statistics import Units, mean_interval, mean_of, units_of
 
 Floats = NDArray[np.float64]
 
@@ -140,16 +140,19 @@ def chance_precision(positions: int, positive: int) -> float:
     return share + (positive - 1) / (positions - 1) * (1 - share)
 
 
-def truth_metrics(agreement: Agreement, records: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+def truth_metrics(
+    agreement: Agreement, records: NDArray[np.bool_] | None = None, units: Units = None
+) -> dict[str, Any]:
     """The keys of ``metrics.json`` that say how a method agrees with annotation, over some records or all."""
     auroc_, precision, rate, mass, chance = agreement if records is None else (part[records] for part in agreement)
+    units = units if records is None else units_of(units, records)
     return {
         "records": int(np.isfinite(auroc_).sum()),
         "region_auroc": mean_of(auroc_),
-        "region_auroc_ci": bootstrap_mean(auroc_),
+        "region_auroc_ci": mean_interval(auroc_, units, (0, 1)),
         "region_aupr": mean_of(precision),
-        "region_aupr_ci": bootstrap_mean(precision),
+        "region_aupr_ci": mean_interval(precision, units, (0, 1)),
         "mass_in_regions": mean_of(mass),
-        "mass_in_regions_ci": bootstrap_mean(mass),
+        "mass_in_regions_ci": mean_interval(mass, units, (0, 1)),
         "random": {"region_auroc": 0.5, "region_aupr": mean_of(chance), "mass_in_regions": mean_of(rate)},
     }

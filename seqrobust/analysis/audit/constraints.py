@@ -7,6 +7,7 @@ from itertools import groupby
 import numpy as np
 import torch
 
+from seqrobust.analysis.audit.aligned import clean_places
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, faults_of
 from seqrobust.sequences.encoding import tokens_from_texts
@@ -44,10 +45,22 @@ def _refused(table: AttackTable, parts: tuple[Constraint, ...], rows: np.ndarray
         texts = [table.results["adversarial_sequence"].iloc[row] for row in piece.tolist()]
         tokens = torch.tensor(tokens_from_texts(texts, sequences.alphabet))
         record = torch.tensor(table.record[piece])
-        refused = torch.nonzero(~bound.allows(tokens, record)).flatten().tolist()
-        found += [
-            (int(piece[at]), bound.reason(tokens[at], int(record[at])) or "a constraint refuses it") for at in refused
-        ]
+        moved = _moved(table, piece, tokens.shape[1])
+        for at in torch.nonzero(~bound.allows(tokens, record, moved)).flatten().tolist():
+            why = bound.reason(tokens[at], int(record[at]), None if moved is None else moved[at])
+            found.append((int(piece[at]), why or "a constraint refuses it"))
+    return found
+
+
+def _moved(table: AttackTable, rows: np.ndarray, width: int) -> torch.Tensor | None:
+    """(rows, width) which clean letter each written one is, by the names of the edits; None where none can move."""
+    if not table.moves.startswith("indels"):
+        return None
+    found = torch.full((len(rows), width), -1)
+    for at, row in enumerate(rows.tolist()):
+        text, edits = table.sequences.texts[table.record[row]], str(table.results["edits"].iloc[row] or "")
+        places = clean_places(len(text), edits, table.moves.partition(":")[2] or "left")[:width]
+        found[at, : len(places)] = torch.tensor(places)
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, faults_of, not_checked
@@ -23,7 +24,7 @@ def metrics_recounted(table: AttackTable) -> Outcome:
     metrics, rows = table.metrics, table.results
     expected: dict[str, Any] = {
         "n": len(table.sequences),
-        "attacked": int(table.attacked[:: table.levels].sum()),
+        "attacked": int((table.attacked & _counted(table))[:: table.levels].sum()),
         "clean_accuracy": _clean_accuracy(table),
     }
     faults = list(_different(metrics, expected, "metrics"))
@@ -55,12 +56,22 @@ def _clean_accuracy(table: AttackTable) -> float | None:
     return float(np.mean([a == b for a, b in zip(first["clean_prediction"], first["target"], strict=True)]))
 
 
+def _counted(table: AttackTable) -> NDArray[np.bool_]:
+    """(rows,) whether the record is in a rate: it can be edited at the largest budget, or no record can at any."""
+    if "editable" not in table.results or not any(budget.amount for budget in table.problem.budgets):
+        return np.ones(len(table.results), bool)
+    able = table.results["editable"].to_numpy(bool).reshape(-1, table.levels)[:, -1]
+    return np.repeat(able if able.any() else ~able, table.levels)
+
+
 def _of_budget(table: AttackTable, level: int) -> dict[str, Any]:
     """Shares of one budget: of records that were attacked and searched, and of all but those passed over."""
     every = slice(level, None, table.levels)
-    rows, success, attacked = table.results.iloc[every], table.success[every], table.attacked[every]
+    rows, success = table.results.iloc[every], table.success[every]
+    counted = _counted(table)[every]
+    attacked = table.attacked[every] & counted
     looked = rows["was_searched"].to_numpy(bool) if "was_searched" in rows else np.ones(len(rows), bool)
-    searched, kept = attacked & looked, ~attacked | looked
+    searched, kept = attacked & looked, counted & (~attacked | looked)
     found: dict[str, Any] = {
         "attack_success_rate": float(success[searched].mean()) if searched.any() else None,
         "not_searched": int((attacked & ~looked).sum()),

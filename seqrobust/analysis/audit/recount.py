@@ -19,6 +19,7 @@ from Bio.Align import substitution_matrices
 from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet
+from seqrobust.analysis.audit.aligned import clean_places
 from seqrobust.sequences import SequenceSet
 
 _SWITCH = re.compile(r"(\D)(\d+)(\D|del)")
@@ -157,6 +158,10 @@ class _Row(NamedTuple):
         grown = "".join(gap + piece for gap, piece in zip(gaps, [*pieces, ""], strict=True))
         seen = _anchored(grown, len(self.before), anchor, self.alphabet.any_letter)
         untold = "" if seen == self.after else "the edits it names give another sequence"
+        shown = set(clean_places(len(self.before), self.edits, anchor))
+        gone = {int(found[2]) - 1 for name in names if name.endswith("del") and (found := _SWITCH.fullmatch(name))}
+        held = np.flatnonzero(self.known & ~self.open).tolist()
+        closed += [f"{self.before[i]}{i + 1}cut off" for i in held if i not in shown and i not in gone]
         untold = untold or ("" if len(names) == count else f"n_edits is said to be {count} and is {len(names)}")
         return Recount(len(names), len(names), allowed, tuple(forbidden), tuple(closed), untold)
 

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqrobust.analysis.certify.settings import CertifySettings
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.analysis.clusters import units_in
 from seqrobust.attacks import Problem, Shift
+from seqrobust.statistics import proportion, share_interval
 from seqrobust.tasks import task_of
 
 Mask = NDArray[np.bool_]
@@ -70,8 +71,11 @@ def _at(results: pd.DataFrame, units: NDArray[np.int64]) -> tuple[Mask, Mask]:
 def _clean(results: pd.DataFrame, *, labelled: bool) -> dict[str, Any]:
     if not labelled:
         return {"clean_accuracy": None, "clean_accuracy_ci": None}
-    right = int((results["clean_prediction"] == results["target"]).sum())
-    return {"clean_accuracy": proportion(right, len(results)), "clean_accuracy_ci": wilson(right, len(results))}
+    right = results["clean_prediction"] == results["target"]
+    return {
+        "clean_accuracy": proportion(int(right.sum()), len(results)),
+        "clean_accuracy_ci": share_interval(right, units_in(results)),
+    }
 
 
 def _budget(name: str | int, certified: Mask, attacked: Mask, results: pd.DataFrame) -> dict[str, Any]:
@@ -81,9 +85,9 @@ def _budget(name: str | int, certified: Mask, attacked: Mask, results: pd.DataFr
     return {
         "budget": name,
         "certified_accuracy": proportion(int(certified.sum()), n),
-        "certified_accuracy_ci": wilson(int(certified.sum()), n),
+        "certified_accuracy_ci": share_interval(certified, units_in(results)),
         "robust_accuracy": proportion(int(standing.sum()), n),
-        "robust_accuracy_ci": wilson(int(standing.sum()), n),
+        "robust_accuracy_ci": share_interval(standing, units_in(results)),
         "unknown": int(unknown.sum()),
         "exact": proportion(n - int(unknown.sum()), n),
     }

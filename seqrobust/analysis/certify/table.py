@@ -9,7 +9,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.results import clean_answers, written_edits
+from seqrobust.analysis.clusters import CLUSTER
+from seqrobust.analysis.results import clean_answers, cluster_names, written_edits
 from seqrobust.attacks import Problem
 from seqrobust.certification import Standing
 from seqrobust.certification.shard import Certified
@@ -31,8 +32,10 @@ def results_table(problem: Problem, records: NDArray[np.int64], found: Certified
     written = written_edits(sequences, tokens)
     target, prediction, score = clean_answers(problem, found.run)
     unit = threat_unit(problem)
+    clusters = {} if problem.sequences.units is None else {CLUSTER: cluster_names(sequences)}
     columns: dict[str, Any] = {
         "id": np.array(sequences.ids, dtype=object),
+        **clusters,
         "target": target,
         "clean_prediction": prediction,
         "clean_score": score,

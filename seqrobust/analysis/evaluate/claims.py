@@ -24,11 +24,17 @@ FEWEST_RECORDS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """One method of an evaluation: its name, its attacks' names, and the most that any of them sees of the model."""
+    """One method of an evaluation: its name, its attacks' names, and the most that any of them sees of the model.
+
+    Attributes:
+        asked: what is run, as it was asked for: an attack can be more sparing in a preset than by itself. The attacks
+            themselves where it is empty.
+    """
 
     name: str
     attacks: tuple[str, ...]
     access: Access
+    asked: tuple[str, ...] = ()
 
     @property
     def by_gradients(self) -> bool:
@@ -44,6 +50,12 @@ class Method:
     def is_random(self) -> bool:
         """Whether it draws at random and searches for nothing."""
         return self.attacks == ("random",)
+
+
+LEVEL = 0.05
+"""Largest p-value of a difference that is claimed."""
+FEWEST_CLAIMED = 10
+"""Independent records below which nothing is claimed: one or two more would make another figure of it."""
 
 
 def claims(
@@ -77,12 +89,19 @@ def claims(
     if constant is not None and not metrics["budgets"][-1].get("attack_success_rate"):
         reason = f"the model predicts {constant} whatever the sequence, random ones included: nothing is read from it"
         made = [_claim(item["claim"], [reason, *item["reasons"]]) for item in made]
-    return refused(made, alarms(metrics, "these methods do"))
+    return refused(made, [*_hardly_any(metrics), *alarms(metrics, "these methods do")])
 
 
 def refused(made: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> list[dict[str, Any]]:
     """Claims, none of them supported for those reasons; as they are where there is none."""
     return [_claim(one["claim"], [*reasons, *one["reasons"]]) for one in made]
+
+
+def _hardly_any(metrics: Mapping[str, Any]) -> list[str]:
+    """Nothing is claimed of next to nothing."""
+    units = int(metrics.get("units", metrics["n"]))
+    what = "records" if units == metrics["n"] else "independent clusters of records"
+    return [f"{units} {what}, {FEWEST_CLAIMED} wanted"] if units < FEWEST_CLAIMED else []
 
 
 def _claim(text: str, reasons: Sequence[str]) -> dict[str, Any]:
@@ -98,12 +117,17 @@ def _upper_bound(metrics: Mapping[str, Any], last: Mapping[str, Any]) -> dict[st
         if rate is None:
             return _claim("an upper bound of robustness", ["no record was attacked and searched"])
         text = f"the shift asked for is reached on at least {rate:.1%} of these records within {last['budget']}"
-        return _claim(text, [])
-    low, high = last["robust_accuracy_ci"]
+        return _claim(text, [] if rate > 0 else ["that is true of every model: the shift was reached on none"])
     what = "robust accuracy" if metrics.get("clean_accuracy") is not None else "the share of predictions kept"
     text = f"{what} at {last['budget']} is at most {last['robust_accuracy']:.1%} on these records"
     n = metrics["n"] - (metrics.get("nothing_editable") or {"n": 0})["n"]
-    return _claim(text + f" (95 % interval {low:.1%} to {high:.1%}, n = {n})", [])
+    empty = "that is true of every model: no record was broken, and none was wrong before"
+    reasons = [empty] if last["robust_accuracy"] >= 1 else []
+    return _claim(text + f" ({_interval(last['robust_accuracy_ci'])}, n = {n})", reasons)
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return "too few for an interval" if ends is None else f"95 % interval {ends[0]:.1%} to {ends[1]:.1%}"
 
 
 def _fewest(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,25 +146,26 @@ def _few(metrics: Mapping[str, Any]) -> list[str]:
 
 def _more_than_constant(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """A model that always says the same cannot be attacked, and is of no use."""
-    share, low = metrics["commonest_class"]["share"], metrics["clean_accuracy_ci"][0]
+    share, ends = metrics["commonest_class"]["share"], metrics["clean_accuracy_ci"]
     reason = f"that alone is right on {share:.1%} of these records, and the model's accuracy is not clearly higher"
     text = f"the model does more than answer {metrics['commonest_class']['label']} to everything"
-    return _claim(text, [] if low > share else [reason])
+    return _claim(text, [] if ends is not None and ends[0] > share else [reason])
 
 
 def _against_chance(last: Mapping[str, Any]) -> dict[str, Any]:
     text = f"directed edits do more than as many random ones at {last['budget']}"
     if ways := [(sign, last[way]) for way, sign in (("up", 1), ("down", -1)) if way in last]:
         farther = [
-            row["mean_shift_ci"] is not None
-            and min(sign * end for end in row["mean_shift_ci"]) > sign * row["random_mean_shift"]
+            row["shift_over_random"]["p_value"] <= LEVEL and sign * row["shift_over_random"]["difference"] > 0
             for sign, row in ways
         ]
         return _claim(text, [] if all(farther) else ["the mean shift is not clearly larger than a random one"])
-    found, drawn = last.get("attack_success_rate_ci"), last.get("random_success_rate_ci")
-    if not found or not drawn:
+    found = last.get("over_random") or {}
+    if not found.get("n"):
         return _claim(text, ["nothing was attacked, or no random control was drawn"])
-    return _claim(text, [] if found[0] > drawn[1] else ["the intervals of the two success rates overlap"])
+    sure = found["p_value"] <= LEVEL and found["difference"] > 0
+    reason = "record by record the two success rates do not differ for certain"
+    return _claim(text, [] if sure else [f"{reason} (p = {found['p_value']:.2g}, least {found['smallest']:.2g})"])
 
 
 def _doubts(metrics: Mapping[str, Any], methods: Sequence[Method], *, probabilities: bool) -> list[str]:

@@ -103,7 +103,7 @@ class MethodRuns:
     def _method(self, problem: Problem, direction: str, method: Method, number: int) -> pd.DataFrame:
         surrogate = next((one for one in self.surrogates if one.method.name == method.name), None)
         if surrogate is None:
-            return self._run(replace(problem, control_draws=0), method.attacks, number)
+            return self._run(replace(problem, control_draws=0), method.asked or method.attacks, number)
         return transfer_shards(
             problem,
             surrogate.problems[direction],

@@ -45,7 +45,7 @@ def method_named(text: str) -> Method:
     Raises ConfigError for an attack that does not exist.
 
     >>> method_named("cheap=one_step+random")
-    Method(name='cheap', attacks=('one_step', 'random'), access='gradients')
+    Method(name='cheap', attacks=('one_step', 'random'), access='gradients', asked=())
     """
     from seqrobust.analysis.evaluate.claims import Method
     from seqrobust.attacks import attacks_named
@@ -54,7 +54,9 @@ def method_named(text: str) -> Method:
     named = [part.strip() for part in parts.split("+")]
     attacks = attacks_named(named)
     access = max((attack.access for attack in attacks), key=_SEES.index)
-    return Method(name=name.strip() or "+".join(named), attacks=tuple(one.name for one in attacks), access=access)
+    expanded = tuple(one.name for one in attacks)
+    asked = () if tuple(named) == expanded else tuple(named)
+    return Method(name=name.strip() or "+".join(named), attacks=expanded, access=access, asked=asked)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,11 +17,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import without_fixed
-from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.analysis.robustness import attack_metrics, fit, outdone_by_random
 from seqrobust.errors import InternalError
 from seqrobust.sequences import Task
+from seqrobust.statistics import Units, proportion, share_interval, units_of
 from seqrobust.tasks import task_of
 
 Harm: TypeAlias = Literal["goal", "error"]
@@ -73,6 +74,11 @@ class Grid:
     def records(self) -> int:
         """How many."""
         return len(self.table) // max(len(self.runs) * len(self.levels), 1)
+
+    @cached_property
+    def units(self) -> Units:
+        """(N,) the independent units of the records."""
+        return units_in(self.table.iloc[: self.records * len(self.levels) : len(self.levels)])
 
     def cube(self, column: str) -> NDArray[Any]:
         """(R, N, B) values of a column."""
@@ -244,7 +250,7 @@ def contributions(table: pd.DataFrame) -> list[dict[str, Any]]:
                 {
                     "budget": budget if isinstance(budget, str) else int(budget),
                     "alone": proportion(hits, n),
-                    "alone_ci": wilson(hits, n),
+                    "alone_ci": share_interval(broken[grid.attacked, level], units_of(grid.units, grid.attacked)),
                     "unique": int((broken & (how_many == 1))[:, level].sum()),
                     "added": int((broken & ~before)[:, level].sum()),
                 }
@@ -331,7 +337,7 @@ def _regress(metrics: dict[str, Any], table: pd.DataFrame, *, labelled: bool) ->
         if labelled:
             entry |= fit(worst["target"].iloc[level::levels], farthest.iloc[level::levels]["adversarial_prediction"])
         if len(directions) > 1:
-            for key in ("mean_shift", "mean_shift_ci", "random_mean_shift"):
+            for key in ("mean_shift", "mean_shift_ci", "random_mean_shift", "shift_over_random"):
                 entry.pop(key)
         for way in directions:
             entry[way] = of_direction[way]["budgets"][level]

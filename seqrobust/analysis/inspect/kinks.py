@@ -1,8 +1,9 @@
 """Where a network bends: every ReLU, clamp and maximum of one forward pass, and how far along a line the next one is.
 
 Inside one linear region every preactivation is affine along a segment, so a forward pass that carries the derivative
-along (a Jacobian-vector product) tells exactly where each unit changes sign and each maximum its winner. Calls are seen
-as torch sees them, so layers (``nn.ReLU``) and functions (``torch.relu``, ``amax``) count alike.
+along (a Jacobian-vector product) tells exactly where each unit changes sign and each maximum its winner. The pass goes
+through the graph of operations, so layers (``nn.ReLU``) and functions (``torch.relu``, ``amax``) count alike; which of
+them bend, and where, stands in its table.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
+
+from seqrobust.graph import Kind, Traced, arguments, functional, operation, operator_of
 
 Margin: TypeAlias = tuple[Tensor, Tensor]
 """Values and their derivatives along the line, of one shape with rows first: the network bends where one is zero."""
@@ -31,62 +34,91 @@ class KeepsDouble(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-class KinkWatch(TorchFunctionMode):
-    """Within it, and within a ``dual_level``, the distance to the next bend is kept for each row of the batch.
+class Bends:
+    """Runs a graph within a ``dual_level``, and keeps the distance to the next bend for each row of the batch.
 
     Args:
+        traced: the graph.
         rows: records in the batch; whatever bends must hold a multiple of them in its first dimension, in order.
 
     Attributes:
         nearest: (rows,) float64 distance, in units of the derivative's parameter; infinite where nothing bends.
-        seen: names of the functions that bend.
-        uncertain: names of functions that may bend and were not understood.
+        uncertain: names of operations that may bend and were not understood.
     """
 
-    def __init__(self, rows: int) -> None:
-        super().__init__()
-        self.rows = rows
+    def __init__(self, traced: Traced, rows: int) -> None:
+        self.traced, self.rows = traced, rows
         self.nearest = torch.full((rows,), torch.inf, dtype=torch.float64)
-        self.seen: dict[str, int] = {}
         self.uncertain: set[str] = set()
 
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Sequence[type], args: Any = (), kwargs: Any = None
-    ) -> Any:
-        """See :class:`torch.overrides.TorchFunctionMode`."""
-        kwargs = kwargs or {}
-        called = getattr(function, "__name__", "")
-        name = called.rstrip("_")
-        margins = _MARGINS.get(name)
-        if margins is not None:
-            self._watch(name, margins, args, kwargs)
-            return function(*args, **kwargs)
-        result = function(*args, **kwargs)
-        jumps = called in _STEPS or name in _STEPS or _decides(result)
-        if jumps and name not in _FINITE and any(map(_moves, (*args, *kwargs.values()))):
-            self.uncertain.add(name)
-        return result
+    def run(self, points: Tensor) -> Tensor:
+        """The graph's output at (rows, K, L) points that carry their derivative."""
+        values: dict[fx.Node, Any] = {self.traced.input: points}
+        for node in self.traced.nodes:
+            moving = any(_moves(values[i]) for i in node.all_input_nodes if i in values)
+            args, kwargs = self.traced.resolved(node, values, self.rows)
+            if moving:
+                self._watch(node, args, kwargs)
+            values[node] = functional(node)(*args, **kwargs)
+            if moving and _may_jump(node, values[node]):
+                self.uncertain.add(operation(node))
+        out: Tensor = values[self.traced.output]
+        return out
 
-    def _watch(self, name: str, margins: Callable[..., list[Margin]], args: Any, kwargs: Mapping[str, Any]) -> None:
+    def _watch(self, node: fx.Node, args: Any, kwargs: Any) -> None:
         try:
-            found = margins(*args, **kwargs)
+            found = _margins(node, _by_name(node, args, kwargs))
         except (TypeError, ValueError, IndexError):
-            self.uncertain.add(name)
+            self.uncertain.add(operation(node))
             return
         for values, slopes in found:
             if not values.numel():
                 continue
-            self.seen[name] = self.seen.get(name, 0) + 1
             if not values.ndim or values.shape[0] % self.rows:
-                self.uncertain.add(name)
+                self.uncertain.add(operation(node))
                 continue
             distance = _distances(values, slopes).reshape(self.rows, -1).amin(1)
             self.nearest = torch.minimum(self.nearest, distance.double().cpu())
 
 
+def _may_jump(node: fx.Node, result: Any) -> bool:
+    """Whether an operation jumps, or bends, where it is not followed."""
+    row = operator_of(node)
+    if operation(node) in _FINITE or row.bends is not None or row.kind is Kind.MAXIMUM:
+        return False
+    return row.steps or row.kind in (Kind.SORTING, Kind.UNKNOWN) or _decides(result)
+
+
+def _by_name(node: fx.Node, args: Any, kwargs: Any) -> dict[str, Any]:
+    """A call's arguments by name, with defaults and with values in place of nodes."""
+    schema = getattr(node.target, "_schema", None)
+    names = [] if schema is None else [argument.name for argument in schema.arguments]
+    return {**arguments(node), **dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _margins(node: fx.Node, given: Mapping[str, Any]) -> list[Margin]:
+    """What crosses zero where an operation bends. Raises TypeError, ValueError or IndexError for a form not known."""
+    row, name = operator_of(node), operation(node)
+    if row.bends is not None:
+        return _at_levels(given["self"], row.levels(given))
+    if row.kind is not Kind.MAXIMUM:
+        return []
+    if "other" in given:
+        return _pairwise(given["self"], given["other"])
+    if "max_pool" in name:
+        return (
+            _adaptive(**given) if "adaptive" in name else _max_pool(given, int(name.removesuffix("_with_indices")[-2]))
+        )
+    if name.startswith("cum") or given.get("dim") in (None, []):
+        raise ValueError("maxima so far, or of all records together")
+    values, slopes = _parts(given["self"])
+    sign = -1 if row.smallest else 1
+    return _highest(sign * values, sign * slopes, given.get("dim"))
+
+
 def _decides(result: Any) -> bool:
     """Whether something comes out that can only jump, as of comparisons and of what picks or sorts."""
-    parts = result if isinstance(result, tuple) else (result,)
+    parts = result if isinstance(result, (tuple, list)) else (result,)
     return any(isinstance(part, Tensor) and not part.is_floating_point() and not part.is_complex() for part in parts)
 
 
@@ -116,42 +148,12 @@ def _parts(value: Any) -> Margin:
     return dual.primal.detach(), slope.detach()
 
 
-def _at_levels(value: Any, levels: Sequence[float | None]) -> list[Margin]:
+def _at_levels(value: Any, levels: Sequence[float]) -> list[Margin]:
     values, slopes = _parts(value)
-    return [(values - level, slopes) for level in levels if level is not None]
+    return [(values - level, slopes) for level in levels]
 
 
-def _sign(input: Any, *_: Any, **__: Any) -> list[Margin]:
-    return _at_levels(input, [0.0])
-
-
-def _threshold(input: Any, threshold: float, *_: Any, **__: Any) -> list[Margin]:
-    return _at_levels(input, [threshold])
-
-
-def _relu6(input: Any, *_: Any, **__: Any) -> list[Margin]:
-    return _at_levels(input, [0.0, 6.0])
-
-
-def _hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, *_: Any, **__: Any) -> list[Margin]:
-    return _at_levels(input, [min_val, max_val])
-
-
-def _clamp(input: Any, min: float | None = None, max: float | None = None, **_: Any) -> list[Margin]:
-    if isinstance(min, Tensor) or isinstance(max, Tensor):
-        raise TypeError
-    return _at_levels(input, [min, max])
-
-
-def _clamp_min(input: Any, min: float, **_: Any) -> list[Margin]:
-    return _clamp(input, min=min)
-
-
-def _clamp_max(input: Any, max: float, **_: Any) -> list[Margin]:
-    return _clamp(input, max=max)
-
-
-def _pairwise(input: Any, other: Any, **_: Any) -> list[Margin]:
+def _pairwise(input: Any, other: Any) -> list[Margin]:
     (one, up), (two, down) = _parts(input), _parts(other)
     return [(one - two, up - down)]
 
@@ -165,55 +167,27 @@ def _of_windows(values: Tensor, slopes: Tensor) -> list[Margin]:
     return [(torch.where(margin > 0, margin, torch.inf), steepest - slopes)]
 
 
-def _amax(input: Any, dim: Any = None, *_: Any, **__: Any) -> list[Margin]:
-    return _highest(*_parts(input), dim)
-
-
-def _amin(input: Any, dim: Any = None, *_: Any, **__: Any) -> list[Margin]:
-    values, slopes = _parts(input)
-    return _highest(-values, -slopes, dim)
-
-
 def _highest(values: Tensor, slopes: Tensor, dim: Any) -> list[Margin]:
-    dims = range(1, values.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    dims = [dim] if isinstance(dim, int) else dim
     last = [each % values.ndim for each in dims]
     order = [each for each in range(values.ndim) if each not in last] + last
     kept = values.ndim - len(last)
     return _of_windows(*(part.permute(order).flatten(kept) for part in (values, slopes)))
 
 
-def _max(input: Any, *args: Any, **kwargs: Any) -> list[Margin]:
-    other = args[0] if args else kwargs.get("other")
-    if isinstance(other, Tensor):
-        return _pairwise(input, other)
-    dim = kwargs.get("dim", other)
-    if dim is None:
-        raise TypeError
-    return _amax(input, dim)
-
-
-def _max_pool(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-    *,
-    dims: int,
-) -> list[Margin]:
-    values, slopes = _parts(input)
-    sizes, edges, steps = (_each(value, dims) for value in (kernel_size, padding, dilation))
-    strides = _each(kernel_size if stride is None or stride == [] else stride, dims)
+def _max_pool(given: Mapping[str, Any], dims: int) -> list[Margin]:
+    values, slopes = _parts(given["self"])
+    sizes, edges, steps = (_each(given[name], dims) for name in ("kernel_size", "padding", "dilation"))
+    strides = _each(given["stride"] or given["kernel_size"], dims)
     kept = values.ndim
     for number in range(dims):
         values, slopes = (
             _windows(
-                part, kept - dims + number, sizes[number], strides[number], edges[number], steps[number], ceil_mode, off
+                part, kept - dims + number, sizes[number], strides[number], edges[number], steps[number],
+                given["ceil_mode"], off,
             )
             for part, off in ((values, -torch.inf), (slopes, 0.0))
-        )
+        )  # fmt: skip
     return _of_windows(values.flatten(kept), slopes.flatten(kept))
 
 
@@ -236,53 +210,11 @@ def _windows(
     return padded.unfold(axis, reach, stride).narrow(axis, 0, count)[..., ::step]
 
 
-def _max_pool1d(*args: Any, **kwargs: Any) -> list[Margin]:
-    return _max_pool(*args, **kwargs, dims=1)
+def _adaptive(self: Any, output_size: Any, **_: Any) -> list[Margin]:
+    if any(size != 1 for size in output_size):
+        raise ValueError("windows of several sizes")
+    return _highest(*_parts(self), range(-len(output_size), 0))
 
 
-def _max_pool2d(*args: Any, **kwargs: Any) -> list[Margin]:
-    return _max_pool(*args, **kwargs, dims=2)
-
-
-def _adaptive(input: Any, output_size: Any, *_: Any, **__: Any) -> list[Margin]:
-    if _each(output_size, 1) != [1]:
-        raise ValueError
-    return _amax(input, -1)
-
-
-_MARGINS: Mapping[str, Callable[..., list[Margin]]] = {
-    "relu": _sign,
-    "leaky_relu": _sign,
-    "prelu": _sign,
-    "rrelu": _sign,
-    "abs": _sign,
-    "threshold": _threshold,
-    "relu6": _relu6,
-    "hardtanh": _hardtanh,
-    "clamp": _clamp,
-    "clip": _clamp,
-    "clamp_min": _clamp_min,
-    "clamp_max": _clamp_max,
-    "maximum": _pairwise,
-    "minimum": _pairwise,
-    "max": _max,
-    "amax": _amax,
-    "amin": _amin,
-    "max_pool1d": _max_pool1d,
-    "max_pool1d_with_indices": _max_pool1d,
-    "max_pool2d": _max_pool2d,
-    "max_pool2d_with_indices": _max_pool2d,
-    "adaptive_max_pool1d": _adaptive,
-}
-
-# fmt: off
-_STEPS = frozenset([
-    "round", "floor", "ceil", "trunc", "fix", "frac", "sign", "sgn", "heaviside", "fmod", "remainder",
-    "floor_divide", "__floordiv__", "__rfloordiv__", "__mod__", "__rmod__",
-    "item", "tolist", "__bool__", "__float__", "__int__",
-    "median", "nanmedian", "quantile", "nanquantile", "aminmax", "fmax", "fmin", "cummax", "cummin",
-])
-# fmt: on
-"""What jumps, or bends, without being followed: a way with one of them in it is sampled."""
 _FINITE = frozenset(["isfinite", "isnan", "isinf"])
 """Questions whose answer does not change on a way on which the model is finite."""

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from seqrobust.analysis.inspect.kinks import KeepsDouble, KinkWatch
+from seqrobust.analysis.inspect.kinks import Bends, KeepsDouble
+from seqrobust.graph import CannotTraceError, Traced, trace
 from seqrobust.models.predictor import Predictor
 
 RESOLUTION = 1e-9
@@ -145,14 +146,23 @@ def follow(predictor: Predictor, segments: Segments, *, most: int = 5000) -> tup
 
     Returns the ways, and why they were sampled where they were. Raises ModelError where the model is not finite there.
     """
-    walk = _Walk(predictor, segments)
     try:
+        walk = _Walk(predictor, segments)
         reason = walk.run(most)
+    except CannotTraceError as error:
+        reason = f"not understood: {error}"
     except (RuntimeError, NotImplementedError) as error:  # an operation without a forward derivative
         reason = str(error).splitlines()[0][:160]
     if reason is None:
         return walk.ways(), None
     return _sampled(predictor, segments), reason
+
+
+def _traced(predictor: Predictor, segments: Segments) -> Traced:
+    """The model's graph, in the precision of its weights."""
+    example, length = segments.start[:1].to(_precision(predictor)), segments.start.shape[2]
+    with KeepsDouble():
+        return trace(lambda rows: predictor.function(rows, length), example, predictor.module)
 
 
 class _Walk:
@@ -162,6 +172,7 @@ class _Walk:
         self.predictor, self.segments = predictor, segments
         n = len(segments)
         self.dtype = _precision(predictor)
+        self.traced = _traced(predictor, segments)
         self.resolution = RESOLUTION if self.dtype == torch.float64 else 1e-4
         self.agrees = _AGREES if self.dtype == torch.float64 else 1e-3
         self.knots: list[list[float]] = [[0.0] for _ in range(n)]
@@ -173,12 +184,12 @@ class _Walk:
         rows = torch.arange(len(self.segments))
         place = torch.full((len(rows),), self.resolution, dtype=torch.float64)
         for number in range(most):
-            score, slope, nearest, watch = self._look(place, rows)
-            if watch.uncertain:
-                return "not understood: " + ", ".join(sorted(watch.uncertain))
+            score, slope, bends = self._look(place, rows)
+            if bends.uncertain:
+                return "not understood: " + ", ".join(sorted(bends.uncertain))
             if number and (off := self._off(score, slope, rows, place)):
                 return off
-            ahead = place + nearest
+            ahead = place + bends.nearest
             self._note(rows, place, score, slope, ahead, first=number == 0)
             going = ahead + self.resolution < 1
             rows, place = rows[going], ahead[going] + self.resolution
@@ -187,20 +198,20 @@ class _Walk:
         self._cut(rows)
         return self._check_ends()
 
-    def _look(self, place: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, KinkWatch]:
+    def _look(self, place: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Bends]:
         points, steps = (part.to(self.dtype) for part in self.segments.at(place, rows))
-        lengths = torch.full((len(rows),), points.shape[2], device=points.device)
+        bends = Bends(self.traced, len(rows))
         # Torch compiles its rules of forward derivatives on first use, and warns of its own way to do so.
         with warnings.catch_warnings(), torch.no_grad(), forward_ad.dual_level():
             warnings.filterwarnings("ignore", category=DeprecationWarning)
-            with KeepsDouble(), KinkWatch(len(rows)) as watch:
-                carried = forward_ad.make_dual(points, steps)  # type: ignore[no-untyped-call]
-                logits = self.predictor.differentiable(carried, lengths)
+            carried = forward_ad.make_dual(points, steps)  # type: ignore[no-untyped-call]
+            logits = bends.run(carried)
+            self.predictor.forwards += len(rows)
             dual = forward_ad.unpack_dual(logits)  # type: ignore[no-untyped-call]
             direction = self.segments.direction[rows].to(dual.primal)
             score = (dual.primal * direction).sum(1)
             slope = torch.zeros_like(score) if dual.tangent is None else (dual.tangent * direction).sum(1)
-        return score.double().cpu(), slope.double().cpu(), watch.nearest, watch
+        return score.double().cpu(), slope.double().cpu(), bends
 
     def _note(self, rows: Tensor, place: Tensor, score: Tensor, slope: Tensor, ahead: Tensor, *, first: bool) -> None:
         last = ahead.clamp(max=1.0)

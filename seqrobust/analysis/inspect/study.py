@@ -64,6 +64,12 @@ class InspectReady:
     drawn: tuple[str, ...]
     output: int
 
+    @property
+    def clusters(self) -> dict[str, int] | None:
+        """Number of each record's cluster, by id; None where records are independent."""
+        units = self.sequences.units
+        return None if units is None else dict(zip(self.sequences.ids, units.tolist(), strict=True))
+
 
 def prepare(subject: Subject, settings: InspectSettings, opening: Opening) -> InspectReady:
     """See :class:`~seqrobust.analysis.room.Room`.
@@ -223,5 +229,5 @@ def _metrics(ready: InspectReady, table: pd.DataFrame, found: Found) -> dict[str
         "attacks": list(settings.attacks) if settings.folder is None else None,
         "random_draws": settings.random_draws,
         "recurrent_layers": list(recurrent_layers(ready.predictor.module)),
-        **inspect_metrics(table, found.layers),
+        **inspect_metrics(table, found.layers, ready.clusters),
     }

@@ -1,4 +1,4 @@
-"""From the long table of an inspection to the numbers one quotes, with bootstrap intervals over records."""
+"""From the long table of an inspection to the numbers one quotes, with intervals over records."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from scipy.stats import spearmanr
 
 from seqrobust.analysis.inspect.divergence import median
 from seqrobust.analysis.inspect.inspecting import INPUT, KINDS
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.statistics import Units, mean_interval, mean_of, proportion, ratio_interval, share_interval, units_of
 
-_RESAMPLES = 1000
 _QUARTILES = (0.25, 0.5, 0.75)
 
 Values = NDArray[np.float64]
 
 
-def inspect_metrics(table: pd.DataFrame, layers: Mapping[str, str]) -> dict[str, Any]:
+def inspect_metrics(
+    table: pd.DataFrame, layers: Mapping[str, str], clusters: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """``metrics.json`` of an inspection.
 
     Args:
         table: rows of :class:`~seqrobust.analysis.inspect.inspecting.Found`.
         layers: class of each layer, in the order they were called.
+        clusters: number of each record's cluster, by id; None where records are independent.
     """
-    cells = {key: part["value"].to_numpy(np.float64) for key, part in _cells(table)}
+    cells = {key: Cell(part, clusters) for key, part in _cells(table)}
     flips = {kind: cells["edits", "", kind, "flips"] for kind in KINDS}
-    n = len(flips["adversarial"])
-    hits = {kind: int(values.sum()) for kind, values in flips.items()}
+    n = len(flips["adversarial"].values)
+    hits = {kind: int(cell.values.sum()) for kind, cell in flips.items()}
     return {
         "n": n,
-        "mean_edits": float(cells["edits", "", "adversarial", "count"].mean()),
+        "mean_edits": float(cells["edits", "", "adversarial", "count"].values.mean()),
         "flips": {kind: proportion(hits[kind], n) for kind in KINDS},
-        "flips_ci": {kind: wilson(hits[kind], n) for kind in KINDS},
+        "flips_ci": {kind: share_interval(cell.values, cell.units) for kind, cell in flips.items()},
         "layers": [_layer(name, layers[name], cells) for name in layers if ("layers", name, *_FIRST) in cells],
         "recurrent": _recurrent(cells),
         "linearity": _linearity(cells),
@@ -44,7 +46,21 @@ def inspect_metrics(table: pd.DataFrame, layers: Mapping[str, str]) -> dict[str,
 
 _FIRST = ("adversarial", "amplification")
 
-Cells = Mapping[tuple[str, str, str, str], Values]
+
+class Cell:
+    """The values of one measure, a record each, and their independent units."""
+
+    def __init__(self, part: pd.DataFrame, clusters: Mapping[str, int] | None) -> None:
+        self.values: Values = part["value"].to_numpy(np.float64)
+        self.units: Units = None if clusters is None else np.array([clusters[one] for one in part["id"]], np.int64)
+
+    @property
+    def mean(self) -> tuple[float | None, list[float] | None]:
+        """Mean and interval."""
+        return mean_of(self.values), mean_interval(self.values, self.units)
+
+
+Cells = Mapping[tuple[str, str, str, str], Cell]
 
 
 def _cells(table: pd.DataFrame) -> Any:
@@ -55,11 +71,10 @@ def _layer(name: str, kind: str, cells: Cells) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name, "kind": kind}
     for edits in KINDS:
         for measure in ("relative_difference", "amplification"):
-            values = cells["layers", name, edits, measure]
-            entry[f"{edits}_{measure}"], entry[f"{edits}_{measure}_ci"] = mean_interval(values)
+            entry[f"{edits}_{measure}"], entry[f"{edits}_{measure}_ci"] = cells["layers", name, edits, measure].mean
     if name != INPUT:
         one, other = (cells["layers", name, edits, "amplification"] for edits in KINDS)
-        entry["ratio"], entry["ratio_ci"] = ratio_interval(one, other)
+        entry["ratio"], entry["ratio_ci"] = _ratio(one, other)
     return entry
 
 
@@ -72,17 +87,17 @@ def _recurrent(cells: Cells) -> dict[str, Any]:
 
 
 def _travel(name: str, kind: str, cells: Cells) -> dict[str, Any]:
-    half = cells["recurrent", name, kind, "half_life"]
+    half = cells["recurrent", name, kind, "half_life"].values
     known = half[~np.isnan(half)]
     censored = int(np.isinf(known).sum())
     entry: dict[str, Any] = {
         "half_life_median": median(half),
         "n": len(known),
         "censored": proportion(censored, len(known)),
-        "steps_left_median": float(np.median(cells["recurrent", name, kind, "steps_left"])),
+        "steps_left_median": float(np.median(cells["recurrent", name, kind, "steps_left"].values)),
     }
     for measure in ("at_edit", "peak", "kept", "gates_at", "gates_after"):
-        entry[measure], entry[f"{measure}_ci"] = mean_interval(cells["recurrent", name, kind, measure])
+        entry[measure], entry[f"{measure}_ci"] = cells["recurrent", name, kind, measure].mean
     return entry
 
 
@@ -93,12 +108,13 @@ def _linearity(cells: Cells) -> dict[str, Any] | None:
 
 def _ways(kind: str, cells: Cells) -> dict[str, Any]:
     one = {
-        measure: cells["linearity", "", kind, measure]
+        measure: cells["linearity", "", kind, measure].values
         for measure in ("exact", "radius", "radius_edits", "regions", "complete", "good_until")
     }
-    guess, truth = (cells["linearity", "", kind, f"{which}_change"] for which in ("predicted", "true"))
+    guess, truth = (cells["linearity", "", kind, f"{which}_change"].values for which in ("predicted", "true"))
     moved = np.abs(truth) > 1e-9
-    right = int((np.sign(guess[moved]) == np.sign(truth[moved])).sum())
+    agree = np.sign(guess[moved]) == np.sign(truth[moved])
+    units = units_of(cells["linearity", "", kind, "true_change"].units, moved)
     constant = len(truth) < 3 or np.ptp(guess) == 0 or np.ptp(truth) == 0
     entry: dict[str, Any] = {
         "n": len(truth),
@@ -107,8 +123,8 @@ def _ways(kind: str, cells: Cells) -> dict[str, Any]:
         "mean_true_change": float(truth.mean()),
         "mean_predicted_change": float(guess.mean()),
         "predicted_share_median": float(np.median(guess[moved] / truth[moved])) if moved.any() else None,
-        "sign_agreement": proportion(right, int(moved.sum())),
-        "sign_agreement_ci": wilson(right, int(moved.sum())),
+        "sign_agreement": proportion(int(agree.sum()), int(moved.sum())),
+        "sign_agreement_ci": share_interval(agree, units),
         "spearman": None if constant else float(spearmanr(guess, truth).statistic),
         "r2_of_prediction": _explained(guess, truth),
     }
@@ -124,29 +140,10 @@ def _explained(guess: Values, truth: Values) -> float | None:
     return 1 - float(((truth - guess) ** 2).sum()) / spread if spread > 0 else None
 
 
-def mean_interval(values: Values) -> tuple[float | None, list[float] | None]:
-    """Mean over records and its 95 % bootstrap interval (percentiles, fixed seed); unknown and infinite left out."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return None, None
-    if len(known) < 2:
-        return float(known.mean()), None
-    drawn = known[_indices(len(known))].mean(1)
-    return float(known.mean()), [float(end) for end in np.quantile(drawn, (0.025, 0.975))]
-
-
-def ratio_interval(one: Values, other: Values) -> tuple[float | None, list[float] | None]:
-    """Ratio of two means over the same records, and its 95 % bootstrap interval; None where nothing moves."""
-    known = np.isfinite(one) & np.isfinite(other)
-    one, other = one[known], other[known]
+def _ratio(first: Cell, second: Cell) -> tuple[float | None, list[float] | None]:
+    """Ratio of two means over the same records, and its interval; None where nothing moves."""
+    known = np.isfinite(first.values) & np.isfinite(second.values)
+    one, other = first.values[known], second.values[known]
     if not len(one) or not other.mean() > 0:
         return None, None
-    chosen = _indices(len(one))
-    below = other[chosen].mean(1)
-    drawn = one[chosen].mean(1)[below > 0] / below[below > 0]
-    interval = [float(end) for end in np.quantile(drawn, (0.025, 0.975))] if len(one) > 1 else None
-    return float(one.mean() / other.mean()), interval
-
-
-def _indices(n: int) -> NDArray[np.int64]:
-    return np.random.default_rng(0).integers(0, n, (_RESAMPLES, n))
+    return float(one.mean() / other.mean()), ratio_interval(one, other, units_of(first.units, known))

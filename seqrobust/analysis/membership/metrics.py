@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seqrobust.analysis.intervals import wilson
 from seqrobust.analysis.membership.given import as_marks, as_scores
 from seqrobust.analysis.membership.roc import (
     auc,
@@ -23,6 +22,7 @@ from seqrobust.analysis.membership.roc import (
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.analysis.membership.threshold import best_threshold
 from seqrobust.errors import DataError
+from seqrobust.statistics import wilson
 
 RATES = (0.01, 0.001)
 """False-positive rates that are reported."""

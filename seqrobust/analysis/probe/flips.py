@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
+from seqrobust.analysis.clusters import units_in
 from seqrobust.sequences import Task
+from seqrobust.statistics import mean_interval, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -31,8 +32,8 @@ def arm_metrics(results: pd.DataFrame, task: Task, reachable: NDArray[np.bool_])
 
 
 def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
-    n, hits = len(rows), int(rows["success"].sum())
-    random = float(rows["random_success"].mean()) if n else None
+    n, hits, units = len(rows), int(rows["success"].sum()), units_in(rows)
+    random = rows["random_success"].to_numpy(np.float64)
     moved = rows[rows["n_edits"] > 0]
     change = _change(moved, task)
     per_edit = change / moved["n_edits"].to_numpy(np.float64)
@@ -40,22 +41,22 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
         "budget": budget,
         "n": n,
         "flip_rate": proportion(hits, n),
-        "flip_rate_ci": wilson(hits, n),
-        "random_flip_rate": random,
+        "flip_rate_ci": share_interval(rows["success"].astype(bool), units),
+        "random_flip_rate": float(random.mean()) if n else None,
         # Draws on one record are not independent: the interval rests on the number of records.
-        "random_flip_rate_ci": None if random is None else wilson(round(random * n), n),
+        "random_flip_rate_ci": share_interval(random, units),
         "mean_edits": float(moved["n_edits"].mean()) if len(moved) else None,
         "drop_per_edit": float(per_edit.mean()) if len(moved) else None,
-        "drop_per_edit_ci": bootstrap_mean(per_edit),
+        "drop_per_edit_ci": mean_interval(per_edit, units_in(moved)),
     }
     if task_of(task).measured:
         shift = (rows["adversarial_prediction"] - rows["clean_prediction"]).to_numpy(np.float64)
         random_shift = (rows["random_score"] - rows["clean_score"]).to_numpy(np.float64)
         found |= {
             "mean_shift": float(shift.mean()) if n else None,
-            "mean_shift_ci": bootstrap_mean(shift),
+            "mean_shift_ci": mean_interval(shift, units),
             "random_mean_shift": float(random_shift.mean()) if n else None,
-            "random_mean_shift_ci": bootstrap_mean(random_shift),
+            "random_mean_shift_ci": mean_interval(random_shift, units),
         }
     return found
 
@@ -74,7 +75,7 @@ def by_class(results: pd.DataFrame, reachable: NDArray[np.bool_]) -> dict[str, d
         str(name): {
             "n": len(part),
             "flip_rate": proportion(int(part["success"].sum()), len(part)),
-            "flip_rate_ci": wilson(int(part["success"].sum()), len(part)),
+            "flip_rate_ci": share_interval(part["success"].astype(bool), units_in(part)),
         }
         for name, part in rows.groupby("target", sort=True)
     }

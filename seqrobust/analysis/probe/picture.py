@@ -125,8 +125,8 @@ def _null(axes: Axes, found: Metrics) -> None:
         label="same regions, placed elsewhere",
     )
     axes.set_ylim(0, 1.45)
-    low, high = found["ci"]
-    axes.axvspan(low, high, ymax=0.83, color=ATTACK, alpha=0.2, lw=0)
+    if found["ci"] is not None:
+        axes.axvspan(found["ci"][0], found["ci"][1], ymax=0.83, color=ATTACK, alpha=0.2, lw=0)
     axes.plot([found["score"]] * 2, [0, 1.2], color=ATTACK, lw=2)
     right = found["score"] > 0.6
     axes.text(
@@ -152,7 +152,7 @@ def _groups(axes: Axes, parts: Sequence[tuple[str, Metrics]], title: str) -> Non
     for row, (_, one) in enumerate(parts):
         low, high = one["null_interval"]
         axes.plot([low, high], [row, row], color=RULE, lw=6, solid_capstyle="butt", zorder=1)
-        axes.plot(one["ci"], [row, row], color=ATTACK, lw=1.6, zorder=2)
+        axes.plot(interval_of(one["ci"]), [row, row], color=ATTACK, lw=1.6, zorder=2)
         axes.scatter([one["score"]], [row], color=ATTACK, s=26, zorder=3)
     axes.set_yticks(list(rows), [one_line(name, 24) for name, _ in parts])
     axes.set_ylim(len(parts) - 0.4, -0.6)

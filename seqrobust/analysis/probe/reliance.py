@@ -31,10 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-from seqrobust.analysis.intervals import bootstrap_mean
 from seqrobust.analysis.probe.effects import Effects
 from seqrobust.analysis.probe.places import Places
 from seqrobust.sequences import SequenceSet
+from seqrobust.statistics import Units, mean_interval, units_of
 
 TURNS = 500
 """Turns at most, that of nothing among them."""
@@ -47,7 +47,7 @@ class Reliance:
 
     Attributes:
         score: mean over ``n`` records; None of none.
-        ci: 95 %, bootstrap over records.
+        ci: 95 %, over independent units; None of too few, or where all are alike.
         p_value: share of turned placements that score as high: small where the model reads the background instead.
         p_value_below: share that score as low: small where the model reads the functional positions.
         null_mean, null_interval: mean and 95 % range of the scores of turned placements.
@@ -73,6 +73,7 @@ class Shares:
     """(N, T) reliance of each record under each turn, the real placement first; NaN where undefined."""
 
     values: NDArray[np.float64]
+    units: Units = None
 
     @property
     def null(self) -> NDArray[np.float64]:
@@ -81,7 +82,8 @@ class Shares:
 
     def of(self, records: NDArray[np.bool_], *, seed: int = 0) -> Reliance:
         """The score over some of the records."""
-        values = self.values[records & np.isfinite(self.values[:, 0])]
+        kept = records & np.isfinite(self.values[:, 0])
+        values = self.values[kept]
         if not len(values):
             return Reliance(
                 score=None, ci=None, p_value=None, p_value_below=None, null_mean=None, null_interval=None, n=0
@@ -89,7 +91,7 @@ class Shares:
         null = _means(values)
         return Reliance(
             score=float(null[0]),
-            ci=bootstrap_mean(values[:, 0], seed=seed),
+            ci=mean_interval(values[:, 0], units_of(self.units, kept), (0, 1)),
             p_value=float((null >= null[0] - _ROUNDING).mean()),
             p_value_below=float((null <= null[0] + _ROUNDING).mean()),
             null_mean=float(null.mean()),
@@ -129,7 +131,7 @@ def reliance_shares(
         own, all_own = inside[row, :length][columns], places.covered[row, :length][columns]
         known = np.isfinite(effects.effect[row, :length])
         values[row] = _shares(np.where(known, effects.effect[row, :length], 0), own & known, ~all_own & known, edits)
-    return Shares(values=values)
+    return Shares(values=values, units=sequences.units)
 
 
 def _shares(

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import proportion, wilson
+from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.probe.arms import Measured, arm_problem
 from seqrobust.analysis.probe.chosen import chosen_edits
 from seqrobust.analysis.probe.effects import Effects
@@ -21,6 +21,7 @@ from seqrobust.analysis.probe.positions import around_regions, edited_positions,
 from seqrobust.analysis.probe.reliance import Reliance, reliance_shares
 from seqrobust.analysis.probe.writing import writing_metrics
 from seqrobust.attacks import Problem, predictions
+from seqrobust.statistics import proportion, share_interval
 from seqrobust.tasks import task_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,9 @@ def _head(ready: ProbeReady, results: pd.DataFrame, effects: Effects) -> dict[st
         "attacked": int(first["success"].notna().sum()),
         "with_both": int((both & effects.usable).sum()),
         "clean_accuracy": proportion(right, len(first)) if labelled else None,
-        "clean_accuracy_ci": wilson(right, len(first)) if labelled else None,
+        "clean_accuracy_ci": share_interval(first["clean_prediction"] == first["target"], units_in(first))
+        if labelled
+        else None,
         "positions_per_record": {
             name: float(mask[both].sum(1).mean()) if both.any() else None for name, mask in kinds.items()
         },

@@ -80,7 +80,7 @@ def _reliance(metrics: Metrics) -> str:
     found = metrics["reliance"]
     if found["score"] is None:
         return ""
-    low, high = found["ci"]
+    span = f" [{found['ci'][0]:.2f}, {found['ci'][1]:.2f}]" if found["ci"] else ""
     p_value, below = number(found["p_value"]), number(found["p_value_below"])
     if p_value <= 0.05:
         reading = "more than regions placed elsewhere: the model looks away from what biology names"
@@ -90,7 +90,7 @@ def _reliance(metrics: Metrics) -> str:
         reading = "no less than regions placed elsewhere: as far as can be seen the named regions are nothing special"
     tail = "upper" if p_value <= below else "lower"
     return (
-        f"Reliance on what lies outside is {found['score']:.2f} [{low:.2f}, {high:.2f}] (0: only functional positions "
+        f"Reliance on what lies outside is {found['score']:.2f}{span} (0: only functional positions "
         f"move the decision, 0.5: function makes no difference, 1: only others do), {reading} "
         f"({found['null_mean']:.2f} on average; p = {min(p_value, below):.2g}, {tail} tail)."
     )

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from seqrobust.analysis.intervals import proportion, wilson
 from seqrobust.attacks import Problem, predictions
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.errors import ConfigError
 from seqrobust.sequences.simulation import parse_pattern
+from seqrobust.statistics import paired, proportion, share_interval, units_of
 from seqrobust.tasks import task_of
 
 MOST_PLACES = 100
@@ -216,7 +215,7 @@ def writing_metrics(found: Written, problem: Problem, writing: Writing) -> dict[
 
     Per class: ``n`` records predicted otherwise before, on which the motif can be written somewhere; ``random_place``
     and ``best_place`` shares for the motif, ``control_*`` for random letters at the same positions; ``p_value`` of the
-    exact sign test between best places of the two (McNemar 1947); ``fewest`` changed letters among those that do it.
+    exact test between best places of the two (McNemar 1947); ``fewest`` changed letters among those that do it.
     """
     labels = problem.predictor.labels or ()
     classes = {}
@@ -231,17 +230,16 @@ def writing_metrics(found: Written, problem: Problem, writing: Writing) -> dict[
             (np.bincount(found.record[part], minlength=len(found.clean)) / count)[others] for part in (hit, control)
         )
         best, best_control = mean > 0, mean_control > 0
-        only, only_control = int((best & ~best_control).sum()), int((best_control & ~best).sum())
-        n = len(others)
+        n, units = len(others), units_of(problem.sequences.units, others)
         classes[label] = {
             "n": n,
             "random_place": float(mean.mean()),
             "control_random_place": float(mean_control.mean()),
             "best_place": proportion(int(best.sum()), n),
-            "best_place_ci": wilson(int(best.sum()), n),
+            "best_place_ci": share_interval(best, units),
             "control_best_place": proportion(int(best_control.sum()), n),
-            "control_best_place_ci": wilson(int(best_control.sum()), n),
-            "p_value": float(binomtest(only, only + only_control).pvalue) if only + only_control else 1.0,
+            "control_best_place_ci": share_interval(best_control, units),
+            "p_value": paired(best, best_control, units).test.p_value,
             "fewest": int(found.changed[hit].min()) if hit.any() else None,
         }
     return {

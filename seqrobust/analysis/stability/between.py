@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.explaining import Judge
 from seqrobust.analysis.stability.measures import similarity
 from seqrobust.attacks.goals import predictions
+from seqrobust.statistics import mean_interval, mean_of, units_of
 from seqrobust.tasks import task_of
 
 
@@ -26,16 +26,16 @@ def between_records(judge: Judge, methods: Sequence[str], seed: int = 0) -> dict
     first, second = _pairs(judge, seed)
     sequences = judge.sequences
     known = sequences.tokens < sequences.alphabet.size
-    found = {}
+    found, units = {}, units_of(sequences.units, first)
     for method in methods:
         clean = judge.explanation(method)
         like = similarity(clean[first], clean[second], known[first] & known[second])
         found[method] = {
             "n": int(np.isfinite(like.correlation).sum()),
             "correlation": mean_of(like.correlation),
-            "correlation_ci": bootstrap_mean(like.correlation),
+            "correlation_ci": mean_interval(like.correlation, units, (-1, 1)),
             "spearman": mean_of(like.spearman),
-            "spearman_ci": bootstrap_mean(like.spearman),
+            "spearman_ci": mean_interval(like.spearman, units, (-1, 1)),
         }
     return found
 

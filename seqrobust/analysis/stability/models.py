@@ -78,7 +78,8 @@ def compare_models(study: Study, own: str, others: Mapping[str, Predictor], prog
         with predictor.attached():
             answers[name] = _answers(study, predictor)
         progress.advance(number + 1)
-    return agreement(answers, plain.sequences.tokens < plain.sequences.alphabet.size)
+    sequences = plain.sequences
+    return agreement(answers, sequences.tokens < sequences.alphabet.size, sequences.units)
 
 
 def _answers(study: Study, predictor: Predictor) -> Answers:

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.measures import similarity
 from seqrobust.models.expectation import seeded
 from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet
+from seqrobust.statistics import mean_interval, mean_of
 
 Explain = Callable[[str], NDArray[np.float32]]
 """From the name of a method to importances (N, L) of the model as its weights are now."""
@@ -144,7 +144,7 @@ def sanity_metrics(
                         "stage": stage.name,
                         "layers": len(stage.layers),
                         "spearman": mean_of(found.spearman),
-                        "spearman_ci": bootstrap_mean(found.spearman),
+                        "spearman_ci": mean_interval(found.spearman, sequences.units, (-1, 1)),
                         "correlation": mean_of(found.correlation),
                     },
                 )

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import bootstrap_mean, mean_of
 from seqrobust.analysis.stability.measures import MEASURES, Similarity, similarity
+from seqrobust.statistics import Units, mean_interval, mean_of
 
 
 class Answers(NamedTuple):
@@ -28,12 +28,13 @@ class Answers(NamedTuple):
     importance: Mapping[str, NDArray[np.float32]]
 
 
-def agreement(models: Mapping[str, Answers], known: NDArray[np.bool_]) -> dict[str, Any]:
+def agreement(models: Mapping[str, Answers], known: NDArray[np.bool_], units: Units = None) -> dict[str, Any]:
     """``{METHOD: {"pairs": [{"one", "other", "n", measures ...}], "spearman", "spearman_ci", ...}}``.
 
     Args:
         models: by name; methods that not every one has are left out.
         known: (N, L) positions compared.
+        units: of the records.
 
     Intervals are over records, each counted with the mean over the pairs of models that agree on it.
     """
@@ -48,7 +49,7 @@ def agreement(models: Mapping[str, Answers], known: NDArray[np.bool_]) -> dict[s
             n = int(np.isfinite(like.correlation).sum())
             measures = {name: mean_of(getattr(like, name)) for name in MEASURES}
             pairs.append({"one": one, "other": other, "n": n, **measures})
-        found[method] = {"pairs": pairs, **_overall(np.stack(per_record))}
+        found[method] = {"pairs": pairs, **_overall(np.stack(per_record), units)}
     return found
 
 
@@ -59,12 +60,12 @@ def _pair(one: Answers, other: Answers, method: str, known: NDArray[np.bool_]) -
     return similarity(one.importance[method], other.importance[method], known & same[:, None])
 
 
-def _overall(values: NDArray[np.float64]) -> dict[str, Any]:
+def _overall(values: NDArray[np.float64], units: Units) -> dict[str, Any]:
     """Of (pairs, measures, N) values."""
     there = np.isfinite(values)
     counts = there.sum(0)
     means = np.where(counts > 0, np.where(there, values, 0.0).sum(0) / np.maximum(counts, 1), np.nan)
     overall: dict[str, Any] = {}
     for name, row in zip(MEASURES, means, strict=True):
-        overall[name], overall[f"{name}_ci"] = mean_of(row), bootstrap_mean(row)
+        overall[name], overall[f"{name}_ci"] = mean_of(row), mean_interval(row, units)
     return overall

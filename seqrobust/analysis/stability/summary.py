@@ -1,4 +1,4 @@
-"""What a study amounts to: means over records with bootstrap intervals, and shares with Wilson's."""
+"""What a study amounts to: means over records with Student's intervals, and shares with Wilson's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from seqrobust.analysis.intervals import bootstrap_mean, mean_of, proportion, wilson
+from seqrobust.analysis.clusters import CLUSTER, units_in
 from seqrobust.analysis.stability.measures import MEASURES
+from seqrobust.statistics import mean_interval, mean_of, proportion, share_interval
 
 MOST_PREDICTIONS = 12
 """Predictions that are looked at apart, the most frequent ones."""
@@ -53,7 +54,7 @@ def _level(rows: pd.DataFrame, goal: str) -> dict[str, Any]:
     return {
         "n": len(rows),
         "success_rate": proportion(int(success.sum()), len(rows)),
-        "success_rate_ci": wilson(int(success.sum()), len(rows)),
+        "success_rate_ci": share_interval(success, units_in(rows)),
         "random_success_rate": mean_of(rows["random_success"].to_numpy(np.float64)),
         "flipped_rate": proportion(int(rows["flipped"].sum()), len(rows)),
         **_measures(shown),
@@ -78,7 +79,7 @@ def _by_prediction(rows: pd.DataFrame) -> list[dict[str, Any]]:
                 "prediction": str(name),
                 "n": int(count),
                 "success_rate": proportion(hits, len(mine)),
-                "success_rate_ci": wilson(hits, len(mine)),
+                "success_rate_ci": share_interval(mine["success"].astype(bool), units_in(mine)),
                 "correlation": mean_of(mine["correlation"].to_numpy(np.float64)),
             }
         )
@@ -90,12 +91,14 @@ def _random_level(rows: pd.DataFrame) -> dict[str, Any]:
     some = rows[rows["success"].notna()]
     some = some.assign(changed=some["success"].astype(float))
     by_record = some.groupby("id", sort=False)[[*_MEANS, "changed"]].mean()
+    if CLUSTER in some:
+        by_record[CLUSTER] = some.groupby("id", sort=False)[CLUSTER].first()
     changed = by_record["changed"].to_numpy(np.float64)
     return {
         "n": len(by_record),
         "kept_rate": mean_of(kept.to_numpy(np.float64)),
         "success_rate": mean_of(changed),
-        "success_rate_ci": bootstrap_mean(changed),
+        "success_rate_ci": share_interval(changed, units_in(by_record)),
         **_measures(by_record),
     }
 
@@ -104,5 +107,5 @@ def _measures(rows: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in _MEANS:
         values = rows[name].to_numpy(np.float64)
-        found[name], found[f"{name}_ci"] = mean_of(values), bootstrap_mean(values)
+        found[name], found[f"{name}_ci"] = mean_of(values), mean_interval(values, units_in(rows))
     return found

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.intervals import Interval, bootstrap_mean, wilson
 from seqrobust.analysis.subgroups.outcomes import Outcomes, mean_of
 from seqrobust.analysis.subgroups.survival import median_edits
+from seqrobust.statistics import Interval, mean_interval, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -24,7 +24,7 @@ def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, 
     }
     if outcomes.labelled:
         key = "clean_error" if regression else "clean_accuracy"
-        entry |= {key: _mean(clean), f"{key}_ci": _interval(clean, share=not regression, seed=seed)}
+        entry |= {key: _mean(clean), f"{key}_ci": _interval(clean, share=not regression)}
     budgets = []
     for level, budget in enumerate(outcomes.levels):
         robust, success = mean_of(outcomes.robust[:, inside, level]), mean_of(outcomes.success[:, inside, level])
@@ -33,9 +33,15 @@ def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, 
             {
                 "budget": int(budget) if budget.isdigit() else budget,
                 key: _mean(robust),
-                f"{key}_ci": _interval(robust, share=not regression, seed=seed),
+                f"{key}_ci": _interval(
+                    robust,
+                    share=not regression,
+                ),
                 "attack_success_rate": _mean(success),
-                "attack_success_rate_ci": _interval(success, share=True, seed=seed),
+                "attack_success_rate_ci": _interval(
+                    success,
+                    share=True,
+                ),
             }
         )
     fewest, broken = outcomes.fewest[:, inside], outcomes.broken[:, inside]
@@ -62,9 +68,7 @@ def _count(values: NDArray[np.float64]) -> int:
     return int(np.isfinite(values).sum())
 
 
-def _interval(values: NDArray[np.float64], *, share: bool, seed: int) -> Interval:
-    """Of a share Wilson's, on the number of records (several attacks of one are not independent); else a bootstrap."""
+def _interval(values: NDArray[np.float64], *, share: bool) -> Interval:
+    """Of a share Wilson's, on the number of records (several attacks of one are not independent); else Student's."""
     known = values[np.isfinite(values)]
-    if not share:
-        return bootstrap_mean(known, seed=seed, least=2)
-    return wilson(round(float(known.sum())), len(known))
+    return share_interval(known) if share else mean_interval(known)

@@ -9,11 +9,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.subgroups.group_tests import all_groups, bootstrap_difference, cliffs_delta, compare_two, holm
+from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two, holm
 from seqrobust.analysis.subgroups.grouping import CLASS, Grouping
 from seqrobust.analysis.subgroups.outcomes import Outcomes
 from seqrobust.analysis.subgroups.settings import FEWEST_DRAWS, Against
 from seqrobust.errors import ConfigError
+from seqrobust.statistics import group_difference
 
 LEVEL = 0.05
 """Chance of any false difference that is taken."""
@@ -111,7 +112,7 @@ def _comparisons(
                 "n": [int(first.sum()), int(second.sum())],
                 "means": [float(values[first].mean()), float(values[second].mean())],
                 "difference": float(values[first].mean() - values[second].mean()),
-                "difference_ci": bootstrap_difference(values[first], values[second], seed=settings.seed),
+                "difference_ci": group_difference(values[first], values[second]),
                 "within_strata": test.statistic,
                 "cliffs_delta": cliffs_delta(values[first], values[second]),
                 **{key: value for key, value in asdict(test).items() if key in ("p_value", "how", "smallest")},

@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from seqrobust.analysis.intervals import bootstrap_means
-
 _CELLS = 1 << 24
 """Permuted values that are held at once."""
 _WORK = 2 * 10**8
@@ -151,15 +149,6 @@ def cliffs_delta(one: NDArray[np.float64], other: NDArray[np.float64]) -> float 
     ordered = np.sort(other)
     below, upto = np.searchsorted(ordered, one, "left"), np.searchsorted(ordered, one, "right")
     return float((below - (len(other) - upto)).mean() / len(other))
-
-
-def bootstrap_difference(one: NDArray[np.float64], other: NDArray[np.float64], *, seed: int = 0) -> list[float] | None:
-    """95 % percentile interval of mean(one) - mean(other), records drawn anew within each group."""
-    if len(one) < 2 or len(other) < 2:
-        return None
-    rng = np.random.default_rng(seed)
-    means = [bootstrap_means(group, rng) for group in (one, other)]
-    return [float(end) for end in np.quantile(means[0] - means[1], [0.025, 0.975])]
 
 
 def _weight(first: NDArray[np.bool_]) -> float:

@@ -1,7 +1,7 @@
 from .attacking import Found, Study, find, found_before, random_edits
 from .background import Background, fit_background
 from .density import Density, Embedding
-from .detection import auroc, paired_auroc, threshold
+from .detection import paired_auroc, threshold
 from .findings import UncertaintyFindings
 from .goals import Disagreement, Unnoticed
 from .measures import confidence, logit_variance, mutual_information, predictive_entropy
@@ -32,7 +32,6 @@ __all__ = [
     "UncertaintyReady",
     "UncertaintySettings",
     "Unnoticed",
-    "auroc",
     "confidence",
     "detectors",
     "dropout_members",

@@ -23,6 +23,7 @@ from seqrobust.analysis.uncertainty.detection import (
 from seqrobust.analysis.uncertainty.goals import Suspicion, Unnoticed
 from seqrobust.analysis.uncertainty.materials import Materials, budget_value
 from seqrobust.analysis.uncertainty.scoring import detectors, values_of
+from seqrobust.statistics import units_of
 
 _WEIGHTS = (1.0, 8.0, 0.25)
 """What being noticed costs a search, each tried where those before did not do: no one weight suits every detector."""
@@ -121,12 +122,19 @@ def _entry(
     for level, budget in enumerate(study.budgets):
         fooled = has.found.reached[:, level]
         attacked, edited = (values_of(score, columns[:, level]) for columns in (has.attacked, has.control))
-        seen = Seen(natural=natural[fooled], edited=edited[fooled], attacked=attacked[fooled])
+        seen = Seen(
+            natural=natural[fooled],
+            edited=edited[fooled],
+            attacked=attacked[fooled],
+            units=units_of(study.sequences.units, fooled),
+        )
         rows.append(
             {
                 "budget": budget_value(budget),
-                **seen.metrics(cut, seed=study.seed),
-                "adaptive": adaptive_metrics(fooled, fooled & (attacked <= cut), evaded[:, level]),
+                **seen.metrics(cut),
+                "adaptive": adaptive_metrics(
+                    fooled, fooled & (attacked <= cut), evaded[:, level], study.sequences.units
+                ),
             }
         )
     last = rows[-1]["adaptive"]

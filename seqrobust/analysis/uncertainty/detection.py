@@ -12,45 +12,23 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from seqrobust.analysis.intervals import Interval, proportion, wilson
+from seqrobust.statistics import Interval, Units, auroc, auroc_interval, proportion, share_interval, units_of
 
 Standing = Literal["survives", "weak", "refused"]
-_DRAWS = 1000
 _SURVIVES = 0.5
 """Share of attacks that a detector must stop, by the lower end of its interval, for the claim to stand."""
 
 
-def auroc(negatives: NDArray[np.float64], positives: NDArray[np.float64]) -> float:
-    """Chance that a positive scores above a negative, ties half (Mann and Whitney 1947); NaN of nothing.
-
-    >>> auroc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
-    0.875
-    """
-    n, m = len(negatives), len(positives)
-    if not n or not m:
-        return float("nan")
-    ranks = rankdata(np.concatenate([negatives, positives]))
-    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
-
-
 def paired_auroc(
-    negatives: NDArray[np.float64], positives: NDArray[np.float64], *, seed: int = 0
+    negatives: NDArray[np.float64], positives: NDArray[np.float64], units: Units = None
 ) -> tuple[float, Interval]:
-    """AUROC of two scores of the same n records, and its 95 % percentile interval over records drawn anew.
+    """AUROC of two scores of the same n records, and its 95 % interval.
 
-    A record's two scores are drawn together: that of an edited sequence resembles its own natural one's.
+    A record's two scores are one unit: that of an edited sequence resembles its own natural one's.
     """
-    n = len(negatives)
-    if n < 2:
-        return auroc(negatives, positives), None
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(n, size=(_DRAWS, n))
-    ranks = rankdata(np.concatenate([negatives[drawn], positives[drawn]], axis=1), axis=1)
-    values = (ranks[:, n:].sum(1) - n * (n + 1) / 2) / (n * n)
-    low, high = np.quantile(values, [0.025, 0.975])
-    return auroc(negatives, positives), [float(low), float(high)]
+    own = np.arange(len(negatives)) if units is None else units
+    return auroc(negatives, positives), auroc_interval(negatives, positives, (own, own))
 
 
 def threshold(natural: NDArray[np.float64], flagged: float) -> float:
@@ -67,26 +45,29 @@ class Seen:
     Attributes:
         natural, edited, attacked: (n,) scores of the clean sequences, of random edits of the same size, and of the
             attacked ones.
+        units: of the records.
     """
 
     natural: NDArray[np.float64]
     edited: NDArray[np.float64]
     attacked: NDArray[np.float64]
+    units: Units = None
 
-    def metrics(self, cut: float, *, seed: int = 0) -> dict[str, Any]:
+    def metrics(self, cut: float) -> dict[str, Any]:
         """AUROC with intervals, and the shares above the threshold."""
         entry: dict[str, Any] = {"n": len(self.attacked)}
         for name, other in (("natural", self.natural), ("random_edits", self.edited)):
-            value, ends = paired_auroc(other, self.attacked, seed=seed)
+            value, ends = paired_auroc(other, self.attacked, self.units)
             entry |= {f"auroc_{name}": value, f"auroc_{name}_ci": ends}
         for name, scores in (("natural", self.natural), ("random_edits", self.edited), ("attacked", self.attacked)):
-            hits = int((scores > cut).sum())
-            entry |= {f"flagged_{name}": proportion(hits, len(scores)), f"flagged_{name}_ci": wilson(hits, len(scores))}
+            above = scores > cut
+            entry[f"flagged_{name}"] = proportion(int(above.sum()), len(scores))
+            entry[f"flagged_{name}_ci"] = share_interval(above, self.units)
         return entry
 
 
 def adaptive_metrics(
-    fooled: NDArray[np.bool_], unnoticed: NDArray[np.bool_], evaded: NDArray[np.bool_]
+    fooled: NDArray[np.bool_], unnoticed: NDArray[np.bool_], evaded: NDArray[np.bool_], units: Units = None
 ) -> dict[str, Any]:
     """What a detector stops, of the records that the attack fools where there is none.
 
@@ -97,14 +78,14 @@ def adaptive_metrics(
 
     The adversary has both: a record counts as stopped only where neither passes.
     """
-    n = int(fooled.sum())
-    ignorant, aware = int((fooled & ~unnoticed).sum()), int((fooled & ~(unnoticed | evaded)).sum())
+    n, units = int(fooled.sum()), units_of(units, fooled)
+    ignorant, aware = ~unnoticed[fooled], ~(unnoticed | evaded)[fooled]
     return {
         "n": n,
-        "stopped_ignorant": proportion(ignorant, n),
-        "stopped_ignorant_ci": wilson(ignorant, n),
-        "stopped": proportion(aware, n),
-        "stopped_ci": wilson(aware, n),
+        "stopped_ignorant": proportion(int(ignorant.sum()), n),
+        "stopped_ignorant_ci": share_interval(ignorant, units),
+        "stopped": proportion(int(aware.sum()), n),
+        "stopped_ci": share_interval(aware, units),
     }
 
 

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
 from seqrobust.analysis.uncertainty.attacking import Advance, Study, find, random_edits
 from seqrobust.analysis.uncertainty.detection import threshold
 from seqrobust.analysis.uncertainty.goals import Disagreement
 from seqrobust.analysis.uncertainty.materials import Materials, budget_value
 from seqrobust.analysis.uncertainty.measures import disagreement_score
 from seqrobust.analysis.uncertainty.scoring import values_of
+from seqrobust.statistics import mean_interval, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -40,15 +40,15 @@ def epistemic(study: Study, has: Materials, flagged: float, advance: Advance) ->
     raised, random, clean = np.exp(score(columns)), np.exp(score(control)), np.exp(score(has.clean))
     right, rows = study.right(has.clean), []
     for level, budget in enumerate(study.budgets):
-        hits, still = int((raised[:, level] > np.exp(cut)).sum()), study.right(columns[:, level])
+        above, still = raised[:, level] > np.exp(cut), study.right(columns[:, level])
         rows.append(
             {
                 "budget": budget_value(budget),
                 "mean": float(raised[:, level].mean()),
-                "mean_ci": bootstrap_mean(raised[:, level], seed=study.seed, least=2),
+                "mean_ci": mean_interval(raised[:, level], study.sequences.units),
                 "random_edits_mean": float(random[:, level].mean()),
-                "raised_above_threshold": proportion(hits, n),
-                "raised_above_threshold_ci": wilson(hits, n),
+                "raised_above_threshold": proportion(int(above.sum()), n),
+                "raised_above_threshold_ci": share_interval(above, study.sequences.units),
                 "random_above_threshold": proportion(int((random[:, level] > np.exp(cut)).sum()), n),
                 "still_right": proportion(int((right & still).sum()), int(right.sum())),
             }

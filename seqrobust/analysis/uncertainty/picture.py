@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from seqrobust.analysis.uncertainty.selective import RiskCoverage
 from seqrobust.report.look import ATTACK, CLEAN, CONTROL, EXTRA, INK, MUTED, save_picture, styled
+from seqrobust.report.words import interval_of
 from seqrobust.tasks import task_in
 
 _WIDTH, _TALL = 9.0, 3.1
@@ -143,9 +144,8 @@ def _stopped(axes: Axes, metrics: dict[str, Any]) -> None:
         if row["stopped"] is None:
             continue
         for key, colour, shift in (("stopped_ignorant", CLEAN, -0.14), ("stopped", ATTACK, 0.14)):
-            axes.plot(
-                [100 * end for end in row[f"{key}_ci"]], [line + shift] * 2, color=colour, linewidth=1.3, alpha=0.8
-            )
+            ends = [100 * end for end in interval_of(row[f"{key}_ci"])]
+            axes.plot(ends, [line + shift] * 2, color=colour, linewidth=1.3, alpha=0.8)
             axes.plot(100 * row[key], line + shift, "o", color=colour, markersize=4, clip_on=False)
     axes.axvline(100 * metrics["detection"]["flagged_natural"], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     _names(axes, list(detectors))
@@ -182,7 +182,7 @@ def _purified(name: str, found: dict[str, Any]) -> Callable[[Axes], None]:
             values = [100 * row[f"robust_{key}"] for row in rows]
             axes.plot(place, values, marker="o", color=colour, linestyle=style, markersize=4, label=label)
             if key != "undefended":
-                ends = np.array([row[f"robust_{key}_ci"] for row in rows]) * 100
+                ends = np.array([interval_of(row[f"robust_{key}_ci"]) for row in rows]) * 100
                 axes.vlines(place, ends[:, 0], ends[:, 1], color=colour, linewidth=1.2, alpha=0.6)
         axes.set_xticks(at, [str(row["budget"]) for row in rows])
         axes.set_xlim(-0.35, len(rows) - 0.65)

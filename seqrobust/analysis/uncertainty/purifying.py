@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqrobust.analysis.intervals import bootstrap_mean, proportion, wilson
 from seqrobust.analysis.uncertainty.attacking import Study, find
 from seqrobust.analysis.uncertainty.materials import Materials, budget_value
 from seqrobust.models.predictor import Predictor
+from seqrobust.statistics import Units, paired, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -43,7 +43,7 @@ def purification(study: Study, has: Materials, defence: Defence, advance: Callab
     found = find(study, defence.predictor, study.goal, advance, name=f"purified-{defence.name}")
     before = has.found
     carried = _carried(study, defence.predictor, before.tokens)
-    rows = []
+    rows, units = [], study.sequences.units
     for level, budget in enumerate(study.budgets):
         plain = before.attackable & ~before.reached[:, level]
         ignorant = found.attackable & ~carried[:, level]
@@ -53,19 +53,19 @@ def purification(study: Study, has: Materials, defence: Defence, advance: Callab
         rows.append(
             {
                 "budget": budget_value(budget),
-                **_shares("undefended", plain),
-                **_shares("non_adaptive", ignorant),
-                **_shares("adaptive_alone", alone),
-                **_shares("adaptive", aware),
+                **_shares("undefended", plain, units),
+                **_shares("non_adaptive", ignorant, units),
+                **_shares("adaptive_alone", alone, units),
+                **_shares("adaptive", aware, units),
                 "gain": float(gain.mean()),
-                "gain_ci": bootstrap_mean(gain, seed=study.seed, least=2),
+                "gain_ci": paired(aware, plain, units).interval,
                 "apparent_gain": float(ignorant.mean() - plain.mean()),
             }
         )
     n, right = len(found.attackable), int(found.attackable.sum())
     entry: dict[str, Any] = {"step": defence.step, "draws": defence.draws, "budgets": rows}
     if not task_of(study.task).measured:
-        entry |= {"clean_accuracy": proportion(right, n), "clean_accuracy_ci": wilson(right, n)}
+        entry |= {"clean_accuracy": proportion(right, n), "clean_accuracy_ci": share_interval(found.attackable, units)}
         entry["clean_accuracy_undefended"] = proportion(int(before.attackable.sum()), n)
     return entry | {"verdict": purification_sentence(defence.name, rows), "standing": _gain_standing(_most(rows))}
 
@@ -83,9 +83,9 @@ def _carried(study: Study, defended: Predictor, tokens: Tensor) -> NDArray[np.bo
     return carried
 
 
-def _shares(name: str, robust: NDArray[np.bool_]) -> dict[str, Any]:
-    hits, n = int(robust.sum()), len(robust)
-    return {f"robust_{name}": proportion(hits, n), f"robust_{name}_ci": wilson(hits, n)}
+def _shares(name: str, robust: NDArray[np.bool_], units: Units) -> dict[str, Any]:
+    share = proportion(int(robust.sum()), len(robust))
+    return {f"robust_{name}": share, f"robust_{name}_ci": share_interval(robust, units)}
 
 
 def _gain_standing(row: dict[str, Any]) -> str:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.earlier import AttackRun
-from seqrobust.analysis.intervals import wilson
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.uncertainty.abstaining import selective
@@ -39,6 +38,7 @@ from seqrobust.attacks.stating import goal_of
 from seqrobust.errors import ModelError
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
+from seqrobust.statistics import share_interval
 from seqrobust.tasks import task_of
 
 
@@ -209,15 +209,18 @@ def _described(settings: UncertaintySettings, study: Study, has: Materials) -> d
     }
     if not task_of(study.task).measured:
         right = int(study.right(has.clean).sum())
-        head |= {"clean_accuracy": right / n, "clean_accuracy_ci": wilson(right, n)}
+        head |= {
+            "clean_accuracy": right / n,
+            "clean_accuracy_ci": share_interval(study.right(has.clean), study.sequences.units),
+        }
     for level, budget in enumerate(study.budgets):
         kinds = {"clean": has.clean, "random_edits": has.control[:, level], "attacked": has.attacked[:, level]}
-        robust = int((has.found.attackable & ~has.found.reached[:, level]).sum())
+        kept = has.found.attackable & ~has.found.reached[:, level]
         head["budgets"].append(
             {
                 "budget": str(budget),
-                "robust": robust / n,
-                "robust_ci": wilson(robust, n),
+                "robust": float(kept.mean()),
+                "robust_ci": share_interval(kept, study.sequences.units),
                 "means": {
                     kind: {name: float(value.mean()) for name, value in measured(study.panel, columns).items()}
                     for kind, columns in kinds.items()

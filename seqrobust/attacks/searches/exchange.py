@@ -4,7 +4,8 @@ It starts where a few steps of discrete projected gradient lead. In each round e
 the one that is missed least among those not yet tried, and scores the most promising edits in its place exactly; the
 best is kept if the sequence is worse for the model than before. What was scored once is remembered: edits far apart
 hardly touch each other, so a candidate that gained little beside one set of edits is not tried again beside the next
-unless its first-order gain has risen. The shortlist so moves on through new candidates from round to round.
+unless its first-order gain has risen. The shortlist so moves on through new candidates from round to round. Where edits
+shift other letters, gradients say little: the start is then a scan, and shortlists go by what was seen alone.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from seqrobust.attacks.ways import Lanes, lanes_of, leading
 from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.threats import BoundThreat
 
+_BLIND = 16
+"""Candidates of a shortlist, at the least, that no gradient has ordered."""
 _RATIOS = (0.2, 1.0)
 """Bounds of the share of a first-order gain that is expected to come true."""
 
@@ -73,11 +76,13 @@ class Exchange:
         """See :class:`~seqrobust.attacks.search.Attack`."""
         lanes = lanes_of(view, self.ways)
         state = _State(view, lanes)
-        if self.scan:
+        top = self.top if self.top is None or not view.shifts else max(self.top, _BLIND)
+        scan = self.scan or (view.shifts and self.top is not None)
+        if scan:
             yield from state.look_round(view.threat, self.most)
         elif self.steps:
             yield from state.climb(self.steps)
-        state = state.take(leading(lanes, state.ahead if self.scan else state.value, self.kept))
+        state = state.take(leading(lanes, state.ahead if scan else state.value, self.kept))
         largest = int(view.threat.budget.max().item())
         for kick in range(self.kicks + 1):
             if kick:
@@ -88,7 +93,7 @@ class Exchange:
                 state.active &= number < (self.sweeps + 1) * state.threat.budget
                 if not bool(state.active.any()):
                     break
-                yield from state.round(self.top)
+                yield from state.round(top)
 
 
 class _State:
@@ -96,6 +101,7 @@ class _State:
 
     def __init__(self, view: View, lanes: Lanes) -> None:
         self.lanes = lanes
+        self.shifts = view.shifts
         self.threat: BoundThreat = view.threat.take(lanes.owner)
         self.tokens = self.threat.tokens.clone()
         self.value = view.ways[lanes.owner, lanes.way]
@@ -142,7 +148,11 @@ class _State:
         Of records with more than ``most`` of them, those of largest first-order gain along any of the lanes.
         """
         owner, way = self.lanes
-        gain = relative(gradient_of((yield AskGradient(self.tokens, owner, way))), self.tokens)
+        gain = torch.zeros_like(self._surprise)
+        by_gradient = (threat.moves(threat.tokens).sum((1, 2)) > most)[owner] | (not self.shifts)
+        if bool(by_gradient.any()):
+            gain = relative(gradient_of((yield AskGradient(self.tokens, owner, way))), self.tokens)
+            gain *= by_gradient[:, None, None]
         leading_gain = torch.full(threat.permitted.shape, -torch.inf, device=gain.device)
         leading_gain = leading_gain.scatter_reduce(0, owner[:, None, None].expand_as(gain), gain, "amax")
         edits = top_edits(leading_gain, threat.moves(threat.tokens), most)
@@ -196,7 +206,7 @@ class _State:
         moves &= ~threat.edited(base)[:, None]
         moves[trading, self.tokens[trading, out[trading]].long(), out[trading]] = False
         gain = torch.zeros(moves.shape, device=base.device)
-        if top is not None:
+        if top is not None and not self.shifts:
             gradient = gradient_of((yield AskGradient(base[rows], owner[rows], way[rows])))
             gain[rows] = relative(gradient, base[rows])
         ratio = self._ratio()[:, None, None]

@@ -1,4 +1,8 @@
-"""The method of window sums: exact at every budget at once, for the networks that are such sums."""
+"""The method of window sums: exact at every budget at once, for the networks that are such sums.
+
+Where the sum is within rounding of a tie, all members that come so near are traced back and the model itself is asked
+about each: so rounding leaves open only what it does not decide in the model either.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,18 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from seqrobust.attacks.rounding import judged, near_threshold
 from seqrobust.certification.case import ROUNDING, Case, Proof
 from seqrobust.certification.network import network_of
 from seqrobust.certification.operators import UnknownNetworkError
 from seqrobust.certification.ways import LinearWays, linear_ways
-from seqrobust.certification.windows.path import Choices, LongestPath, TooManyStatesError, traced_back
+from seqrobust.certification.windows.back import members_above
+from seqrobust.certification.windows.path import Choices, LongestPath, TooManyStatesError
 from seqrobust.certification.windows.recognise import window_sum
 from seqrobust.certification.windows.tables import WindowTables
 
+_FIRST, _MEMBERS = 16, 1 << 13
+"""Members near the goal that the model itself is asked about: first a few, where the best of them mostly reaches it."""
 _COMPARED = 8
 """Random sequences on which sums of windows and the network are compared."""
 
@@ -56,37 +64,66 @@ class WindowSums:
                 tables = WindowTables(window_sum(network_of(case.problem.predictor, tokens[None])), letters)
                 tables.verify(_some(tokens, letters))
                 self._known[length] = tables
-            except UnknownNetworkError as error:
-                self._known[length] = f"the model is no sum of windows: {error}"
+            except (UnknownNetworkError, TypeError, RuntimeError, AttributeError) as error:
+                # Whatever cannot be read is left to other methods, which only costs a certificate.
+                self._known[length] = f"the model is no sum of windows: {str(error)[:200]}"
         return self._known[length]
 
     def _proved(self, case: Case, ways: LinearWays, tables: WindowTables, choices: Choices, deadline: float) -> Proof:
-        exact = self._path.most(tables, choices, ways.weights, case.upper, deadline=deadline).exact
-        most = exact.cummax(0).values + ways.offset
-        safe = ways.safe(most, ways.weights.abs() @ tables.tolerance)
-        certified = max(int(safe.long().cumprod(0).sum()) - 1, case.certified)
-        if certified >= case.upper:
-            return Proof(certified=case.upper)
-        if case.threat.constraint is not None:
-            return Proof(certified=certified, reason="a sequence that the constraint may forbid reaches the goal")
-        if not ways.any and len(ways.weights) > 1:
-            return Proof(certified=certified, reason="each rival class was bounded by itself")
-        reached = (most[certified + 1 :] >= 0).any(1)
-        if not bool(reached.any()):
-            return Proof(certified=certified, reason=ROUNDING)
-        units = certified + 1 + int(reached.long().argmax())
-        way = int(most[units].argmax())
-        return self._broken(case, ways.weights[way : way + 1], tables, choices, units, Proof(certified=certified))
+        exact = self._path.most(tables, choices, ways.weights, case.upper, deadline=deadline).exact + ways.offset
+        margin = ways.weights.abs() @ tables.tolerance
+        safe = ways.safe(exact, margin)
+        certified = case.certified
+        while certified < case.upper:
+            if not bool(safe[certified + 1]):
+                if not ways.any and len(ways.weights) > 1:
+                    return Proof(certified=certified, reason="each rival class was bounded by itself")
+                settled = self._settled(case, ways, tables, choices, certified + 1, exact[certified + 1] + margin)
+                if settled is not None:
+                    return replace(settled, certified=certified)
+            certified += 1
+        return Proof(certified=certified)
 
-    def _broken(
-        self, case: Case, weights: Tensor, tables: WindowTables, choices: Choices, units: int, proof: Proof
-    ) -> Proof:
-        """The proof with the record edited so that a way to the goal is largest within so many units."""
-        found = self._path.most(tables, choices, weights, units, deadline=float("inf"), keep=True)
-        edited = traced_back(tables, choices, weights, found, int(found.exact[:, 0].argmax()))
-        member = case.threat.tokens[0].clone()
-        member[: len(edited)] = edited.to(member.device)
-        return replace(proof, member=member, reason=ROUNDING)
+    def _settled(
+        self, case: Case, ways: LinearWays, tables: WindowTables, choices: Choices, units: int, most: Tensor
+    ) -> Proof | None:
+        """What the model itself says of all members at a cost that come near the goal; None where none reaches it.
+
+        Args:
+            case, ways, tables, choices: the question.
+            units: the cost.
+            most: (W,) the most that every way can be there, rounding included.
+        """
+        margin = ways.weights.abs() @ tables.tolerance + ways.slack
+        for way in torch.nonzero(most + ways.slack >= 0).flatten().tolist():
+            weights = ways.weights[way : way + 1]
+            found = self._path.most(tables, choices, weights, units, deadline=float("inf"), keep=True)
+            least = float(-margin[way] - ways.offset[way])
+            for limit in (_FIRST, _MEMBERS):
+                letters, whole = members_above(tables, choices, weights, found, units, least, limit=limit)
+                said = self._asked(case, letters)
+                if said is not None:
+                    return said
+                if whole:
+                    break
+            if not whole:
+                reason = f"more than {_MEMBERS:,} members at cost {units} come near the goal"
+                return Proof(certified=0, scored=len(letters), reason=reason)
+        return None
+
+    def _asked(self, case: Case, letters: Tensor) -> Proof | None:
+        """What plain forward passes say of (n, l) edited records; None where none of them reaches the goal."""
+        members = case.threat.tokens.repeat(len(letters), 1)
+        members[:, : letters.shape[1]] = letters.to(members.device)
+        if case.threat.constraint is not None:
+            members = members[case.threat.allows(members, torch.zeros(len(members), dtype=torch.int64))]
+        logits, rows = case.problem.predictor.logits(members), case.rows(len(members))
+        reached = torch.nonzero(case.goal.achieved(logits, rows)).flatten()
+        if len(reached):
+            return Proof(certified=0, member=members[reached[0]], scored=len(members), reason=ROUNDING)
+        if len(members) and bool(near_threshold(case.goal, judged(case.goal, logits, rows)).any()):
+            return Proof(certified=0, scored=len(members), reason=ROUNDING)
+        return None
 
 
 def _choices(case: Case, tokens: Tensor) -> Choices:

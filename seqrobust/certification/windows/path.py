@@ -40,7 +40,7 @@ class Choices:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Step:
+class Step:
     """How the states of one position come from those before.
 
     Attributes:
@@ -67,14 +67,14 @@ class Most:
     """
 
     exact: Tensor
-    trail: list[tuple[_Step, Tensor]]
+    trail: list[tuple[Step, Tensor]]
 
 
 class LongestPath:
     """Steps between states, remembered: they depend on numbers and costs of choices alone."""
 
     def __init__(self) -> None:
-        self._steps: dict[tuple[object, ...], _Step] = {}
+        self._steps: dict[tuple[object, ...], Step] = {}
 
     def most(
         self,
@@ -94,7 +94,7 @@ class LongestPath:
             weights: (W, outputs) of the functions.
             units: the largest cost.
             deadline: of :func:`time.monotonic`.
-            keep: whether to keep what :func:`traced_back` needs.
+            keep: whether to keep what :func:`~seqrobust.certification.windows.back.members_above` needs.
 
         Raises TooManyStatesError where windows are too wide for the budget or the time.
         """
@@ -108,7 +108,7 @@ class LongestPath:
             step = self._step(kept, choices.costs[start : position + 1], after - start, units)
             if keep:
                 trail.append((step, best))
-            grown = _paid(best[step.parent], step.choice, choices.costs[position])
+            grown = paid(best[step.parent], step.choice, choices.costs[position])
             for window in windows:
                 grown = grown + (gain(tables, window, choices, step.digits, start) @ weights.T)[:, None]
             best = torch.full((len(step.kept), *grown.shape[1:]), -torch.inf, dtype=torch.float64)
@@ -116,14 +116,14 @@ class LongestPath:
             kept = step.kept
         return Most(exact=best[0], trail=trail)
 
-    def _step(self, kept: Tensor, costs: Sequence[tuple[int, ...]], dropped: int, units: int) -> _Step:
+    def _step(self, kept: Tensor, costs: Sequence[tuple[int, ...]], dropped: int, units: int) -> Step:
         key = (tuple(costs), dropped, units)
         if key not in self._steps:
             self._steps[key] = _made_step(kept, costs, dropped, units)
         return self._steps[key]
 
 
-def _made_step(kept: Tensor, costs: Sequence[tuple[int, ...]], dropped: int, units: int) -> _Step:
+def _made_step(kept: Tensor, costs: Sequence[tuple[int, ...]], dropped: int, units: int) -> Step:
     """The step from (S, p - 1) states by the choices of p positions.
 
     States are those of the positions in play in lexicographic order of their digits that cost no more than ``units``,
@@ -139,23 +139,23 @@ def _made_step(kept: Tensor, costs: Sequence[tuple[int, ...]], dropped: int, uni
     digits = torch.cat([kept[parent], choice[:, None]], 1)
     remaining = digits[:, dropped:]
     states, child = torch.unique(remaining, dim=0, return_inverse=True) if remaining.shape[1] else _one(remaining)
-    return _Step(parent=parent, choice=choice, digits=digits, child=child, kept=states)
+    return Step(parent=parent, choice=choice, digits=digits, child=child, kept=states)
 
 
 def _one(remaining: Tensor) -> tuple[Tensor, Tensor]:
     return remaining[:1], torch.zeros(len(remaining), dtype=torch.int64)
 
 
-def _paid(best: Tensor, choice: Tensor, costs: tuple[int, ...]) -> Tensor:
+def paid(best: Tensor, choice: Tensor, costs: tuple[int, ...]) -> Tensor:
     """(S', units + 1, W) values once the (S',) choices are paid for."""
-    paid = torch.full_like(best, -torch.inf)
+    after = torch.full_like(best, -torch.inf)
     price = torch.tensor(costs)[choice]
     width = best.shape[1]
     for cost in sorted(set(costs)):
         rows = price == cost
         if cost < width:
-            paid[rows, cost:] = best[rows, : width - cost]
-    return paid
+            after[rows, cost:] = best[rows, : width - cost]
+    return after
 
 
 def planned(tables: WindowTables, length: int) -> list[tuple[int, int, list[Window]]]:
@@ -176,28 +176,3 @@ def gain(tables: WindowTables, window: Window, choices: Choices, digits: Tensor,
     columns = range(window.start, window.end + 1)
     tokens = [choices.tokens[place][digits[:, place - start]] for place in columns]
     return tables.values(window, torch.stack(tokens, 1))
-
-
-def traced_back(tables: WindowTables, choices: Choices, weights: Tensor, found: Most, units: int) -> Tensor:
-    """(L,) tokens that one linear function (1, outputs) is largest at, at a cost of exactly ``units``.
-
-    Args:
-        tables, choices, weights: as for :meth:`LongestPath.most`.
-        found: what that gave for this function alone, kept.
-        units: the cost.
-    """
-    state, left, letters = 0, units, []
-    plan = planned(tables, len(choices.tokens))
-    for position in reversed(range(len(choices.tokens))):
-        step, before = found.trail[position]
-        rows = torch.nonzero(step.child == state).flatten()
-        choice = step.choice[rows]
-        value = _paid(before[step.parent[rows]], choice, choices.costs[position])[:, left, 0]
-        start, _, windows = plan[position]
-        for window in windows:
-            value = value + (gain(tables, window, choices, step.digits[rows], start) @ weights.T)[:, 0]
-        chosen = int(value.argmax())
-        letters.append(choices.tokens[position][choice[chosen]])
-        left -= choices.costs[position][int(choice[chosen])]
-        state = int(step.parent[rows[chosen]])
-    return torch.stack(letters[::-1])

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
+from seqrobust.memory import lacks_memory
 from seqrobust.models.wrappers import BPDA
 
 Told: TypeAlias = Literal["never", "padded", "always"]
@@ -122,6 +123,8 @@ def settled(caller: Caller, ask: Callable[[int | None], Tensor], shape: Sequence
     except ModelError:
         raise
     except Exception as error:  # a stranger's code may raise anything
+        if lacks_memory(error):
+            raise
         first = error
     for notice in caller.others():
         try:

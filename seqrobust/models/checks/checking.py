@@ -132,7 +132,8 @@ class Trial:
             return self._known
         size = int(self.lengths.max())
         rows = torch.nonzero(self.lengths == size).flatten()
-        rows = torch.cat([rows, rows[-1:].expand(_ROWS)])[:_ROWS]
+        # No more than go through the module together: its operations, and none that joins batches, are what is asked.
+        rows = torch.cat([rows, rows[-1:].expand(_ROWS)])[: 1 if self._bare.one_by_one else min(_ROWS, self._bare.most)]
         inside = getattr(self._bare.module, "_orig_mod", self._bare.module)
         asked = self._bare.of(inside)
         weights = [*inside.parameters(), *inside.buffers()]

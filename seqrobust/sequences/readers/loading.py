@@ -125,9 +125,10 @@ def _assembled(
     texts, repaired = _repaired(texts, alphabet, table)
     ids, renamed = _ids(table, columns)
     splits = _optional(table, "split", columns.split)
-    groups, ungrouped = _groups(table, columns, ids)
+    groups, ungrouped = _named_groups(table, "group", columns.group, ids)
+    clusters, unclustered = _named_groups(table, "cluster", columns.cluster, ids) if columns.cluster else (None, [])
     regions, readings = _regions(table, columns, source), _readings(table, source)
-    notices += [*said, *repaired, *renamed, *ungrouped]
+    notices += [*said, *repaired, *renamed, *ungrouped, *unclustered]
     if annotation is not None:
         added, unplaced = annotated(annotation, ids, [len(text) for text in texts], table.places)
         regions = added if regions is None else [[*own, *more] for own, more in zip(regions, added, strict=True)]
@@ -138,7 +139,15 @@ def _assembled(
         readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns, known_targets)
     sequences = SequenceSet.from_texts(
-        texts, alphabet, ids=ids, targets=targets, groups=groups, splits=splits, regions=regions, readings=readings
+        texts,
+        alphabet,
+        ids=ids,
+        targets=targets,
+        groups=groups,
+        splits=splits,
+        regions=regions,
+        readings=readings,
+        clusters=clusters,
     )
     sequences, cut = _cropped(sequences, max_length)
     return Loaded(sequences=sequences, notices=(*notices, *chosen, *cut))
@@ -226,13 +235,15 @@ def _optional(table: Table, role: str, name: str | None) -> list[str] | None:
     return None if column is None else [value.strip() for value in table.texts(column)]
 
 
-def _groups(table: Table, columns: Columns, ids: Sequence[str]) -> tuple[list[str] | None, list[str]]:
-    groups = _optional(table, "group", columns.group)
+def _named_groups(
+    table: Table, role: str, column: str | None, ids: Sequence[str]
+) -> tuple[list[str] | None, list[str]]:
+    groups = _optional(table, role, column)
     if groups is None or not (empty := groups.count("")):
         return groups, []
     # One empty name would bind unrelated records into one group.
     alone = [group or f"only {name}" for group, name in zip(groups, ids, strict=True)]
-    return alone, [f"{counted(empty, 'record')} without a group, each now a group of its own"]
+    return alone, [f"{counted(empty, 'record')} without a {role}, each now a {role} of its own"]
 
 
 def _regions(table: Table, columns: Columns, source: Source) -> list[list[Region]] | None:

@@ -46,9 +46,29 @@ _FOREIGN: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
         "save the sheet as CSV UTF-8 from Excel (File, Save As)",
     ),
     (lambda data: data.startswith(b"\xd0\xcf\x11\xe0"), "an old Excel workbook", "save the sheet as CSV UTF-8"),
+    (
+        lambda data: (
+            data.startswith((b"\x93NUMPY", b"\x89HDF\r\n")) or (data.startswith(b"PK") and b".npy" in data[:99])
+        ),
+        "a file of arrays (NumPy or HDF5)",
+        "give the sequences as text: letters of a one-hot array are ''.join('ACGT'[i] for i in row.argmax(0))",
+    ),
     (lambda data: data.startswith(b"PK\x03\x04"), "a ZIP archive", "unzip it and name one file inside it"),
     (lambda data: data[257:262] == b"ustar", "a tar archive", "unpack it (tar -xf) and name one file inside it"),
     (lambda data: data.startswith(b"7z\xbc\xaf"), "a 7z archive", "unpack it and name one file inside it"),
+    (
+        lambda data: data.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
+        "a pickle, which would run code to be read",
+        "write it as a table: frame.to_parquet('records.parquet')",
+    ),
+    (lambda data: data.startswith(b"ARROW1"), "a Feather or Arrow file", "write it as Parquet: frame.to_parquet(...)"),
+    (lambda data: data.startswith(b"%PDF"), "a PDF", "give the records as FASTA or a table"),
+    (lambda data: data.startswith(b"SQLite format 3"), "a database", "write the query's rows as CSV"),
+    (
+        lambda data: data.startswith((b"RDX2", b"RDX3", b"X\n\0\0", b"RDA")),
+        "a file of R objects",
+        "write it as a table in R: write.csv(x, 'records.csv', row.names = FALSE)",
+    ),
     (lambda data: data.startswith(b"BAM\x01"), "a BAM file of alignments", "turn it into FASTA: samtools fasta"),
     (
         lambda data: data[:4] in (b"\x43\x27\x41\x1a", b"\x1a\x41\x27\x43"),

@@ -49,13 +49,24 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WIDE = {b"\xff\xfe\x00\x00": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """Byte-order marks of encodings with wide characters (Excel's "Unicode Text" is UTF-16)."""
 _NO_SEQUENCES = {
-    (".gff", ".gff3", ".gtf"): ("features on sequences", "give it with --annotation beside the file of the sequences"),
+    (".gff", ".gff3", ".gtf"): (
+        "features on sequences",
+        "give it with --annotation beside the file of the sequences; a ##FASTA part in a file of its own",
+    ),
+    (".sto", ".stk", ".aln", ".clustal", ".phy", ".phylip", ".nex", ".nexus", ".msf", ".a2m", ".a3m"): (
+        "an alignment",
+        "write the ungapped sequences as FASTA (Biopython: AlignIO.read, then remove '-' and '.')",
+    ),
+    (".json", ".jsonl", ".ndjson"): (
+        "JSON",
+        "turn it into a table: pandas.read_json(FILE, lines=True or False).to_csv('records.csv', index=False)",
+    ),
     (".bcf",): ("variants of a genome in binary form", "turn it into VCF (bcftools view FILE), and give --genome"),
     (".sam", ".cram", ".paf", ".maf"): ("alignments", "turn it into FASTA (samtools fasta)"),
     (".bw", ".bigwig", ".wig"): ("a track of values along a genome", "give intervals as BED with --genome"),
     (".fai", ".gzi"): ("the index of another file", "give the file it belongs to"),
 }
-"""Suffixes of files that hold no sequences to what they hold, and what to do."""
+"""Suffixes of files that no reader takes for records to what they hold, and what to do."""
 _NOT_TEXT = ("parquet", "uniprot-xml")
 
 
@@ -123,7 +134,7 @@ def _refuse_without_sequences(path: Path) -> None:
     last = without_packing(path).suffix.lower()
     for suffixes, (kind, fix) in _NO_SEQUENCES.items():
         if last in suffixes:
-            raise DataError(f"the file holds {kind}, not sequences", found=path.name, where=str(path), fix=fix)
+            raise DataError(f"the file holds {kind}, not records", found=path.name, where=str(path), fix=fix)
 
 
 def _unknown(path: Path) -> DataError:

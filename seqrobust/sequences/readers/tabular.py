@@ -34,6 +34,7 @@ def read_delimited(source: Source) -> Table:
     where = _DataLines(source, dialect)
     table = _parsed(source, dialect, names, where)
     columns = pd.DataFrame({name: table.column(name).to_pylist() for name in names}, dtype=object)
+    _refuse_second_header(source, dialect, columns, where)
     notices = list(dialect.notices)
     if not dialect.quoted and '"' in dialect.body:
         columns = columns.map(unwrapped)
@@ -46,6 +47,22 @@ def read_delimited(source: Source) -> Table:
     columns, said = named_ids(columns, [n for n, given in zip(names, dialect.names, strict=True) if not given])
     made = Table(columns=columns, where=where, notices=(*notices, *said))
     return _without_blank_rows(made)
+
+
+def _refuse_second_header(source: Source, dialect: Dialect, columns: pd.DataFrame, where: _DataLines) -> None:
+    """Raise DataError for a row that says the header again, as of tables joined end to end."""
+    names = [name.strip() for name in dialect.names]
+    if len(names) < 2 or not len(columns):
+        return
+    last = np.flatnonzero(columns.iloc[:, -1].str.strip() == names[-1])
+    again = [int(row) for row in last if [str(cell).strip() for cell in columns.iloc[row]] == names]
+    if again:
+        raise DataError(
+            "the header stands again among the rows",
+            found=", ".join(names)[:60],
+            where=f"{source.path}, {where(again[0])}",
+            fix="two tables were joined: remove the second header, and see that no record is there twice",
+        )
 
 
 def _distinct_names(source: Source, dialect: Dialect) -> list[str]:

@@ -19,10 +19,10 @@ from torch import Tensor
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.threats.coding.decoded import BoundInView, Decoded
 from seqrobust.threats.constraints.base import BoundConstraint
-from seqrobust.threats.constraints.conjunction import AllOf
 from seqrobust.threats.stated import SubstitutionThreat
-from seqrobust.threats.substitution import BoundThreat
+from seqrobust.threats.substitution import EDITABLE, BoundThreat
 
 
 class Written(NamedTuple):
@@ -68,6 +68,16 @@ class Coding(Protocol):
 
     def decode(self, tokens: Tensor) -> Tensor:
         """(M, L) tokens of the sequences that (M, C) columns stand for."""
+
+    def origins(self, tokens: Tensor) -> Tensor | None:
+        """(M, L) int64 which clean letter each decoded one is, or took the place of; -1 where there is none.
+
+        None where all letters stay in their places.
+        """
+
+    @property
+    def cuts(self) -> bool:
+        """Whether letters that were not edited can be pushed out of what the model sees."""
 
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """(M, K, L) mixtures of sequences for (M, C', C) mixtures of pieces, where :attr:`mixes`.
@@ -150,6 +160,7 @@ class CodedSet(SequenceSet):
             splits=sequences.splits,
             regions=sequences.regions,
             readings=sequences.readings,
+            clusters=sequences.clusters,
             coding=coding,
             plain=sequences,
         )
@@ -219,32 +230,22 @@ class CodedThreat(SubstitutionThreat):
         """(N,) the number of positions that a budget in per cent is a share of, or that a count is cut to."""
         return self.coding.weighed(blocked) if self.budget.percent else super().positions(blocked)
 
-    def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint:
-        """The constraints, asked about decoded candidates."""
-        bound = AllOf(parts=self.constraints).bind(_plain(sequences), device)
-        return _Decoded(bound=bound, coding=self.coding)
+    def constraint_on(self, sequences: SequenceSet, device: torch.device | str) -> BoundConstraint | None:
+        """The constraints, asked about decoded candidates; letters that may not change may not be cut off either."""
+        plain = _plain(sequences)
+        parts: list[BoundConstraint] = []
+        if self.coding.cuts and (self.protect or self.only):
+            held = (self.closed(plain) != EDITABLE) & (plain.tokens != plain.alphabet.padding)
+            parts.append(BoundInView(held=torch.from_numpy(held).to(device)))
+        if (stated := super().constraint_on(plain, device)) is not None:
+            parts.append(stated)
+        return Decoded(parts=tuple(parts), coding=self.coding) if parts else None
 
     def describe(self) -> str:
         """In words, as a sentence's part."""
         words = super().describe().split(", ")
-        return ", ".join([self.coding.describe(str(self.budget)), *words[1:]])
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Decoded:
-    """A constraint on sequences, asked about columns."""
-
-    bound: BoundConstraint
-    coding: Coding
-
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
-        return self.bound.allows(self.coding.decode(tokens), records)
-
-    def reason(self, tokens: Tensor, record: int) -> str | None:
-        return self.bound.reason(self.coding.decode(tokens[None])[0], record)
-
-    def take(self, records: Tensor) -> _Decoded:
-        return _Decoded(bound=self.bound.take(records), coding=self.coding)
+        kept = ["no letter that may not change is cut off"] if self.coding.cuts and (self.protect or self.only) else []
+        return ", ".join([self.coding.describe(str(self.budget)), *words[1:], *kept])
 
 
 def _plain(sequences: SequenceSet) -> SequenceSet:

@@ -191,6 +191,14 @@ class CodonColumns:
         wide = torch.cat([clean, clean[:, :1]], dim=1)
         return wide.scatter_(1, place.flatten(1), letters.flatten(1))[:, :-1].contiguous()
 
+    def origins(self, tokens: Tensor) -> None:
+        """All letters stay in their places."""
+
+    @property
+    def cuts(self) -> bool:
+        """False: no letter moves."""
+        return False
+
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """(M, K, L) mixtures of letters, for mixtures of codons."""
         letters = one_hot(self._three[:_CODONS], self.source).to(points)

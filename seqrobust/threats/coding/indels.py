@@ -102,10 +102,15 @@ class Indels:
         length = (there.sum(1) - 1) // 2
         return present, place if self.anchor == "left" else place + (length - count)[:, None], length
 
+    def _width(self, tokens: Tensor, length: Tensor) -> int:
+        if self.anchor != "free":
+            return (tokens.shape[1] - 1) // 2
+        return int(length.max().item()) if len(tokens) else 0
+
     def decode(self, tokens: Tensor) -> Tensor:
         """(M, L) tokens of what the model sees of (M, C) columns."""
         present, place, length = self._places(tokens)
-        width = (tokens.shape[1] - 1) // 2 if self.anchor != "free" else int(length.max().item()) if len(tokens) else 0
+        width = self._width(tokens, length)
         inside = torch.arange(width, device=tokens.device) < length[:, None]
         seen = torch.where(inside, self.source.unknown, self.source.padding).to(torch.uint8)
         shown = present & (place >= 0) & (place < length[:, None])
@@ -114,6 +119,21 @@ class Indels:
         letter = torch.where(letter == self.alphabet.unknown, self.source.unknown, letter)
         seen[row, place[row, column]] = letter
         return seen
+
+    def origins(self, tokens: Tensor) -> Tensor:
+        """(M, L) int64 which clean letter each one of :meth:`decode` is, or took the place of; -1 for the others."""
+        present, place, length = self._places(tokens)
+        found = torch.full((len(tokens), self._width(tokens, length)), -1, device=tokens.device)
+        column = torch.arange(tokens.shape[1], device=tokens.device)
+        shown = present & (place >= 0) & (place < length[:, None]) & (column % 2 == 1)
+        row, at = torch.nonzero(shown, as_tuple=True)
+        found[row, place[row, at]] = at // 2
+        return found
+
+    @property
+    def cuts(self) -> bool:
+        """Whether what grows over an end is cut off."""
+        return self.anchor != "free"
 
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """There is no mixture: the model's input at the heaviest pieces."""

@@ -7,6 +7,8 @@ records it judges candidates, each against the clean sequence of its own record:
 * The clean sequence is always allowed. Where it breaks a rule itself, a candidate may break it as far, and no further.
 * An unknown letter (N, X) is no letter: it is not counted, it ends a run, and no motif, site or k-mer holds it.
 * Padding is the end of the sequence. Records of different lengths may be judged together.
+* Where letters were inserted or deleted, ``origins`` say which clean letter each one is, so that what has merely moved
+  is known again. Candidates may then be wider or narrower than the clean sequences.
 """
 
 from __future__ import annotations
@@ -26,17 +28,22 @@ CELLS = 1 << 22
 class BoundConstraint(Protocol):
     """A constraint on N records of at most L letters, as tensors on one device."""
 
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool: whether each candidate is allowed.
 
         Args:
             tokens: (M, L) uint8 candidates.
             records: (M,) int64, the record each is an edit of.
+            origins: (M, L) int64 place of the clean letter that each letter is, or took the place of; -1 for an
+                inserted one and for none. None where every letter is in its place.
         """
         ...
 
-    def reason(self, tokens: Tensor, record: int) -> str | None:
-        """Why one candidate of (L,) uint8 tokens is refused, positions 1-based; None where it is allowed."""
+    def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
+        """Why one candidate of (L,) uint8 tokens, with its (L,) origins, is refused; None where it is allowed.
+
+        Positions are 1-based.
+        """
         ...
 
     def take(self, records: Tensor) -> BoundConstraint:

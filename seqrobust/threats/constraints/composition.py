@@ -85,7 +85,7 @@ class BoundGCContent:
     low: Tensor
     high: Tensor
 
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool: see :class:`seqrobust.threats.constraints.base.BoundConstraint`."""
         allowed = []
         for part in pieces(len(tokens), tokens.shape[1]):
@@ -94,7 +94,7 @@ class BoundGCContent:
             allowed.append(~((content < self.low[records[part]]) | (content > self.high[records[part]])))
         return judged(allowed, tokens)
 
-    def reason(self, tokens: Tensor, record: int) -> str | None:
+    def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
         """Why one candidate is refused; None where it is allowed."""
         content = float(_content(tokens[None], self.letters, self.size))
         low, high = float(self.low[record]) + _SLACK, float(self.high[record]) - _SLACK

@@ -40,22 +40,23 @@ class BoundAllOf:
     words: tuple[str, ...]
     parts: tuple[BoundConstraint, ...]
 
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool: see :class:`seqrobust.threats.constraints.base.BoundConstraint`."""
         left = torch.arange(len(tokens), device=tokens.device)
         for number, part in enumerate(self.parts):
             # Only what all before it allowed is shown to the next; nothing is copied while all are left.
             whole = number == 0 or len(left) == len(tokens)
-            verdict = part.allows(tokens, records) if whole else part.allows(tokens[left], records[left])
+            asked = slice(None) if whole else left
+            verdict = part.allows(tokens[asked], records[asked], None if origins is None else origins[asked])
             left = left[verdict]
         allowed = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
         allowed[left] = True
         return allowed
 
-    def reason(self, tokens: Tensor, record: int) -> str | None:
+    def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
         """What the first constraint that refuses one candidate is, and why it does; None where all allow it."""
         for words, part in zip(self.words, self.parts, strict=True):
-            if (why := part.reason(tokens, record)) is not None:
+            if (why := part.reason(tokens, record, origins)) is not None:
                 return f"{words}: {why}"
         return None
 

@@ -2,7 +2,8 @@
 
 A hit is a motif, a strand and a start. It is lost where the clean sequence has it and the candidate does not, gained
 the other way round. A hit that turns to the other strand at one place is therefore one lost and one gained; a motif
-that is its own reverse complement has one strand only.
+that is its own reverse complement has one strand only. Where letters were inserted or deleted, a hit is looked for
+where its letters now are (:mod:`~seqrobust.threats.constraints.carrying`).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from torch import Tensor
 from seqrobust.errors import ThreatError
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.constraints.base import judged, pieces
+from seqrobust.threats.constraints.carrying import clean_starts, ends_of, intact_sum, touched_windows
 from seqrobust.threats.constraints.scanning import Scan, Tables, tables_of
-from seqrobust.threats.constraints.windows import changed_windows
 
 Forbids = Literal["gain", "loss", "change"]
 """What a rule about hits refuses: new ones, vanished ones, or both."""
@@ -38,11 +39,13 @@ class CleanHits:
         tables: the P scans.
         keys: sorted int64 of every hit, (record * L + start) * P + scan.
         counts: (N, L) int32 hits by the window's start.
+        ends: (P, 2) int64 columns by which a hit that has moved is known again.
     """
 
     tables: Tables
     keys: Tensor
     counts: Tensor
+    ends: Tensor
 
     def has(self, records: Tensor, starts: Tensor, scans: Tensor) -> Tensor:
         """(H,) bool: whether these are hits of the clean sequences."""
@@ -50,7 +53,31 @@ class CleanHits:
             return torch.zeros_like(records, dtype=torch.bool)
         wanted = (records * self.counts.shape[1] + starts) * len(self.tables.scans) + scans
         place = torch.searchsorted(self.keys, wanted).clamp(max=len(self.keys) - 1)
-        return self.keys[place] == wanted
+        return (self.keys[place] == wanted) & (starts >= 0)
+
+    def changed(self, tokens: Tensor, clean: Tensor, records: Tensor, origins: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(M,) bool whether each candidate gained a hit, and whether it lost one."""
+        tables = self.tables
+        rows, starts = touched_windows(tokens, clean, origins, tables.width)
+        owed = self._owed(tokens, clean, records, origins, rows, starts)
+        gained = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+        codes = tables.codes(tokens)
+        for part, windows, scans in tables.hits(codes, rows, starts):
+            row, start = rows[part][windows], starts[part][windows]
+            kept = self.has(records[row], clean_starts(origins, row, start, self.ends[scans], tables.width), scans)
+            gained[row[~kept]] = True
+            owed -= torch.bincount(row[kept], minlength=len(tokens))
+        return gained, owed > 0
+
+    def _owed(
+        self, tokens: Tensor, clean: Tensor, records: Tensor, origins: Tensor | None, rows: Tensor, starts: Tensor
+    ) -> Tensor:
+        """(M,) int64 hits of the clean windows that are not intact."""
+        if origins is not None:
+            counts = self.counts[records]
+            return counts.sum(1) - intact_sum(counts, tokens, clean, origins, self.tables.width)
+        owed = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
+        return owed.index_add(0, rows, self.counts[records[rows], starts].long())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,48 +96,55 @@ class BoundHits:
     rows: Tensor
     clean: tuple[CleanHits, ...]
 
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool: see :class:`seqrobust.threats.constraints.base.BoundConstraint`."""
         rows = self.rows[records]
-        return judged([self._allows(tokens[part], rows[part]) for part in pieces(len(tokens), tokens.shape[1])], tokens)
+        return judged(
+            [
+                self._allows(tokens[part], rows[part], None if origins is None else origins[part])
+                for part in pieces(len(tokens), tokens.shape[1])
+            ],
+            tokens,
+        )
 
-    def _allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def _allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None) -> Tensor:
         clean = self.tokens[records]
         refused = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
         for known in self.clean:
-            rows, starts = changed_windows(tokens, clean, known.tables.width)
-            codes = known.tables.codes(tokens)
-            for part, windows, scans in known.tables.hits(codes, rows, starts):
-                row, start = rows[part], starts[part]
-                record = records[row]
-                kept = known.has(record[windows], start[windows], scans)
-                if self.forbids != "loss":
-                    refused[row[windows[~kept]]] = True
-                if self.forbids != "gain":
-                    remaining = torch.bincount(windows[kept], minlength=len(row))
-                    refused[row[remaining < known.counts[record, start]]] = True
+            gained, lost = known.changed(tokens, clean, records, origins)
+            if self.forbids != "loss":
+                refused |= gained
+            if self.forbids != "gain":
+                refused |= lost
         return ~refused
 
-    def reason(self, tokens: Tensor, record: int) -> str | None:
+    def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
         """Why one candidate is refused, by the first hit gained or lost; None where it is allowed."""
-        both = torch.stack([self.tokens[int(self.rows[record])], tokens])
-        refusals = [refusal for known in self.clean for refusal in self._refusals(known.tables, both)]
+        clean = self.tokens[int(self.rows[record])]
+        refusals = [refusal for known in self.clean for refusal in self._refusals(known, clean, tokens, origins)]
         return min(refusals)[1] if refusals else None
 
-    def _refusals(self, tables: Tables, both: Tensor) -> list[tuple[int, str]]:
-        """Start and words of every refusal by some scans, of the clean sequence and the candidate."""
-        starts = torch.arange(both.shape[1] - tables.width + 1, device=both.device)
-        codes = tables.codes(both)
-        before, after = (tables.window_scores(codes, torch.full_like(starts, row), starts) for row in (0, 1))
-        was, now = before >= tables.least, after >= tables.least
-        changed = torch.zeros_like(was)
+    def _refusals(
+        self, known: CleanHits, clean: Tensor, tokens: Tensor, origins: Tensor | None
+    ) -> list[tuple[int, str]]:
+        """Start and words of every refusal by some scans: of the candidate for a hit gained, else of the clean one."""
+        before, after = (_window_scores(known.tables, one) for one in (clean, tokens))
+        start, scan = torch.nonzero(after >= known.tables.least, as_tuple=True)
+        row = torch.zeros_like(start)
+        moved = None if origins is None else origins[None]
+        was = clean_starts(moved, row, start, known.ends[scan], known.tables.width)
+        hits = set(map(tuple, torch.nonzero(before >= known.tables.least).tolist()))
+        now = list(zip(start.tolist(), scan.tolist(), was.tolist(), strict=True))
+        found = []
         if self.forbids != "loss":
-            changed |= now & ~was
+            found += [(at, which, True) for at, which, old in now if (old, which) not in hits]
         if self.forbids != "gain":
-            changed |= was & ~now
+            kept = {(old, which) for _, which, old in now}
+            found += [(at, which, False) for at, which in hits - kept]
+        scans = known.tables.scans
         return [
-            (start, _words(tables.scans[scan], start, int(after[start, scan]), bool(now[start, scan])))
-            for start, scan in torch.nonzero(changed).tolist()
+            (at, _words(scans[which], at, _score(after, at, which, gained or moved is None), gained))
+            for at, which, gained in found
         ]
 
     def take(self, records: Tensor) -> BoundHits:
@@ -118,10 +152,20 @@ class BoundHits:
         return replace(self, rows=self.rows[records])
 
 
-def _words(scan: Scan, start: int, score: int, gained: bool) -> str:
+def _window_scores(tables: Tables, tokens: Tensor) -> Tensor:
+    """(F, P) int32 scores of every window of (L,) tokens."""
+    starts = torch.arange(max(len(tokens) - tables.width + 1, 0), device=tokens.device)
+    return tables.window_scores(tables.codes(tokens[None]), torch.zeros_like(starts), starts)
+
+
+def _score(scores: Tensor, start: int, scan: int, known: bool) -> int | None:
+    return int(scores[start, scan]) if known else None
+
+
+def _words(scan: Scan, start: int, score: int | None, gained: bool) -> str:
     place = f"{start + 1}-{start + scan.width}" + (f" on {scan.strand}" if scan.strand else "")
     words = f"{scan.name} {'gains' if gained else 'loses'} a hit at {place}"
-    if scan.unit is None:
+    if scan.unit is None or score is None:
         return words
     limit = f"the limit is {scan.least * scan.unit:.2f}"
     # An unknown letter has no score: the sum it spoilt is far below what known letters can give.
@@ -133,7 +177,7 @@ def _words(scan: Scan, start: int, score: int, gained: bool) -> str:
 def bind_hits(scans: Sequence[Scan], forbids: Forbids, sequences: SequenceSet, device: torch.device | str) -> BoundHits:
     """A rule about the hits of some scans, on records. Raises ThreatError for a motif that is too wide."""
     tokens = torch.tensor(sequences.tokens).to(device)
-    tables = [table for table in tables_of(scans, sequences.alphabet, device) if table.width <= sequences.width]
+    tables = tables_of(scans, sequences.alphabet, device)
     return BoundHits(
         forbids=forbids,
         tokens=tokens,
@@ -146,7 +190,7 @@ def _clean_hits(tables: Tables, tokens: Tensor) -> CleanHits:
     width, many = tokens.shape[1], len(tables.scans)
     counts = torch.zeros(tokens.shape, dtype=torch.int32, device=tokens.device)
     keys = [torch.zeros(0, dtype=torch.int64, device=tokens.device)]
-    starts = torch.arange(width - tables.width + 1, device=tokens.device)
+    starts = torch.arange(max(width - tables.width + 1, 0), device=tokens.device)
     for piece in pieces(len(tokens), width * min(many, 8)):
         codes = tables.codes(tokens[piece])
         row = torch.arange(len(codes), device=tokens.device).repeat_interleave(len(starts))
@@ -155,4 +199,5 @@ def _clean_hits(tables: Tables, tokens: Tensor) -> CleanHits:
             place = (row[part][windows] + piece.start) * width + start[part][windows]
             keys.append(place * many + scans)
             counts.view(-1).index_add_(0, place, torch.ones_like(place, dtype=torch.int32))
-    return CleanHits(tables=tables, keys=torch.cat(keys).sort().values, counts=counts)
+    ends = torch.tensor([ends_of(scan) for scan in tables.scans], device=tokens.device)
+    return CleanHits(tables=tables, keys=torch.cat(keys).sort().values, counts=counts, ends=ends)

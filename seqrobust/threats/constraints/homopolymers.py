@@ -56,7 +56,7 @@ class BoundLongestRun:
     alphabet: Alphabet
     limit: Tensor
 
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool: see :class:`seqrobust.threats.constraints.base.BoundConstraint`."""
         most = int(self.limit.max()) + 1 if len(self.limit) else 1
         return judged(
@@ -67,7 +67,7 @@ class BoundLongestRun:
             tokens,
         )
 
-    def reason(self, tokens: Tensor, record: int) -> str | None:
+    def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
         """Why one candidate is refused, by its first run that is too long; None where it is allowed."""
         limit, row, start = int(self.limit[record]), tokens.tolist(), 0
         for end in range(1, len(row) + 1):

@@ -168,7 +168,7 @@ class BoundPlausibility:
     rows: Tensor
     limit: Tensor
 
-    def allows(self, tokens: Tensor, records: Tensor) -> Tensor:
+    def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool: see :class:`seqrobust.threats.constraints.base.BoundConstraint`."""
         allowed = []
         for part in pieces(len(tokens), tokens.shape[1]):
@@ -177,7 +177,7 @@ class BoundPlausibility:
             allowed.append(~(value < self.limit[records[part]]))
         return judged(allowed, tokens)
 
-    def reason(self, tokens: Tensor, record: int) -> str | None:
+    def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
         """Why one candidate is refused; None where it is allowed."""
         value = float(self.bound.edited(tokens[None], self.rows[record : record + 1]).per_letter)
         limit = float(self.limit[record])
@@ -202,6 +202,9 @@ class _Words:
 
     def edited(self, tokens: Tensor, rows: Tensor) -> Likelihood:
         """Of (M, L) candidates, each an edit of the clean row of that number."""
+        if tokens.shape[1] != self.tokens.shape[1]:
+            # Letters came or went: nothing stands where it stood.
+            return self._sum(self._codes(tokens))
         total, words = self.clean.total[rows], self.clean.words[rows]
         if self.codes.shape[1]:
             candidate, start = changed_windows(tokens, self.tokens[rows], self.order + 1)

@@ -71,7 +71,7 @@ def test_the_page(tmp_path: Path) -> None:
     assert page == render(found.page, json.loads((found.folder / "manifest.json").read_text()))
     auroc = f"{found.metrics['methods']['ism']['region_auroc']:.3f}"
     agreement = f"{found.metrics['agreement']['ism']['saliency']['spearman']:.2f}"
-    for part in (auroc, agreement, "by chance", "0.500", "functional: core", "too few records"):
+    for part in (auroc, agreement, "random ranking", "0.500", "functional: core", "too few records"):
         assert part in text
         assert part in page
     # A picture for each of the first four records, on the page alone.
@@ -88,7 +88,7 @@ def test_nothing_annotated_is_nothing_judged(tmp_path: Path) -> None:
     assert "<svg" not in (found.folder / "report.html").read_text()
 
 
-TWENTY = [("".join(np.random.default_rng(seed).choice(list("ACGT"), 30)), seed) for seed in range(20)]
+TWENTY = [("".join(np.random.default_rng(seed).choice(list("ACGT"), 60)), seed) for seed in range(20)]
 
 
 READS = """
@@ -109,7 +109,7 @@ class Reads(nn.Module):
 """
 
 
-@pytest.mark.parametrize(("region", "verdict"), [((10, 15), "above chance"), ((0, 10), "below chance")])
+@pytest.mark.parametrize(("region", "verdict"), [((10, 15), "above chance"), ((0, 10), "consistent with chance")])
 def test_what_a_model_reads_is_distinguished_from_chance(region: tuple[int, int], verdict: str, tmp_path: Path) -> None:
     (tmp_path / "reads.py").write_text(READS)
     rows = [f"r{number}\t{text}\tsite:{region[0]}-{region[1]}" for text, number in TWENTY]
@@ -122,4 +122,6 @@ def test_what_a_model_reads_is_distinguished_from_chance(region: tuple[int, int]
     found = answer(ATTRIBUTE, asked, AttributeSettings(methods=("ism", "saliency"), draw=False), run, Silent())
     assert found.findings.verdicts["ism"] == verdict
     assert ("most of all" in shown(found)) == (verdict == "above chance")
-    assert ("Below chance" in shown(found)) == (verdict == "below chance")
+    # Five positions are read, so most regions placed anywhere have less than one half.
+    assert found.metrics["methods"]["ism"]["region_auroc"] < 0.5 or verdict == "above chance"
+    assert "Below chance" not in shown(found)

@@ -65,7 +65,7 @@ def _the_metrics_follow(
     assert method["records"] == len(areas)
     assert method["region_auroc"] == pytest.approx(np.mean(areas))
     assert method["region_aupr"] == pytest.approx(np.mean(precisions))
-    assert method["region_auroc_ci"][0] <= method["region_auroc"] <= method["region_auroc_ci"][1]
+    assert method["region_auroc_ci"] is None  # of fewer than five records
     assert results[results.method == "ism"].region_auroc.mean() == pytest.approx(method["region_auroc"])
     assert metrics["methods"]["integrated_gradients"]["completeness_delta"] < 0.1
     assert metrics["agreement"]["ism"]["saliency"] == metrics["agreement"]["saliency"]["ism"]
