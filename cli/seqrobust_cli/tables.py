@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     from seqrobust.run.sweep.sweep import SweepOutcome
 
 _OF_SEEDS = (
-    "accuracy", "auroc", "r2", "spearman", "clean_accuracy", "clean_r2", "robust_accuracy", "attack_success_rate",
-    "random_success_rate", "mean_shift", "random_mean_shift", "training_seconds", "seconds_per_epoch",
+    "accuracy", "balanced_accuracy", "mcc", "auroc", "average_precision", "r2", "spearman", "clean_accuracy",
+    "clean_balanced_accuracy", "clean_r2", "robust_accuracy", "robust_balanced_accuracy", "robust_auroc",
+    "robust_average_precision", "attack_success_rate", "random_success_rate", "mean_shift", "random_mean_shift",
+    "training_seconds", "seconds_per_epoch",
 )  # fmt: skip
 """Figures worth a line on the terminal; ``summary.csv`` has them all."""
+
+
+_FEW_CLASSES = 6
+"""Classes that have a line each; all of them stand in the report and in ``metrics.json``."""
 
 
 def print_training(metrics: Mapping[str, Any]) -> None:
@@ -59,7 +65,7 @@ def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
 
 def balanced_words(found: Mapping[str, Any], before: str = "") -> list[str]:
     """The measures that uneven classes do not flatter, with their 95 % intervals; those there are."""
-    means = "mean_" if "labels" in found else ""
+    means = "mean_" if f"{before}labels" in found else ""
     names = (
         ("balanced_accuracy", "balanced accuracy", _share),
         ("mcc", "MCC", _ends),
@@ -89,6 +95,10 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
     )
     if metrics.get("clean_accuracy") is not None:
         out.print(f"clean accuracy % {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
+    if said := ", ".join(balanced_words(metrics, "clean_")):
+        out.print(f"  {said}", markup=False)
+    for doubt in metrics.get("doubts", ()):
+        out.print(f"  {doubt}", markup=False)
     if metrics.get("clean_r2") is not None:
         out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -114,6 +124,20 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
         "flipped, random: share of the attacked [95 % Wilson interval]; fwd, grad: evaluations per record so far",
         markup=False,
     )
+    if metrics["budgets"]:
+        _print_classes(metrics["budgets"][-1])
+
+
+def _print_classes(last: Mapping[str, Any]) -> None:
+    """At the largest budget, what uneven classes do not flatter, and each class by itself where there are few."""
+    if said := ", ".join(balanced_words(last, "robust_")):
+        out.print(f"under attack, budget {last['budget']}: {said}", markup=False)
+    classes = last.get("by_class") or {}
+    for name, one in classes.items() if len(classes) <= _FEW_CLASSES else ():
+        flipped = _share(one["attack_success_rate"], one["attack_success_rate_ci"])
+        kept = _share(one["robust_accuracy"], one["robust_accuracy_ci"])
+        said = f"{one['n']} records, {one['attacked']} attacked, flipped % {flipped}, kept right % {kept}"
+        out.print(f"  {name}: {said}", markup=False)
 
 
 def print_repeats(repeats: Repeats) -> None:

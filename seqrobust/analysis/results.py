@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqrobust.analysis.class_robustness import OUTPUTS
 from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.analysis.confinement import LACKS, PROTECTED
 from seqrobust.attacks import Problem, ShardRun, Shift, Targeted
@@ -20,6 +21,8 @@ from seqrobust.tasks import task_of
 from seqrobust.threats import edits_as_text
 from seqrobust.threats.coding import CodedSet, Written
 
+MOST_OUTPUTS = 100
+"""Outputs that are written out; more would make tables wider than they are of use."""
 COLUMNS = (
     "id",
     "target",
@@ -66,6 +69,9 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
     Where the threat protects regions, ``protected`` counts the record's letters in them, and ``lacks`` names those that
     it does not have, joined by semicolons.
+    ``clean_output_NAME`` and ``adversarial_output_NAME`` are the model's outputs (logits) as they came, of classes,
+    labels, or of the positive one of two: what an area under a curve is computed from. Scores depend on the truth.
+    Models of more than :data:`MOST_OUTPUTS` outputs have no such columns, nor do regressions.
     Percentage budgets stand as the count they allow on that record, with the percentage in ``budget_share``. Where
     records come in clusters that are not independent, ``cluster`` names them.
     """
@@ -104,6 +110,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     if isinstance(problem.goal, Shift):
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
+    columns |= _raw(problem, run, labels)
     table: pd.DataFrame = pd.DataFrame(columns)
     if problem.sequences.units is not None:
         table[CLUSTER] = np.repeat(cluster_names(sequences), levels)
@@ -140,6 +147,17 @@ def clean_answers(problem: Problem, run: ShardRun) -> tuple[NDArray[Any], NDArra
     run, labels = _of_goal(problem, run)
     prediction, score = _answers(problem, run.clean, run.targets, labels, output)
     return _named_targets(problem, run.targets, labels, output), prediction, score
+
+
+def _raw(problem: Problem, run: ShardRun, labels: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """Columns of the model's own outputs, clean and of what was found."""
+    names = labels[1:] if problem.predictor.task == "binary" else labels
+    if problem.predictor.task == "regression" or len(names) > MOST_OUTPUTS or len(names) != run.clean.shape[1]:
+        return {}
+    clean, found = run.clean.float().cpu().numpy(), run.logits.float().flatten(0, 1).cpu().numpy()
+    levels = run.logits.shape[1]
+    columns = {f"{OUTPUTS['clean']}{name}": np.repeat(clean[:, one], levels) for one, name in enumerate(names)}
+    return columns | {f"{OUTPUTS['adversarial']}{name}": found[:, one] for one, name in enumerate(names)}
 
 
 def _of_goal(problem: Problem, run: ShardRun) -> tuple[ShardRun, tuple[str, ...]]:

@@ -6,9 +6,10 @@ anything are left out of both and counted (``not_searched``): that nothing was f
 threat has no other sequence at any budget are in no rate but clean accuracy, and counted by class
 (``nothing_editable``); ``clean_accuracy_editable`` is that of the others. At a smaller budget that comes to no edit a
 record counts as kept. With every record attacked or wrong, robust accuracy equals clean accuracy of the editable times
-one minus attack success. A goal that wants one
-answer leaves records alone that give it already, and may end at another wrong answer (``otherwise_wrong``): then robust
-accuracy, clean accuracy and the share of all records on which the goal is reached differ by those.
+one minus attack success. A goal that wants one answer leaves records alone that give it already, and may end at another
+wrong answer (``otherwise_wrong``): then robust accuracy, clean accuracy and the share of all records on which the goal
+is reached differ by those. What accuracy hides where classes are uneven stands beside it, made in
+:mod:`seqrobust.analysis.class_robustness`.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
+from seqrobust.analysis.class_robustness import by_class, clean_measures, robust_measures
 from seqrobust.analysis.clusters import units_in
-from seqrobust.analysis.confinement import by_class, never_editable, unprotected
+from seqrobust.analysis.confinement import by_class as counts_by_class
+from seqrobust.analysis.confinement import never_editable, unprotected
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
 from seqrobust.statistics import count_units, mean_interval, paired, proportion, share_interval
@@ -55,6 +58,7 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
         head |= {
             "clean_accuracy": proportion(int(right.sum()), len(first)),
             "clean_accuracy_ci": share_interval(right, units_in(first)),
+            **clean_measures(first, task),
         }
     elif not measured:
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
@@ -62,7 +66,10 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
         head |= {f"clean_{name}": value for name, value in fit(first["target"], first["clean_prediction"]).items()}
     classes = not measured
     if len(able) < len(first):
-        head["nothing_editable"] = {"n": len(first) - len(able), "by_class": by_class(first[~counted[first.index]])}
+        head["nothing_editable"] = {
+            "n": len(first) - len(able),
+            "by_class": counts_by_class(first[~counted[first.index]]),
+        }
         if classes and labelled:
             kept = able["clean_prediction"] == able["target"]
             head["clean_accuracy_editable"] = proportion(int(kept.sum()), len(able))
@@ -95,6 +102,12 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         # The two figures of one record are paired: success less the share of random sequences that reach the goal.
         "over_random": paired(attacked["success"].astype(bool), attacked["random_success"], units_in(attacked)).plain(),
         "not_searched": passed_over,
+        # Were those that no search covers all kept, or all reached: the rate of every attacked record lies between.
+        **(
+            {"attack_success_rate_bounds": [hits / (n + passed_over), (hits + passed_over) / (n + passed_over)]}
+            if passed_over
+            else {}
+        ),
         "nothing_editable": nothing_editable,
         "mean_edits": float(attacked["n_edits"][attacked["success"].astype(bool)].mean()) if hits else None,
         "forwards_per_record": float(rows["forwards"].mean()),
@@ -113,6 +126,8 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     right = rows["clean_prediction"] == rows["target"]
     stays, reached = rows["adversarial_prediction"] == rows["target"], rows["success"].fillna(value=False).astype(bool)
     robust = right & stays & ~reached
+    balanced = robust_measures(rows, task, robust.to_numpy(bool)) if labelled and len(rows) else {}
+    entry |= balanced | (by_class(rows, robust.to_numpy(bool)) if task != "multilabel" else {})
     return entry | {
         "otherwise_wrong": int((right & ~stays & ~reached).sum()),
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
@@ -152,6 +167,22 @@ def constant_answer(results: pd.DataFrame, predictor: Predictor) -> str | None:
     tried = results["success"].dropna()
     same = len(set(results["clean_prediction"])) == 1 and len(tried) > 0 and not tried.any()
     return predictor.constant if same else None
+
+
+SATURATED_MARGIN = 13.8
+"""The logit of a probability of 1 - 1e-6: beyond it, float32 has lost where the output would move."""
+
+
+def saturated(results: pd.DataFrame, predictor: Predictor) -> int:
+    """Attacked records that no budget flips, on which probabilities are 0 or 1 as far as float32 tells; 0 for logits.
+
+    Searches by gradients or scores see no slope there.
+    """
+    if predictor.scale != "probabilities" or task_of(predictor.task).measured:
+        return 0
+    rows = results[results["success"].notna()]
+    stands = ~rows["success"].astype(bool).groupby(rows["id"]).transform("any")
+    return int(rows["id"][stands & (rows["clean_score"] >= SATURATED_MARGIN)].nunique())
 
 
 def outdone_by_random(

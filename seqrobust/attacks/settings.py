@@ -86,12 +86,14 @@ class ThreatSettings:
 
     @property
     def files(self) -> list[Path]:
-        """Files that the letter rule and the constraints name."""
+        """Files that the letter rule, the moves and the constraints name."""
+        from seqrobust.threats.coding.parsing import moves_files
         from seqrobust.threats.constraints.parsing import constraint_files
 
         rule = Path(self.allow)
         return [
             *([rule] if rule.is_file() else []),
+            *moves_files(self.moves),
             *(file for text in self.constraints for file in constraint_files(text)),
         ]
 
@@ -125,7 +127,8 @@ class AttackSettings(ThreatSettings):
             not, or after a minus sign the one that it takes away where it is.
         delta: the shift that counts as success; by default one standard deviation of the targets.
         output: name of the regression value that is shifted; by default the first.
-        max_records: attack only so many records, drawn at random.
+        max_records: attack only so many records, drawn at random; where classes are uneven, as many of each as its
+            share comes to, and one at least.
         random_draws: random sequences scored beside each record and budget.
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from seqrobust.attacks.coded import coded
+from seqrobust.attacks.drawing import drawn
 from seqrobust.attacks.goals import Goal, Shift, Targeted, Untargeted, predictions
 from seqrobust.attacks.problem import Problem
 from seqrobust.attacks.settings import AttackSettings
@@ -26,7 +27,7 @@ def attack_problem(
     Raises ThreatError for region names or letter rules, ConfigError for a goal that does not fit the task.
     """
     if settings.max_records is not None and settings.max_records < len(sequences):
-        chosen = np.sort(np.random.default_rng(seed).permutation(len(sequences))[: settings.max_records])
+        chosen = drawn(targets, len(sequences), settings.max_records, seed=seed)
         sequences = sequences.take(chosen)
         targets = None if targets is None else targets.take(chosen)
     first = np.arange(min(len(sequences), 8))

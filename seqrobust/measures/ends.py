@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import brentq
 
 from seqrobust.measures.points import Counts, matthews, matthews_of, recalls, several
+from seqrobust.statistics.shares import wilson_of
 
 Ends = list[float] | None
 
@@ -32,10 +32,7 @@ def share_ends(share: float | None, n: int) -> Ends:
     """
     if share is None or n < 1:
         return None
-    squared = _Z * _Z / n
-    middle = (share + squared / 2) / (1 + squared)
-    half = _Z / (1 + squared) * math.sqrt(share * (1 - share) / n + squared / (4 * n))
-    return [max(0.0, min(middle - half, share)), min(1.0, max(middle + half, share))]
+    return wilson_of(share, n, _Z)
 
 
 def balanced_ends(confusion: Counts) -> Ends:
@@ -68,28 +65,6 @@ def matthews_ends(confusion: Counts, *, seed: int = 0) -> Ends:
         drawn[:, name] = rng.dirichlet(row + 1 / classes, _DRAWS) * row.sum()
     low, high = np.quantile(matthews_of(drawn), [0.025, 0.975])
     return [min(float(low), found), max(float(high), found)]
-
-
-def area_ends(found: float | None, positives: int, negatives: int) -> Ends:
-    """Of an area under the ROC curve: Newcombe's fifth method (2006), a score interval on Hanley & McNeil's variance.
-
-    The ends are where the observed area lies 1.96 standard errors from the supposed one. None without both kinds.
-    """
-    if found is None or not positives or not negatives:
-        return None
-    return [_lower_area(found, positives, negatives), 1 - _lower_area(1 - found, positives, negatives)]
-
-
-def _lower_area(found: float, positives: int, negatives: int) -> float:
-    """Where the variance of a supposed area just reaches up to the one found; it is the same for areas a and 1 - a."""
-    half = (positives + negatives) / 2 - 1
-
-    def excess(supposed: float) -> float:
-        spread = 1 + half * ((1 - supposed) / (2 - supposed) + supposed / (1 + supposed))
-        return (found - supposed) ** 2 - _Z * _Z * supposed * (1 - supposed) * spread / (positives * negatives)
-
-    # At 1 itself the variance is nothing.
-    return float(brentq(excess, 0.0, min(found, 1 - 1e-9))) if found > 0 else 0.0
 
 
 def precision_ends(found: float | None, positives: int) -> Ends:

@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.measures.ends import (
-    Ends,
-    area_ends,
     balanced_ends,
     matthews_ends,
     mean_ends,
@@ -26,13 +24,14 @@ from seqrobust.measures.points import (
     recalls,
     roc_area,
 )
+from seqrobust.statistics import Units, auroc_interval, units_of
 
 
 def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any]:
     """Of the answers: ``balanced_accuracy``, ``mcc``, what always answering the commonest class would score
-    (``majority_class``, ``majority_accuracy``), the answer given most often with the share of the records of other
-    classes that get it too (``commonest_answer``, ``others_given_it``), each class's recall (``by_class``) and, where
-    there are such, ``missing_classes``, those that no record has.
+    (``majority_class``, ``majority_accuracy``), the answer given most often with its share and that among records of
+    other classes (``commonest_answer``, ``commonest_answer_share``, ``others_given_it``), each class's recall
+    (``by_class``) and, where there are such, ``missing_classes``, those that no record has.
 
     Args:
         confusion: (C, C) counts, rows true.
@@ -50,6 +49,7 @@ def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any
         "majority_class": labels[commonest],
         "majority_accuracy": float(sizes[commonest] / sizes.sum()) if sizes.sum() else None,
         "commonest_answer": labels[given],
+        "commonest_answer_share": float(confusion[:, given].sum() / sizes.sum()) if sizes.sum() else None,
         "others_given_it": float((confusion[:, given].sum() - confusion[given, given]) / others) if others else None,
         "by_class": {
             label: {"n": int(size), "recall": float(rate) if size else None, "recall_ci": share_ends(rate, int(size))}
@@ -61,7 +61,7 @@ def decision_measures(confusion: Counts, labels: Sequence[str]) -> dict[str, Any
     return found
 
 
-def ranking_measures(truth: NDArray[np.int64], scores: NDArray[Any]) -> dict[str, Any]:
+def ranking_measures(truth: NDArray[np.int64], scores: NDArray[Any], units: Units = None) -> dict[str, Any]:
     """``auroc`` and ``average_precision`` of scores, with what the latter is by chance; None where they mean nothing.
 
     Args:
@@ -69,11 +69,13 @@ def ranking_measures(truth: NDArray[np.int64], scores: NDArray[Any]) -> dict[str
         scores: (N,) or (N, 1) of the second of two classes, of which it is the positive one; or (N, C) of C classes,
             each against the rest and the mean of those of which there are records and others (macro average). What
             compares between records is :func:`~seqrobust.measures.points.against_the_rest`, not logits.
+        units: (N,) clusters of records that are not independent; None where each is by itself. An average precision has
+            no interval then.
     """
     scores = np.asarray(scores, np.float64)
     if scores.ndim == 1 or scores.shape[1] == 1:
-        return _one(truth > 0, scores.reshape(-1))
-    return mean_of_rankings([_one(truth == one, scores[:, one]) for one in range(scores.shape[1])])
+        return _one(truth > 0, scores.reshape(-1), units)
+    return mean_of_rankings([_one(truth == one, scores[:, one], units) for one in range(scores.shape[1])])
 
 
 def mean_of_rankings(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -87,14 +89,14 @@ def mean_of_rankings(each: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return means
 
 
-def _one(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> dict[str, Any]:
+def _one(positive: NDArray[np.bool_], score: NDArray[np.float64], units: Units) -> dict[str, Any]:
     count, others = int(positive.sum()), int((~positive).sum())
-    area, precision = roc_area(positive, score), average_precision(positive, score)
-    ends: Ends = area_ends(area, count, others)
+    precision = average_precision(positive, score)
+    sides = (units_of(units, ~positive), units_of(units, positive))
     return {
-        "auroc": area,
-        "auroc_ci": ends,
+        "auroc": roc_area(positive, score),
+        "auroc_ci": auroc_interval(score[~positive], score[positive], sides) if count and others else None,
         "average_precision": precision,
-        "average_precision_ci": precision_ends(precision, count),
+        "average_precision_ci": precision_ends(precision, count) if units is None else None,
         "average_precision_by_chance": count / (count + others) if count and others else None,
     }

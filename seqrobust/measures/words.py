@@ -11,6 +11,10 @@ COLLAPSED = 0.9
 """From this share of the other classes' records on, one answer is given to almost all."""
 
 
+_CONSTANT = 0.95
+"""From this share of all answers on, it is almost the only one."""
+
+
 def uneven(counts: Sequence[int]) -> bool:
     """Whether classes of these sizes are uneven; one that is missing is rare too.
 
@@ -54,9 +58,10 @@ def _collapse(measures: Mapping[str, Any]) -> str | None:
     if share is None or share < COLLAPSED:
         return None
     others = sum(one["n"] for name, one in measures["by_class"].items() if name != answer)
+    constant = (measures.get("commonest_answer_share") or 0.0) >= _CONSTANT
+    said = "almost always one answer" if constant else "hardly anything else is found"
     return (
-        f"almost always one answer: of the {others} records of other classes than {answer}, {round(share * others)} "
-        f"are answered {answer} too"
+        f"{said}: of the {others} records of other classes than {answer}, {round(share * others)} are answered {answer}"
     )
 
 

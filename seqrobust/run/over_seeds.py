@@ -19,6 +19,10 @@ from seqrobust.statistics import mean_interval
 CONFIDENCE = 0.95
 _OF_A_BUDGET = (
     "robust_accuracy",
+    "robust_balanced_accuracy",
+    "robust_mcc",
+    "robust_auroc",
+    "robust_average_precision",
     "attack_success_rate",
     "random_success_rate",
     "mean_shift",
@@ -31,7 +35,7 @@ _OF_A_BUDGET = (
     "gradients_per_record",
 )
 _OF_TRAINING = ("training_seconds", "seconds_per_epoch", "epochs", "best_epoch", "parameters")
-_COUNTS = ("n", "parameters")
+_COUNTS = ("n", "parameters", "majority_accuracy", "average_precision_by_chance", "others_given_it")
 """The same for every seed, or about the records rather than the model."""
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from seqrobust.analysis.results import MOST_OUTPUTS
 from seqrobust.files import plain, replacing
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
@@ -166,7 +167,9 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
 
 
 def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
-    """``id, split, target, prediction, score``; for regression a column of each per value where there are several."""
+    """``id, split, target, prediction, score, output_NAME``; for regression a column of each per value where there are
+    several. The score is the true answer's lead, negative where it is wrong; outputs are the logits as they came, of
+    the positive class, or of every class or label."""
     table: dict[str, Any] = {"id": sequences.ids, "split": split}
     task = task_of(targets.task)
     if task.measured:
@@ -181,6 +184,9 @@ def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logit
     table["target"] = names_of(targets.values, targets.labels)
     table["prediction"] = task.answers(logits, targets.labels)
     table["score"] = task.margin(logits, truth).numpy()
+    outputs = targets.labels[1:] if targets.task == "binary" else targets.labels
+    if len(outputs) <= MOST_OUTPUTS:
+        table |= {f"output_{name}": logits[:, one].numpy() for one, name in enumerate(outputs)}
     named: pd.DataFrame = pd.DataFrame(table)
     return named
 

@@ -62,9 +62,18 @@ def selection(
     balanced, why = _balanced(settings, train)
     if not balanced:
         return _by(select, "accuracy", "accuracy", why, notices)
-    if not any((side > 0).sum() > 1 for side in sizes(valid)):
+    if not _tells_apart(valid):
         return _nothing_to_go_by(settings, notices)
     return _by(select, "balanced_accuracy", "balanced accuracy", why, notices)
+
+
+def is_balanced(settings: TrainingSettings, train: Targets, valid: Targets) -> bool:
+    """Whether the score is balanced accuracy: classes or labels are uneven, and validation can tell them apart."""
+    return train.task != "regression" and _balanced(settings, train)[0] and _tells_apart(valid)
+
+
+def _tells_apart(valid: Targets) -> bool:
+    return any((side > 0).sum() > 1 for side in sizes(valid))
 
 
 def _by(select: str, score: str, words: str, why: str, notices: tuple[str, ...] = ()) -> Selection:

@@ -16,9 +16,8 @@ from seqrobust.measures import (
     label_measures,
     matthews,
     ranking_measures,
-    roc_area,
 )
-from seqrobust.measures.ends import area_ends, balanced_ends, matthews_ends, precision_ends, share_ends
+from seqrobust.measures.ends import balanced_ends, matthews_ends, precision_ends, share_ends
 
 HAND_MADE = {
     "one positive of eight": ([0, 0, 0, 0, 0, 0, 0, 1], [-3, -2, -2, 0, 1, 1, -1, 1]),
@@ -101,7 +100,6 @@ def test_an_interval_has_a_width_and_holds_its_measure_however_few_records(posit
     intervals = [
         (balanced_accuracy(confusion), balanced_ends(confusion)),
         (matthews(confusion), matthews_ends(confusion)),
-        (quality, area_ends(quality, positives, negatives)),
         (quality, precision_ends(quality, positives)),
     ]
     for found, ends in intervals:
@@ -131,8 +129,7 @@ def test_intervals_cover_what_they_claim(positives: int, negatives: int, apart: 
     held = np.zeros(2)
     for _ in range(300):
         scores = rng.normal(size=len(y)) + apart * y
-        area = roc_area(y, scores)
-        low, high = area_ends(area, positives, negatives) or (1, 0)
+        low, high = ranking_measures(y.astype(np.int64), scores)["auroc_ci"]
         confusion = confusion_of(y.astype(np.int64), (scores > threshold).astype(np.int64), 2)
         least, most = balanced_ends(confusion) or (1, 0)
         held += [low <= true_area <= high, least <= true_rate <= most]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from seqrobust.analysis.compare.findings import CompareFindings
 from seqrobust.analysis.compare.picture import Metrics, shown_budgets, transfer_picture, transfer_table
+from seqrobust.analysis.outcomes.class_tables import balanced_tables, share
 from seqrobust.report.look import svg_markup
-from seqrobust.report.sections import Page, Picture, Section
-from seqrobust.report.words import plural, unit_of
+from seqrobust.report.sections import Page, Picture, Section, Table
+from seqrobust.report.words import one_line, plural, unit_of
 
 
 def page(findings: CompareFindings) -> Page:
@@ -32,9 +35,29 @@ def page(findings: CompareFindings) -> Page:
         lead="Where it does, gradients of the model that is shown the sequences mislead.",
         items=tuple((f"{name}: {sign['verdict']}", sign["explanation"]) for name, sign in metrics["masking"].items()),
     )
-    return Page(
-        title=f"Comparison of {', '.join(metrics['names'])}", subtitle=metrics["task"], sections=(matrix, signs)
+    each = Section(title="Each model by itself", items=tuple(_doubts(metrics)), tables=tuple(_balanced(metrics)))
+    sections = (matrix, signs, each) if each.items or each.tables else (matrix, signs)
+    return Page(title=f"Comparison of {', '.join(metrics['names'])}", subtitle=metrics["task"], sections=sections)
+
+
+def _doubts(metrics: Metrics) -> Iterator[tuple[str, str]]:
+    for name, one in metrics["models"].items():
+        if said := one.get("doubts"):
+            yield one_line(name), "; ".join(said) + ". That it is hard to fool then is no robustness."
+
+
+def _balanced(metrics: Metrics) -> Iterator[Table]:
+    """Accuracy and what uneven classes do not flatter, at the largest budget; nothing where the truth is not known."""
+    models = metrics["models"]
+    if all(one.get("clean_balanced_accuracy") is None for one in models.values()):
+        return
+    last = next(iter(models.values()))["budgets"][-1]["budget"]
+    rows = tuple(
+        (one_line(name), share(one, "clean_accuracy"), share(one["budgets"][-1], "robust_accuracy"))
+        for name, one in models.items()
     )
+    yield Table(caption="Accuracy", columns=("model", "clean", f"own attack, budget {last}"), rows=rows)
+    yield from balanced_tables([(name, one, one["budgets"][-1]) for name, one in models.items()], last)
 
 
 def figure(findings: CompareFindings) -> Figure:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from seqrobust.analysis.compress.findings import CompressFindings
 from seqrobust.analysis.compress.picture import clean, compression_figure, shown_budget, standing, worst
+from seqrobust.analysis.outcomes.class_tables import balanced_tables
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
 from seqrobust.report.words import figure as number_text
@@ -31,7 +33,8 @@ def page(findings: CompressFindings) -> Page:
         title="Before and after",
         lead=_MEANING,
         pictures=(picture,),
-        tables=(_table(metrics),),
+        items=tuple(_doubts(metrics)),
+        tables=(_table(metrics), *_balanced(metrics)),
     )
     return Page(title=f"Compression of {findings.name}", subtitle=metrics["task"], sections=(section,))
 
@@ -69,6 +72,23 @@ def _table(metrics: dict[str, Any]) -> Table:
         "transfer",
     )
     return Table(caption="Copies", columns=columns, rows=tuple(rows))
+
+
+def _doubts(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the shares of a copy, or of the original, should not be read as."""
+    for row in [metrics["original"], *metrics["variants"]]:
+        if said := row.get("doubts"):
+            yield one_line(row["name"]), "; ".join(said) + ". That it is hard to fool then is no robustness."
+
+
+def _balanced(metrics: dict[str, Any]) -> list[Table]:
+    """What uneven classes do not flatter, of every copy; nothing where the truth is not known."""
+    rows = [metrics["original"], *metrics["variants"]]
+    if metrics["original"].get("clean_balanced_accuracy") is None:
+        return []
+    level = shown_budget(metrics["original"])
+    budget = metrics["original"]["budgets"][level]["budget"]
+    return balanced_tables([(row["name"], row, row["budgets"][level]) for row in rows], budget)
 
 
 def _share(value: float | None, ends: list[float] | None) -> str:

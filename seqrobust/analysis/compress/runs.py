@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from seqrobust.analysis import attack_metrics, proportion, wilson
+from seqrobust.analysis.class_robustness import clean_measures
 from seqrobust.analysis.compress.methods import Compressed, Method, compressed
 from seqrobust.analysis.compress.weights import layers_of
 from seqrobust.analysis.room import Work
@@ -130,7 +131,20 @@ class CompressRuns:
             entry["standing"], entry["standing_ci"] = _standing(rows[rows[column] == entry["budget"]], found["task"])
         if not task_of(self.predictor.task).measured and len(set(rival.results["clean_prediction"])) == 1:
             self.work.notice(f"{variant.name} says the same of every record: that it cannot be fooled is no robustness")
+        found |= self._beside(original, rival)
+        for doubt in found.get("doubts", ()):
+            self.work.notice(f"{variant.name}: {doubt}")
         return found, rows
+
+    def _beside(self, original: Rival, rival: Rival) -> dict[str, Any]:
+        """Where nothing is known of the truth: how the copy answers what the original answers one thing to."""
+        if self.targets is not None or self.predictor.task not in ("binary", "classification"):
+            return {}
+        once, answers = (one.results.drop_duplicates("id") for one in (rival, original))
+        told = clean_measures(once.assign(target=answers["clean_prediction"].to_numpy()), self.predictor.task)
+        doubts = [f"against the original's answers, {doubt}" for doubt in told.get("doubts", ())]
+        agreement = {"balanced_agreement": told["clean_balanced_accuracy"]}
+        return agreement | ({"doubts": doubts} if doubts else {})
 
     def metrics(self, variant: Variant, rival: Rival) -> dict[str, Any]:
         """What an attack's metrics hold, under the variant's name."""

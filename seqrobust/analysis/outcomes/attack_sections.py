@@ -12,6 +12,7 @@ from seqrobust.analysis.outcomes.examples import example_edits
 from seqrobust.analysis.outcomes.report_input import ReportInput
 from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled
 from seqrobust.analysis.outcomes.where import edit_positions, letter_switches, region_picture, region_shares
+from seqrobust.measures import uneven
 from seqrobust.report.edited import EditedRecord
 from seqrobust.report.edits import EditTable, decisive_rows, edit_table
 from seqrobust.report.logo import before_after_logo
@@ -45,6 +46,22 @@ _MEANING = (
         "share of the sequences that could be attacked (classified correctly before any edit) for which the goal was "
         "reached. One that was misclassified from the start counts neither way. In regression every sequence counts.",
     ),
+    (
+        "Balanced accuracy",
+        "mean over classes of the share that is answered right; 1 / C for whoever answers the same to all of C "
+        "classes. MCC is the correlation of answers with the truth (0 for one answer to all).",
+    ),
+    (
+        "AUROC, average precision",
+        "how well the model's raw outputs rank positives above negatives (of more classes or labels each against the "
+        "rest, and their mean); under attack of the sequences that the attack left behind. It stops where an answer "
+        "turns: an adversary that is after the ranking may do worse. By chance .5, and the share of positives.",
+    ),
+    (
+        "Score",
+        "by how many logits the true answer leads, negative where it is wrong: it depends on the truth, so no ranking "
+        "is to be made of it. Raw outputs are in results.parquet, as clean_output_NAME and adversarial_output_NAME.",
+    ),
     ("Random", "as many changes at random under the same rules, so that a fragile model is told from a strong attack."),
     ("Edits", "mean number of changes where the goal was reached; in regression, of all sequences."),
     (
@@ -72,6 +89,7 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
         numbers = [
             _share_tile(attack, "clean_accuracy", "accuracy without change"),
             _share_tile(last, "robust_accuracy", kept),
+            *_balanced_tiles(attack, last),
             _share_tile(last, "attack_success_rate", "flipped by the attack"),
             _share_tile(last, "random_success_rate", "flipped by random changes"),
         ]
@@ -81,6 +99,16 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
     if sides := attack.get("protection"):
         numbers.append(Tile(value=figure(sides["unprotected"]["n"]), name="attacked with nothing protected"))
     return [tile for tile in numbers if tile.value != "n/a"]
+
+
+def _balanced_tiles(attack: Mapping[str, Any], last: Mapping[str, Any]) -> list[Tile]:
+    """Beside an accuracy that one class carries."""
+    if not uneven([one["n"] for one in (last.get("by_class") or {}).values()]):
+        return []
+    return [
+        _share_tile(attack, "clean_balanced_accuracy", "balanced accuracy without change"),
+        _share_tile(last, "robust_balanced_accuracy", "balanced accuracy under attack"),
+    ]
 
 
 def _share_tile(metrics: Mapping[str, Any], key: str, name: str) -> Tile:
@@ -102,7 +130,8 @@ def examples_section(report: ReportInput) -> Section:
     )
     lead = (
         "The fewest edits first, every predicted class in turn. Edited letters are boxed; the adversary may not touch "
-        "shaded letters; bars beneath are regions, blue where they bound the threat. Positions count from 1."
+        "shaded letters; bars beneath are regions, blue where they bound the threat. Positions count from 1. Score: by "
+        "how many logits the true answer leads."
     )
     return Section(
         title="Sequences before and after",

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from seqrobust.analysis.outcomes.attack_sections import examples_section, how_section, tiles, where_section
 from seqrobust.analysis.outcomes.budget_curve import budget_curve, curve_caption
+from seqrobust.analysis.outcomes.class_tables import attacked_tables
 from seqrobust.analysis.outcomes.model_section import model_section
 from seqrobust.analysis.outcomes.report_input import ReportInput
 from seqrobust.analysis.outcomes.sentences import answer, budgets_of
@@ -73,7 +74,7 @@ def _curve(report: ReportInput) -> Section:
         title="Robustness by budget",
         name="curve",
         pictures=(Picture(svg=lambda: _drawn_curve(attack), caption=caption),),
-        tables=(budget_table(report.attack),),
+        tables=(budget_table(report.attack), *attacked_tables(report.attack)),
     )
 
 

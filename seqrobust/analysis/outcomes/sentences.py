@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqrobust.analysis.alarms import remarks
+from seqrobust.measures import uneven
 from seqrobust.report.words import (
     budget_size,
     budget_words,
@@ -27,6 +28,8 @@ from seqrobust.tasks import task_in
 
 FEW = 30
 """Below this many sequences a share in per cent suggests a precision that is not there."""
+
+_FEW_CLASSES = 4
 
 Metrics = Mapping[str, Any]
 
@@ -181,7 +184,29 @@ def _fall(attack: Metrics, last: Metrics) -> list[str]:
     clean, robust = clean_accuracy(attack)[0], number(last.get("robust_accuracy"))
     if math.isnan(clean) or math.isnan(robust):
         return []
-    return [f"Accuracy falls from {percent(clean)} to {percent(robust)}."]
+    return [f"Accuracy falls from {percent(clean)} to {percent(robust)}.", *_balanced(attack, last)]
+
+
+def _balanced(attack: Metrics, last: Metrics) -> list[str]:
+    """Where classes are uneven: what becomes of what the common class does not carry, and of each class."""
+    classes = last.get("by_class") or {}
+    if not uneven([one["n"] for one in classes.values()]) or attack.get("clean_balanced_accuracy") is None:
+        return []
+    before, after = number(attack["clean_balanced_accuracy"]), number(last.get("robust_balanced_accuracy"))
+    always = f"{one_line(attack['majority_class'], 40)} ({percent(number(attack['majority_accuracy']))} right)"
+    said = [
+        f"Classes are uneven: always answering {always} cannot be attacked at all. Balanced accuracy goes from "
+        f"{percent(before)} to {percent(after)}."
+    ]
+    if len(classes) <= _FEW_CLASSES:
+        parts = [
+            f"{one_line(name, 40)} {percent(number(one['attack_success_rate']))} of {one['attacked']}"
+            if one["attacked"]
+            else f"{one_line(name, 40)} none read correctly"
+            for name, one in classes.items()
+        ]
+        said.append(f"Reached by class: {', '.join(parts)}.")
+    return said
 
 
 def _first_budget(spent: list[Metrics], correct: int | None, unit: str) -> list[str]:

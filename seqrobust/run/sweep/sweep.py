@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import yaml
 
 from seqrobust.analysis.outcomes import write_report
+from seqrobust.analysis.results import MOST_OUTPUTS
 from seqrobust.analysis.subject import Once
 from seqrobust.errors import ConfigError, InputError, SeqRobustError
 from seqrobust.files import plain, replacing, write_text
@@ -39,9 +40,10 @@ from seqrobust.run.sweep.results import (
 from seqrobust.run.sweep.space import Choice, Range, as_overrides, drawn_values, parse_space
 from seqrobust.run.sweep.study import SAMPLERS, Book, SamplerName, Trial, load_optuna, opened, trial_folder
 from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
-from seqrobust.run.train import train_stage, untrained
+from seqrobust.run.train import train_stage, training_settings, untrained
 from seqrobust.sequences.data_config import Data
 from seqrobust.tasks import task_of
+from seqrobust.training.selection import is_balanced
 from seqrobust.yaml_file import load_config, override
 
 ATTACKED_RECORDS = 1000
@@ -91,12 +93,14 @@ class Plan:
         content: the file's content with its overrides, as a best config is written from.
         space: what varies.
         robust: the attack of the robust score; None where the config trains against nobody.
+        balanced: whether an accuracy is the balanced one, for classes are uneven.
     """
 
     config: RunConfig
     content: Mapping[str, Any]
     space: Mapping[str, Range | Choice]
     robust: AttackConfig | None
+    balanced: bool = False
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -106,11 +110,11 @@ class Plan:
     @property
     def score(self) -> str:
         """Key of the score among metrics."""
-        return task_of(self.config.task).score
+        return "balanced_accuracy" if self.balanced else task_of(self.config.task).score
 
     def measured(self) -> str:
         """What the scores are, in words."""
-        name = "R2" if self.score == "r2" else "accuracy"
+        name = "R2" if self.score == "r2" else self.score.replace("_", " ")
         if self.robust is None:
             return f"The score is {name}."
         return (
@@ -173,6 +177,7 @@ def run_sweep(call: SweepCommand, progress: Progress) -> SweepOutcome:
     check_one_process(plan.config, "sweeps")
     progress = Once(progress)
     data = without_test(prepared_data(plan.config, progress))
+    plan = replace(plan, balanced=_is_balanced(plan, data))
     _check_space(call, plan, data)
     progress.say(TEST_UNTOUCHED)
     with held(call.out, _claim(call, plan, progress)) as folder:
@@ -192,6 +197,14 @@ def _trials(call: SweepCommand, plan: Plan, data: Data, folder: RunFolder, progr
     if not (best := best_of(trials)):
         raise SeqRobustError(f"none of {len(trials)} trials was finished; the last one failed: {trials[-1].reason}")
     return SweepOutcome(trials=trials, best=best, objectives=plan.objectives)
+
+
+def _is_balanced(plan: Plan, data: Data) -> bool:
+    """As weights are selected; of more outputs than results hold, there is no balanced score under attack."""
+    if plan.robust is not None and data.targets.outputs > MOST_OUTPUTS:
+        return False
+    settings, _ = training_settings(plan.config)
+    return is_balanced(settings, data.in_split("train")[1], data.in_split("valid")[1])
 
 
 def without_test(data: Data) -> Data:
@@ -299,7 +312,7 @@ def run_trial(
             found = attack_checkpoint(
                 config, plan.robust, data, place / "model.ckpt", place / "attack", progress, command=call.command
             )
-            name = "r2" if plan.score == "r2" else "robust_accuracy"
+            name = "r2" if plan.score == "r2" else f"robust_{plan.score}"
             scores["robust"] = found.metrics["budgets"][-1][name]
         for name, value in scores.items():
             if value is None or not math.isfinite(value):
