@@ -154,13 +154,17 @@ def outdone(
     )
 
 
-def unbounded(attack: Bools, reference: Bools) -> Evidence:
+def unbounded(attack: Bools, reference: Bools, possible: Bools | None = None) -> Evidence:
     """With every editable letter free, an attack should break whatever can be broken.
 
     Args:
         attack: (n,) broken by gradient attacks with the whole sequence to change.
         reference: (n,) broken by writing other records' letters, or random ones, over the editable letters.
+        possible: (n,) whether anything within the budget raises the objective at all; None where not known. On a
+            plateau that the budget does not leave, the model is robust whatever hides beyond: nothing is judged there.
     """
+    if possible is not None:
+        attack, reference = attack[possible], reference[possible]
     test, n = paired(reference, attack), len(attack)
     share, known = (float(flags.mean()) if n else 0.0 for flags in (attack, reference))
     said = f"with every editable letter free, gradient attacks break {share:.1%} of the records; other records' "
@@ -183,19 +187,18 @@ def _by_share(hits: int, n: int) -> Verdict:
     return "masked" if low >= MASK_SHARE else "suspected" if low >= SUSPECT_SHARE else "none"
 
 
-def vanishing(steepness: Floats, moves: Bools, reachable: Bools) -> Evidence:
+def vanishing(steepness: Floats, moves: Bools) -> Evidence:
     """Are gradients nothing where the model does depend on its input?
 
     Args:
         steepness: (n,) largest entry of the gradient over permitted letters, relative to the numbers that the objective
             is made of.
-        moves: (n,) whether any of the single edits that were scored changes the objective.
-        reachable: (n,) whether any sequence that was tried breaks the record, with every letter free.
+        moves: (n,) whether anything that was tried within the budget, or one edit, changes the objective.
 
     A model that is truly constant around a record has no gradient there to hide.
     """
     n, flat = len(steepness), steepness < STEEPEST
-    hidden = flat & (moves | reachable)
+    hidden = flat & moves
     verdict = _by_share(int(hidden.sum()), n)
     said = f"the gradient is below {STEEPEST:g} of the objective on {int(flat.sum())} of {n} records"
     if flat.any():
@@ -263,19 +266,23 @@ def randomness(spread: Floats, size: Floats, lead: Floats, flips: Bools, *, draw
     return Evidence(check="random_outputs", verdict=verdict, n=n, values=values, explanation=said + ".")
 
 
-def standing_still(gained: Floats, size: Floats, reachable: Bools) -> Evidence:
+STILL = 1e-6
+"""A gain that is smaller than this share of the numbers it is made of is none."""
+
+
+def standing_still(gained: Floats, size: Floats, possible: Bools) -> Evidence:
     """Does the objective rise with the budget?
 
     Args:
         gained: (n,) how much the objective rose from none to the largest budget, by the best gradient attack.
         size: (n,) of the numbers that the objective is made of.
-        reachable: (n,) whether any sequence that was tried breaks the record, with every letter free.
+        possible: (n,) whether anything that was tried within the largest budget raises it.
     """
-    n, still = len(gained), gained <= 1e-6 * np.maximum(size, 1e-12)
-    stuck = still & reachable
+    n, still = len(gained), gained <= STILL * np.maximum(size, 1e-12)
+    stuck = still & possible
     said = f"gradient attacks raise the objective nowhere on {int(still.sum())} of {n} records"
     if still.any():
-        said += f", {int(stuck.sum())} of which some sequence does break"
+        said += f", {int(stuck.sum())} of which something else within the budget raises it"
     values = {"still": float(still.mean()) if n else None, "stuck_ci": wilson(int(stuck.sum()), n)}
     verdict = _by_share(int(stuck.sum()), n)
     return Evidence(check="objective_stands_still", verdict=verdict, n=n, values=values, explanation=said + ".")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqrobust.analysis.evaluate import EvaluateFindings
     from seqrobust.analysis.inspect import InspectFindings
     from seqrobust.analysis.ism import IsmFindings
+    from seqrobust.analysis.motifs import MotifsFindings
     from seqrobust.analysis.privacy import PrivacyFindings
     from seqrobust.analysis.probe import ProbeFindings
     from seqrobust.analysis.stability import StabilityFindings
@@ -117,6 +118,11 @@ def compare(
 def ism(model: Model, given: Records, **settings: Any) -> Result[IsmFindings]:
     """What every single substitution does; see :class:`seqrobust.analysis.ism.IsmSettings`."""
     return ask("ism", model, given, **settings)
+
+
+def motifs(model: Model, given: Records, **settings: Any) -> Result[MotifsFindings]:
+    """What motifs do where they are put; see :class:`seqrobust.analysis.motifs.MotifsSettings`."""
+    return ask("motifs", model, given, **settings)
 
 
 def probe(model: Model, given: Records, threat: Budget = 3, **settings: Any) -> Result[ProbeFindings]:

@@ -60,6 +60,7 @@ def Codons(
     *,
     region: str | None = None,
     table: int | None = None,
+    usage: float | str | None = None,
     protect: Sequence[str] = (),
     only: Sequence[str] = (),
     constraints: Sequence[str] = (),
@@ -70,15 +71,18 @@ def Codons(
         budget: as for :func:`Substitutions`, counted in codons.
         region: name of the coding regions; None where records are coding from their first letter to their last.
         table: NCBI's number of the genetic code; None for the records' own, or the standard code.
+        usage: only codons that make up this share of those of their meaning, counted in the records: ``0.1``; or in a
+            table: ``0.1:usage.tsv``. None for any.
         protect, only, constraints: as for :func:`Substitutions`.
 
-    >>> Codons(2, region="CDS").moves
-    'codons:CDS'
+    >>> Codons(2, region="CDS").moves, Codons(2, region="CDS", usage=0.1).moves
+    ('codons:CDS', 'codons:CDS@usage:0.1')
     """
     if table is not None and region is None:
         moves = f"codons::{table}"
     else:
         moves = ":".join(["codons", *([region] if region else []), *([str(table)] if table is not None else [])])
+    moves += f"@usage:{usage}" if usage is not None else ""
     return _threat(budget, protect, only, "any", moves, constraints)
 
 

@@ -86,12 +86,14 @@ class ThreatSettings:
 
     @property
     def files(self) -> list[Path]:
-        """Files that the letter rule and the constraints name."""
+        """Files that the letter rule, the moves and the constraints name."""
+        from seqrobust.threats.coding.parsing import moves_files
         from seqrobust.threats.constraints.parsing import constraint_files
 
         rule = Path(self.allow)
         return [
             *([rule] if rule.is_file() else []),
+            *moves_files(self.moves),
             *(file for text in self.constraints for file in constraint_files(text)),
         ]
 

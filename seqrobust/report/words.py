@@ -114,7 +114,7 @@ def budget_size(budget: Any) -> float:
 
 def unit_of(attack: Mapping[str, Any]) -> str:
     """What a budget counts: a ``letter``, a ``codon``, or an ``edit`` where letters also come and go."""
-    moves = str(attack.get("moves") or "").partition(":")[0]
+    moves = str(attack.get("moves") or "").partition(":")[0].partition("@")[0]
     return {"codons": "codon", "indels": "edit"}.get(moves, "letter")
 
 

@@ -87,6 +87,13 @@ ANALYSES: dict[str, Row] = {
             asked=f"{_ANALYSIS}.asked:ModelOnSequences",
         ),
         Row(
+            name="motifs",
+            question="Put motifs into records and take regions out: what it does to the outputs, beside controls.",
+            room=f"{_ANALYSIS}.motifs:MOTIFS",
+            settings=f"{_ANALYSIS}.motifs.settings:MotifsSettings",
+            asked=f"{_ANALYSIS}.asked:ModelOnSequences",
+        ),
+        Row(
             name="probe",
             question="Right for the right reason? Attack where biology says nothing is, and where it says all is.",
             room=f"{_ANALYSIS}.probe:PROBE",

@@ -10,7 +10,7 @@ from scipy.stats import binomtest, norm
 from scipy.stats import t as student
 
 from seqrobust.statistics.jackknife import spread_of_mean
-from seqrobust.statistics.units import LEAST, Floats, Units, count_units
+from seqrobust.statistics.units import LEAST, Floats, Units, count_units, units_of
 
 Interval: TypeAlias = list[float] | None
 """Ends of a 95 % interval; None where there is none."""
@@ -41,10 +41,12 @@ def share_interval(flags: ArrayLike, units: Units = None) -> Interval:
     outcome). With clusters it is Wilson's formula for the number of independent records that would be as uncertain,
     with Student's quantile for as many clusters (Korn & Graubard 1998): the variance comes from sums over clusters, and
     is never taken for smaller than that of independent records. Where all are alike clusters tell no variance, and each
-    counts as one record. None of nothing, and of fewer than :data:`LEAST` clusters.
+    counts as one record. Unknown ones (NaN) are left
+    out. None of nothing, and of fewer than :data:`LEAST` clusters.
     """
-    values = np.asarray(flags, np.float64)
-    n = len(values)
+    given = np.asarray(flags, np.float64)
+    known = np.isfinite(given)
+    values, units, n = given[known], units_of(units, known), int(known.sum())
     if units is None or not n:
         return wilson(round(float(values.sum())), n)
     clusters = count_units(n, units)

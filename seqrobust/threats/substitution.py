@@ -47,7 +47,7 @@ _REASONS = {
     OUTSIDE: "it lies outside the regions the adversary is confined to",
     NOT_CODING: "it is not part of a codon",
     FIXED_CODON: "its codon has to stay (a start, an exception to the code, or an unclear one)",
-    NO_SYNONYM: "no other codon keeps the protein of every frame",
+    NO_SYNONYM: "no other codon that is permitted keeps the protein of every frame",
 }
 
 

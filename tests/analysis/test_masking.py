@@ -135,7 +135,7 @@ def test_no_verdict_hangs_on_five_records(n: int) -> None:
     ones, zeros = np.ones(n), np.zeros(n)
     assert masking.paired(few, nobody).verdict == "none"
     assert masking.unbounded(nobody, few).verdict == "none"
-    assert masking.vanishing(np.where(few, 0.0, 1.0), few, few).verdict == "none"
+    assert masking.vanishing(np.where(few, 0.0, 1.0), few).verdict == "none"
     assert masking.standing_still(np.where(few, 0.0, 1.0), ones, few).verdict == "none"
     assert masking.randomness(np.where(few, 1.0, 0.0), ones, ones, few).verdict == "none"
     assert masking.saturation(np.where(few, 20.0, 1.0), probabilities=True).verdict == "none"

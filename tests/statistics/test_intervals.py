@@ -86,6 +86,7 @@ def test_independent_shares_keep_wilsons_interval_and_clusters_of_one_resemble_i
     one, other = share_interval(flags, np.arange(40)), wilson(13, 40)
     assert one == pytest.approx(other, abs=0.01)
     assert share_interval([]) is None
+    assert share_interval([1, 0, np.nan, 1], None) == wilson(2, 3)
 
 
 def test_records_that_are_copies_count_once() -> None:

@@ -51,12 +51,17 @@ def _shuffles(row: NDArray[np.uint8], alphabet: Alphabet, seed: int, name: str, 
     draws = RecordStreams(seed, [name], "shuffled baseline").uniforms(1, "cpu")
     rng = np.random.default_rng(int(float(draws[0, 0]) * 2**53))
     out: NDArray[np.uint8] = np.repeat(row[None], count, 0)
-    known = np.concatenate([[False], row < alphabet.size, [False]])
-    starts, ends = np.flatnonzero(~known[:-1] & known[1:]), np.flatnonzero(known[:-1] & ~known[1:])
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+    for start, end in known_stretches(row, alphabet.size):
         for copy in out:
             copy[start:end] = dinucleotide_shuffle(row[start:end], rng)
     return out
+
+
+def known_stretches(row: NDArray[np.uint8], letters: int) -> list[tuple[int, int]]:
+    """Start and end of every stretch between unknown letters, of codes below ``letters``."""
+    known = np.concatenate([[False], row < letters, [False]])
+    starts, ends = np.flatnonzero(~known[:-1] & known[1:]), np.flatnonzero(known[:-1] & ~known[1:])
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def dinucleotide_shuffle(letters: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -96,22 +96,34 @@ def from_model(
     evidence = [masking.randomness(asked.spread, asked.size, asked.lead, asked.flips, draws=problem.predictor.draws)]
     if not task_of(problem.predictor.task).measured:
         evidence.append(masking.saturation(asked.lead, probabilities=problem.predictor.scale == "probabilities"))
-    reachable = probes.broken_by_writing_over(sample)
     progress(0.05)
     try:
         slopes = probes.slopes(sample, scores)
     except ModelError as error:
         return [*evidence, masking.no_gradient(error.problem, len(rows))]
-    evidence += [masking.vanishing(slopes.steepness, slopes.moves, reachable), masking.ranks(slopes.correlation)]
+    possible = _possible(grid, rows, slopes)
+    evidence += [masking.vanishing(slopes.steepness, slopes.moves | possible), masking.ranks(slopes.correlation)]
     progress(0.1)
     seeing = [method.name for method in methods if method.by_gradients]
     if seeing:
-        evidence.append(masking.standing_still(_gained(grid, seeing)[rows], slopes.size, reachable))
+        evidence.append(masking.standing_still(_gained(grid, seeing)[rows], slopes.size, possible))
     attack = probes.broken_without_bounds(sample, lambda share: progress(0.1 + 0.4 * share))
     attack |= grid.broken_by(seeing)[rows, -1]
-    evidence.append(masking.unbounded(attack, reachable))
+    evidence.append(masking.unbounded(attack, probes.broken_by_writing_over(sample), possible))
     evidence.append(_convergence(sample, grid, seeing or grid.methods, lambda share: progress(0.5 + 0.5 * share)))
     return evidence
+
+
+def _possible(grid: Grid, rows: NDArray[np.int64], slopes: probes.Slopes) -> NDArray[np.bool_]:
+    """(n,) whether anything that was tried within the largest budget raises the objective: any method, or one edit.
+
+    What can be done with every letter free says nothing of a budget within which nothing can: there a model that does
+    not move is robust, and no gradient is hidden.
+    """
+    gained = _gained(grid, grid.methods)[rows] > masking.STILL * np.maximum(slopes.size, 1e-12)
+    one = grid.cube("budget")[0, rows, -1].astype(np.float64) >= 1
+    possible: NDArray[np.bool_] = grid.broken_by(grid.methods)[rows, -1] | gained | (slopes.lifts & one)
+    return possible
 
 
 def sample_rows(attacked: NDArray[np.bool_], most: int) -> NDArray[np.int64]:

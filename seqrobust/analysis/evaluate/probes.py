@@ -104,6 +104,7 @@ class Slopes:
         size: (n,) of the numbers that the objective is made of, as far as they are finite.
         steepness: (n,) largest entry of the gradient over permitted letters, relative to that.
         moves: (n,) whether any scored edit changes the objective beyond rounding.
+        lifts: (n,) whether any raises it.
         correlation: (m,) Spearman's of first-order and exact gains, of the records whose edits differ in effect; 0
             where all first-order gains are the same.
     """
@@ -111,6 +112,7 @@ class Slopes:
     size: NDArray[np.float64]
     steepness: NDArray[np.float64]
     moves: NDArray[np.bool_]
+    lifts: NDArray[np.bool_]
     correlation: NDArray[np.float64]
 
 
@@ -137,9 +139,13 @@ def slopes(sample: Sample, scores: Scores) -> Slopes:
     gains, guesses, of = _array(torch.where(exact.abs() <= rounding, 0, exact)), _array(first_order), _array(record)
     moves = np.zeros(len(threat), bool)
     np.logical_or.at(moves, of.astype(int), gains != 0)
+    lifts = np.zeros(len(threat), bool)
+    np.logical_or.at(lifts, of.astype(int), gains > 0)
     pairs = [(guesses[of == row], gains[of == row]) for row in _array(everyone)]
     correlation = [_spearman(guess, gain) for guess, gain in pairs if len(gain) > 2 and np.ptp(gain) > 0]
-    return Slopes(size=_array(size), steepness=_array(steepness), moves=moves, correlation=np.array(correlation))
+    return Slopes(
+        size=_array(size), steepness=_array(steepness), moves=moves, lifts=lifts, correlation=np.array(correlation)
+    )
 
 
 def _sampled_edits(sample: Sample, threat: BoundThreat) -> Edits:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.subgroups.outcomes import Outcomes, mean_of
 from seqrobust.analysis.subgroups.survival import median_edits
-from seqrobust.statistics import Interval, mean_interval, share_interval
+from seqrobust.statistics import Interval, Units, mean_interval, share_interval, units_of
 from seqrobust.tasks import task_of
 
 
 def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, seed: int = 0) -> dict[str, Any]:
     """What ``metrics.json`` says of one group of records (N,) bool."""
     regression = task_of(outcomes.task).measured
-    clean = outcomes.quantity("clean")[inside]
+    clean, units = outcomes.quantity("clean")[inside], units_of(outcomes.units, inside)
     entry: dict[str, Any] = {
         "group": name,
         "n": int(inside.sum()),
@@ -24,7 +24,7 @@ def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, 
     }
     if outcomes.labelled:
         key = "clean_error" if regression else "clean_accuracy"
-        entry |= {key: _mean(clean), f"{key}_ci": _interval(clean, share=not regression)}
+        entry |= {key: _mean(clean), f"{key}_ci": _interval(clean, units, share=not regression)}
     budgets = []
     for level, budget in enumerate(outcomes.levels):
         robust, success = mean_of(outcomes.robust[:, inside, level]), mean_of(outcomes.success[:, inside, level])
@@ -33,20 +33,15 @@ def describe_group(outcomes: Outcomes, name: str, inside: NDArray[np.bool_], *, 
             {
                 "budget": int(budget) if budget.isdigit() else budget,
                 key: _mean(robust),
-                f"{key}_ci": _interval(
-                    robust,
-                    share=not regression,
-                ),
+                f"{key}_ci": _interval(robust, units, share=not regression),
                 "attack_success_rate": _mean(success),
-                "attack_success_rate_ci": _interval(
-                    success,
-                    share=True,
-                ),
+                "attack_success_rate_ci": _interval(success, units, share=True),
             }
         )
     fewest, broken = outcomes.fewest[:, inside], outcomes.broken[:, inside]
     known = np.isfinite(fewest)
-    owner = np.broadcast_to(np.arange(fewest.shape[1]), fewest.shape)[known]
+    own = np.arange(fewest.shape[1]) if units is None else units
+    owner = np.broadcast_to(own, fewest.shape)[known]
     median = median_edits(fewest[known], broken[known], owner, seed=seed)
     return entry | {
         "minimal_edits": {
@@ -68,7 +63,8 @@ def _count(values: NDArray[np.float64]) -> int:
     return int(np.isfinite(values).sum())
 
 
-def _interval(values: NDArray[np.float64], *, share: bool) -> Interval:
+def _interval(values: NDArray[np.float64], units: Units, *, share: bool) -> Interval:
     """Of a share Wilson's, on the number of records (several attacks of one are not independent); else Student's."""
-    known = values[np.isfinite(values)]
-    return share_interval(known) if share else mean_interval(known)
+    known = np.isfinite(values)
+    units = units_of(units, known)
+    return share_interval(values[known], units) if share else mean_interval(values[known], units)

@@ -14,7 +14,7 @@ from seqrobust.analysis.subgroups.grouping import CLASS, Grouping
 from seqrobust.analysis.subgroups.outcomes import Outcomes
 from seqrobust.analysis.subgroups.settings import FEWEST_DRAWS, Against
 from seqrobust.errors import ConfigError
-from seqrobust.statistics import group_difference
+from seqrobust.statistics import Units, group_difference, units_of
 
 LEVEL = 0.05
 """Chance of any false difference that is taken."""
@@ -57,7 +57,7 @@ def differences(outcomes: Outcomes, groups: Grouping, settings: TestSettings) ->
     Comparisons are corrected among themselves by Holm's method; the tests over all groups are corrected by the caller,
     who knows how many groupings were looked at. See :func:`corrected`.
     """
-    strata = _strata(outcomes, groups, settings)
+    strata, units = _strata(outcomes, groups, settings), _units(outcomes, groups)
     tests = {}
     for name in QUANTITIES:
         values = outcomes.quantity(name)
@@ -66,13 +66,20 @@ def differences(outcomes: Outcomes, groups: Grouping, settings: TestSettings) ->
             continue
         if len(np.unique(groups.member[used])) < 2:
             continue
-        found = all_groups(values[used], groups.member[used], strata[used], draws=settings.draws, seed=settings.seed)
+        found = all_groups(
+            values[used],
+            groups.member[used],
+            strata[used],
+            draws=settings.draws,
+            seed=settings.seed,
+            units=units_of(units, used),
+        )
         tests[name] = {
             "eta_squared": found.statistic,
             "p_value": found.p_value,
             "how": found.how,
             "draws": settings.draws,
-            "comparisons": _comparisons(values, used, groups, strata, outcomes.unit(name), settings),
+            "comparisons": _comparisons(values, used, groups, strata, outcomes.unit(name), settings, units),
         }
     apart = bool(len(np.unique(strata)) > 1)
     mixed = not apart and groups.by != CLASS and outcomes.classes is not None and len(np.unique(outcomes.classes)) > 1
@@ -86,6 +93,15 @@ def _strata(outcomes: Outcomes, groups: Grouping, settings: TestSettings) -> NDA
     return number
 
 
+def _units(outcomes: Outcomes, groups: Grouping) -> Units:
+    """Clusters of records; None where each group is one cluster: then it is the clusters that are compared."""
+    units, known = outcomes.units, groups.member >= 0
+    if units is None:
+        return None
+    pairs = np.unique(np.stack([groups.member[known], units[known]]), axis=1)
+    return None if len(np.unique(pairs[0])) == pairs.shape[1] else units
+
+
 def _comparisons(
     values: NDArray[np.float64],
     used: NDArray[np.bool_],
@@ -93,6 +109,7 @@ def _comparisons(
     strata: NDArray[np.int64],
     unit: float | None,
     settings: TestSettings,
+    units: Units,
 ) -> list[dict[str, Any]]:
     present = [number for number in range(len(groups.names)) if (used & (groups.member == number)).any()]
     rest = settings.against == "rest" or (settings.against == "auto" and len(present) > _MOST_PAIRED)
@@ -104,7 +121,15 @@ def _comparisons(
         both = first | second
         # Correcting for many comparisons asks for small p-values, and those for many draws.
         draws = int(np.clip(40 * len(pairs) / LEVEL, settings.draws, 99_999))
-        test = compare_two(values[both], first[both], strata[both], unit=unit, draws=draws, seed=settings.seed)
+        test = compare_two(
+            values[both],
+            first[both],
+            strata[both],
+            unit=unit,
+            draws=draws,
+            seed=settings.seed,
+            units=units_of(units, both),
+        )
         rows.append(
             {
                 "group": groups.names[one],
@@ -112,7 +137,9 @@ def _comparisons(
                 "n": [int(first.sum()), int(second.sum())],
                 "means": [float(values[first].mean()), float(values[second].mean())],
                 "difference": float(values[first].mean() - values[second].mean()),
-                "difference_ci": group_difference(values[first], values[second]),
+                "difference_ci": group_difference(
+                    values[first], values[second], (units_of(units, first), units_of(units, second))
+                ),
                 "within_strata": test.statistic,
                 "cliffs_delta": cliffs_delta(values[first], values[second]),
                 **{key: value for key, value in asdict(test).items() if key in ("p_value", "how", "smallest")},
@@ -125,9 +152,13 @@ def _comparisons(
 
 
 def corrected(found: dict[str, dict[str, Any]]) -> None:
-    """Holm's correction over every test of all groups, of all outcomes and groupings, put beside each as ``p_holm``."""
-    tests = [test for one in found.values() for test in one["tests"].values()]
-    if tests:
+    """Holm's correction over the groupings, put beside each test of all groups as ``p_holm``.
+
+    Each outcome is corrected by itself: a grouping is judged by one, the first of :data:`QUANTITIES`, and the others
+    are nearly the same numbers again.
+    """
+    for name in QUANTITIES:
+        tests = [one["tests"][name] for one in found.values() if name in one["tests"]]
         for test, p_value in zip(tests, holm(np.array([test["p_value"] for test in tests])).tolist(), strict=True):
             test["p_holm"] = p_value
 
@@ -145,7 +176,8 @@ def statement(found: dict[str, Any], *, regression: bool) -> str:
     where = " within classes" if found["stratified_by_class"] else ""
     if test["p_holm"] > LEVEL:
         return f"no difference between groups{where} survives correction (p = {test['p_holm']:.2g})"
-    sure = [row for row in test["comparisons"] if row["p_holm"] <= LEVEL]
+    stratified = found["stratified_by_class"]
+    sure = [row for row in test["comparisons"] if row["p_holm"] <= LEVEL and (stratified or _apart(row))]
     if not sure:
         return f"the groups differ{where} (p = {test['p_holm']:.2g}), but no two groups alone are told apart"
     what = "is moved farther" if regression else "is less robust"
@@ -156,6 +188,12 @@ def statement(found: dict[str, Any], *, regression: bool) -> str:
     text = f"{weaker} {what} than {other}{where}: {gap} (p = {row['p_holm']:.2g}{more})"
     # A group may be weaker for no other reason than that it holds more of a class that is.
     return text + (", classes not held apart" if found["classes_mixed"] else "")
+
+
+def _apart(row: dict[str, Any]) -> bool:
+    """Whether the interval of the difference leaves out 0, on the side of the difference."""
+    ends = row["difference_ci"]
+    return ends is not None and (ends[0] > 0 or ends[1] < 0)
 
 
 def _weaker_first(row: dict[str, Any], pair: list[Any], *, regression: bool) -> list[Any]:

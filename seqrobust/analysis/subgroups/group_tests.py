@@ -6,7 +6,6 @@ records (of one class, should classes be held apart: a group that holds more of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-_CELLS = 1 << 24
-"""Permuted values that are held at once."""
+from seqrobust.statistics import Units
+from seqrobust.statistics.studentised import Sums, arrangements, exchanged, many_groups, two_groups
+
 _WORK = 2 * 10**8
 """Multiplications beyond which the exact distribution of a difference is drawn from instead."""
 _ROUNDING = 1e-9
@@ -48,6 +48,7 @@ def all_groups(
     *,
     draws: int,
     seed: int = 0,
+    units: Units = None,
 ) -> GroupTest:
     """Whether any of G groups differs.
 
@@ -57,28 +58,25 @@ def all_groups(
         strata: (n,) numbers of strata within which names are exchanged; all the same for one.
         draws: random exchanges; the p-value is (b + 1) / (draws + 1) (Davison and Hinkley 1997, section 4.3).
         seed: of those.
+        units: (n,) clusters; names of whole ones are exchanged, or, where groups meet within clusters, names in each.
 
-    The statistic is the sum over groups of (sum of outcomes less their stratum's mean) squared over the group's size.
+    The statistic is Welch's (1951) of outcomes less their stratum's mean, which spreads do not disturb; the effect size
+    that is told is eta squared.
     """
-    rest = _centred(values, strata)
-    member = (groups[:, None] == np.unique(groups)).astype(np.float64)
-    sizes = member.sum(0)
+    rest, names = _centred(values, strata), np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    layout = _layout(names, strata, units)
     total = float((rest**2).sum())
-
-    def between(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        spread: NDArray[np.float64] = ((rows @ member) ** 2 / sizes).sum(1)
-        return spread
-
-    observed = float(between(rest[None])[0])
-    reached = sum(
-        int((between(rows) >= observed - _ROUNDING * max(total, 1e-300)).sum())
-        for rows in _permuted(rest, strata, draws, np.random.default_rng(seed))
-    )
+    between = sum(float(rest[names == one].sum()) ** 2 / int((names == one).sum()) for one in range(names.max() + 1))
+    effect = between / total if total > 0 else 0.0
+    if not layout.decidable or not total:
+        return GroupTest(statistic=effect, p_value=1.0, how="permutations", smallest=1.0)
+    sums = Sums.of(rest, layout.units)
+    observed = float(many_groups(sums, layout.names[None])[0])
+    limit = observed - _ROUNDING * max(observed, 1.0)
+    rows = exchanged(layout.names, layout.strata, draws, np.random.default_rng(seed))
+    reached = sum(int((many_groups(sums, row) >= limit).sum()) for row in rows)
     return GroupTest(
-        statistic=observed / total if total > 0 else 0.0,
-        p_value=(reached + 1) / (draws + 1),
-        how="permutations",
-        smallest=1 / (draws + 1),
+        statistic=effect, p_value=(reached + 1) / (draws + 1), how="permutations", smallest=layout.smallest(draws)
     )
 
 
@@ -90,38 +88,95 @@ def compare_two(
     unit: float | None,
     draws: int,
     seed: int = 0,
+    units: Units = None,
 ) -> GroupTest:
     """Whether the outcomes of two groups differ in the mean.
 
     Args:
         values: (n,) outcomes of both.
         first: (n,) which are of the first group.
-        strata: (n,) as in :func:`all_groups`.
-        unit: of which outcomes are whole multiples: the test is then exact where that is cheap; None for other ones.
-        draws, seed: of random exchanges where it is not.
+        strata, units: (n,) as in :func:`all_groups`.
+        unit: of which outcomes are whole multiples; None for other ones.
+        draws, seed: of random exchanges.
 
-    The test is Fisher's permutation test (1935, section 21) of the sum over the first group, which for outcomes of 0
-    and 1 is his exact test, two-sided by distance from the mean.
+    Of outcomes that take two values alone, of independent records, the test is Fisher's exact one (1935, section 21),
+    two-sided by distance from the mean: where two such groups agree in the mean they agree in all. Of others it is a
+    permutation test of Welch's t, for groups may differ in spread and not in the mean.
     """
     rest = _centred(values, strata)
-    observed = float(rest[first].sum())
     # The stratified difference: by how much the first group's sum is off, over what one unit of difference would make.
     weight = sum(_weight(first[strata == one]) for one in np.unique(strata))
-    difference = observed / weight if weight else 0.0
-    limit = abs(observed) - _ROUNDING * max(float(np.abs(rest).sum()), 1e-300)
-    exact = None if unit is None else _exact(values / unit, first, strata)
+    difference = float(rest[first].sum()) / weight if weight else 0.0
+    exact = (
+        None
+        if unit is None or units is not None or len(np.unique(values)) > 2
+        else _exact(values / unit, first, strata)
+    )
     if exact is not None and unit is not None:
-        sums, chance = exact
-        p_value = float(chance[np.abs(sums * unit) >= limit].sum())
-        smallest = float(min(chance[0], chance[-1])) if len(chance) else 1.0
-        return GroupTest(statistic=difference, p_value=min(p_value, 1.0), how="exact", smallest=smallest)
-    reached = sum(
-        int((np.abs(rows[:, first].sum(1)) >= limit).sum())
-        for rows in _permuted(rest, strata, draws, np.random.default_rng(seed))
-    )
+        return _fisher(difference, abs(float(rest[first].sum())), rest, exact, unit)
+    layout = _layout(first.astype(np.int64), strata, units)
+    if not layout.decidable or not weight:
+        return GroupTest(statistic=difference, p_value=1.0, how="permutations", smallest=1.0)
+    sums = Sums.of(rest, layout.units)
+    observed = abs(float(two_groups(sums, layout.names[None] == 1)[0]))
+    limit = observed - _ROUNDING * max(observed, 1.0)
+    rows = exchanged(layout.names, layout.strata, draws, np.random.default_rng(seed))
+    reached = sum(int((np.abs(two_groups(sums, row == 1)) >= limit).sum()) for row in rows)
     return GroupTest(
-        statistic=difference, p_value=(reached + 1) / (draws + 1), how="permutations", smallest=1 / (draws + 1)
+        statistic=difference, p_value=(reached + 1) / (draws + 1), how="permutations", smallest=layout.smallest(draws)
     )
+
+
+def _fisher(
+    difference: float,
+    observed: float,
+    rest: NDArray[np.float64],
+    exact: tuple[NDArray[np.float64], NDArray[np.float64]],
+    unit: float,
+) -> GroupTest:
+    """From every sum of the first group and its chance."""
+    sums, chance = np.abs(exact[0] * unit), exact[1]
+    slack = _ROUNDING * max(float(np.abs(rest).sum()), 1e-300)
+    p_value = min(float(chance[sums >= observed - slack].sum()), 1.0)
+    # Both ends may be as far off as each other: the smallest p-value then counts both.
+    smallest = float(chance[sums >= sums.max() - slack].sum()) if len(sums) else 1.0
+    return GroupTest(statistic=difference, p_value=p_value, how="exact", smallest=smallest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """Whose names are exchanged: of whole clusters, or of records within strata.
+
+    Attributes:
+        names: (G,) group of each unit.
+        strata: (G,) within which they are exchanged.
+        units: (n,) unit of each record; None for one a record.
+        decidable: whether every group has two units, without which no group has an error of its own.
+    """
+
+    names: NDArray[np.int64]
+    strata: NDArray[np.int64]
+    units: Units
+    decidable: bool
+
+    def smallest(self, draws: int) -> float:
+        """The smallest p-value that can come out."""
+        return min(max(1 / (draws + 1), 1 / arrangements(self.names, self.strata)), 1.0)
+
+
+def _layout(names: NDArray[np.int64], strata: NDArray[np.int64], units: Units) -> _Layout:
+    if units is None:
+        least = int(np.unique(names, return_counts=True)[1].min())
+        return _Layout(names=names, strata=strata, units=None, decidable=least > 1)
+    place = np.unique(units, return_inverse=True)[1].astype(np.int64)
+    first = np.unique(place, return_index=True)[1]
+    if (names == names[first][place]).all():
+        own = names[first]
+        least = int(np.unique(own, return_counts=True)[1].min())
+        # Outcomes are less their stratum's mean already; a cluster has no one stratum.
+        return _Layout(names=own, strata=np.zeros(len(own), np.int64), units=place, decidable=least > 1)
+    both = np.unique(place * (int(strata.max()) + 1) + strata, return_inverse=True)[1].astype(np.int64)
+    return _Layout(names=names, strata=both, units=None, decidable=True)
 
 
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -160,19 +215,6 @@ def _centred(values: NDArray[np.float64], strata: NDArray[np.int64]) -> NDArray[
     _, index = np.unique(strata, return_inverse=True)
     means: NDArray[np.float64] = np.bincount(index, values) / np.bincount(index)
     return values - means[index]
-
-
-def _permuted(
-    values: NDArray[np.float64], strata: NDArray[np.int64], draws: int, rng: np.random.Generator
-) -> Iterator[NDArray[np.float64]]:
-    """(draws, n) values exchanged within strata, a few draws at a time."""
-    places = [np.flatnonzero(strata == one) for one in np.unique(strata)]
-    size = max(_CELLS // max(len(values), 1), 1)
-    for start in range(0, draws, size):
-        rows = np.tile(values, (min(size, draws - start), 1))
-        for place in places:
-            rows[:, place] = rng.permuted(rows[:, place], axis=1)
-        yield rows
 
 
 def _exact(

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.sequences import Task
+from seqrobust.statistics import Units, unit_numbers
 from seqrobust.tasks import task_of
 
 
@@ -33,6 +35,7 @@ class Outcomes:
         success: (R, N, B) 1 where the attack reached its goal, NaN where there was nothing to attack.
         fewest: (R, N) edits of the smallest success, or the largest budget where there is none.
         broken: (R, N) whether there is one.
+        units: (N,) numbers of the clusters within which records are not independent; None where all are.
     """
 
     task: Task
@@ -45,6 +48,7 @@ class Outcomes:
     success: NDArray[np.float64]
     fewest: NDArray[np.float64]
     broken: NDArray[np.bool_]
+    units: Units = None
 
     def quantity(self, name: str) -> NDArray[np.float64]:
         """(N,) an outcome of each record, averaged over attacks, and over budgets where it depends on them.
@@ -115,7 +119,17 @@ def read_outcomes(tables: Sequence[pd.DataFrame], task: Task, *, labelled: bool)
         success=joined("success", levels),
         fewest=joined("fewest"),
         broken=joined("broken") == 1,
+        units=_units(tables, ids),
     )
+
+
+def _units(tables: Sequence[pd.DataFrame], ids: Sequence[str]) -> Units:
+    """Clusters of records as the tables name them; a record of a table that names none is a cluster by itself."""
+    named: dict[str, str] = {}
+    for table in tables:
+        if CLUSTER in table:
+            named |= dict(zip(table["id"], table[CLUSTER].astype(str), strict=True))
+    return unit_numbers([named.get(name, f"only {name}") for name in ids]) if named else None
 
 
 def _one(table: pd.DataFrame, task: Task) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from seqrobust.report.sections import Details, Page, Picture, Section, Table
 from seqrobust.report.words import one_line, plural
 from seqrobust.tasks import task_of
 
-_HOW = "[95 %]: Wilson of shares, bootstrap of means; p by permutation over all budgets together, Holm-corrected"
+_HOW = "[95 %]: Wilson of shares, Student of means; p by permutation over all budgets together, Holm-corrected"
 
 
 def page(findings: SubgroupsFindings) -> Page:

@@ -31,6 +31,7 @@ from seqrobust.threats.coding.chosen import Chosen, chosen_readings
 from seqrobust.threats.coding.codon_words import about_readings, notices_of
 from seqrobust.threats.coding.frames import Frames, frames_of
 from seqrobust.threats.coding.proteins import ProteinCheck
+from seqrobust.threats.coding.usage import CodonUsage
 from seqrobust.threats.substitution import EDITABLE, FIXED_CODON, NO_SYNONYM, NOT_CODING, PADDING, edits_as_text
 
 _CODONS = 64
@@ -46,6 +47,7 @@ class Codons:
         source: DNA or RNA.
         region: what is read in codons: ``CDS``, ``CDS[gene=S]``, a region's name; None for whole records.
         table: number of the genetic code, as NCBI counts them; None for what the records say, 1 where they do not.
+        usage: how often a codon must be used to be put in; None for however rarely.
 
     Raises ThreatError for protein and for an unknown code.
     """
@@ -53,6 +55,7 @@ class Codons:
     source: Alphabet
     region: str | None = None
     table: int | None = None
+    usage: CodonUsage | None = None
 
     def __post_init__(self) -> None:
         if self.source.name not in ("DNA", "RNA"):
@@ -69,6 +72,8 @@ class Codons:
         """
         readings = chosen_readings(sequences, self.region, self.table)
         frames = [frames_of(row, int(length)) for row, length in zip(readings, sequences.lengths, strict=True)]
+        if self.usage is not None:
+            frames = self.usage.kept(frames, readings)
         return CodonColumns(asked=self, sequences=sequences, readings=readings, frames=frames)
 
 
@@ -292,7 +297,8 @@ class CodonColumns:
         """In words."""
         amount = f"{budget} of the codons" if "%" in budget else f"{budget} codon" + ("" if budget == "1" else "s")
         where = f" of {self.asked.region}" if self.asked.region else ""
-        return f"at most {amount}{where} changed to synonymous ones ({about_readings(self.readings)})"
+        rare = f" {self.asked.usage.describe()}" if self.asked.usage else ""
+        return f"at most {amount}{where} changed to synonymous ones{rare} ({about_readings(self.readings)})"
 
     @cached_property
     def _check(self) -> ProteinCheck:

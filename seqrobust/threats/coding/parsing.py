@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.threats.coding.codons import Codons
 from seqrobust.threats.coding.indels import Anchor, Indels
+from seqrobust.threats.coding.usage import CodonUsage
 
-_EXPECTED = "substitutions, codons[:REGION[:TABLE]] or indels[:left|right|free]"
+_USAGE = "@usage:"
+_EXPECTED = "substitutions, codons[:REGION[:TABLE]][@usage:SHARE[:FILE]] or indels[:left|right|free]"
 
 
 def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
@@ -18,13 +21,18 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
     Args:
         text: ``substitutions``; ``codons`` of whole records, ``codons:CDS`` of coding sequences or regions of that
             name, ``codons:CDS[gene=S]`` of one gene (or ``locus_tag``, ``protein_id``, ``product``), ``codons:CDS:11``
-            and ``codons::11`` by a genetic code (one that the records do not contradict); ``indels``, ``indels:right``,
+            and ``codons::11`` by a genetic code (one that the records do not contradict); ``codons:CDS@usage:0.1`` and
+            ``codons:CDS@usage:0.1:FILE`` to codons of that share among those of their meaning, of the records' own or
+            in a table; ``indels``, ``indels:right``,
             ``indels:free``.
         alphabet: of the sequences.
 
     Raises ThreatError for text that cannot be read.
     """
+    text, at, often = (part.strip() for part in text.partition(_USAGE))
     name, _, rest = (part.strip() for part in text.partition(":"))
+    if at and name != "codons":
+        raise ThreatError("codon usage is about codon moves", expected="codons:CDS@usage:0.1", found=repr(text + at))
     if name == "substitutions" and not rest:
         return None
     if name == "codons":
@@ -34,9 +42,29 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
             region, table = rest, ""
         elif not colon:
             raise ThreatError("a genetic code stands behind a region", expected="codons::11", found=repr(text))
-        return Codons(source=alphabet, region=region or None, table=int(table) if table else None)
+        usage = _usage(often) if at else None
+        return Codons(source=alphabet, region=region or None, table=int(table) if table else None, usage=usage)
     if name == "indels":
         for anchor in get_args(Anchor):
             if anchor == (rest or "left"):
                 return Indels(source=alphabet, anchor=anchor)
     raise ThreatError("unknown moves", expected=_EXPECTED, found=repr(text))
+
+
+def moves_files(text: str) -> list[Path]:
+    """The files that moves name, those that exist."""
+    _, _, rest = text.partition(_USAGE)
+    path = Path(rest.partition(":")[2].strip()).expanduser()
+    return [path] if path.is_file() else []
+
+
+def _usage(text: str) -> CodonUsage:
+    share, colon, file = (part.strip() for part in text.partition(":"))
+    try:
+        least = float(share.rstrip("%")) / (100 if share.endswith("%") else 1)
+    except ValueError:
+        raise ThreatError("a share of codons is a number", expected="codons:CDS@usage:0.1", found=repr(share)) from None
+    path = Path(file).expanduser() if colon else None
+    if path is not None and not path.is_file():
+        raise ThreatError("a table of codon usage does not exist", expected="the path of a file", found=repr(file))
+    return CodonUsage(least=least, path=path)
