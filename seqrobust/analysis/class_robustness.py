@@ -29,6 +29,7 @@ from seqrobust.measures import (
 )
 from seqrobust.sequences import Task
 from seqrobust.statistics import proportion, share_interval
+from seqrobust.tasks import task_of
 
 OUTPUTS = {"clean": "clean_output_", "adversarial": "adversarial_output_"}
 """Beginnings of the columns that hold a model's raw outputs (logits), by the sequence that they are of."""
@@ -104,7 +105,7 @@ def _without_ends(found: dict[str, Any]) -> dict[str, Any]:
 
 def _measures(rows: pd.DataFrame, task: Task, which: str, right: NDArray[np.bool_]) -> dict[str, Any]:
     outputs = _outputs(rows, which)
-    if task == "multilabel":
+    if task_of(task).independent:
         return {} if outputs is None else _of_labels(rows, outputs)
     names = _classes(rows, task)
     confusion = confusion_of(*_answers(rows, names, which, right), len(names))
@@ -113,7 +114,7 @@ def _measures(rows: pd.DataFrame, task: Task, which: str, right: NDArray[np.bool
     if outputs is None:
         return found
     values = outputs.to_numpy(np.float64)
-    scores = values if task == "binary" else against_the_rest(values)
+    scores = against_the_rest(values) if task_of(task).softmax else values
     return found | ranking_measures(truth, scores, units_in(rows))
 
 
@@ -143,7 +144,7 @@ def _classes(rows: pd.DataFrame, task: Task) -> list[str]:
         return seen if len(seen) > 1 else [*seen, _ANOTHER]
     known = [str(name) for name in outputs.columns]
     others = [name for name in seen if name not in known]
-    return [*(others or [f"not {known[0]}"]), *known] if task == "binary" else [*known, *others]
+    return [*(others or [f"not {known[0]}"]), *known] if task_of(task).two_sided else [*known, *others]
 
 
 def _answers(

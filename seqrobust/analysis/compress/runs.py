@@ -138,7 +138,7 @@ class CompressRuns:
 
     def _beside(self, original: Rival, rival: Rival) -> dict[str, Any]:
         """Where nothing is known of the truth: how the copy answers what the original answers one thing to."""
-        if self.targets is not None or self.predictor.task not in ("binary", "classification"):
+        if self.targets is not None or not task_of(self.predictor.task).exclusive:
             return {}
         once, answers = (one.results.drop_duplicates("id") for one in (rival, original))
         told = clean_measures(once.assign(target=answers["clean_prediction"].to_numpy()), self.predictor.task)
