@@ -24,7 +24,7 @@ def uneven(counts: Sequence[int]) -> bool:
     return len(counts) > 1 and max(counts) > UNEVEN * min(counts)
 
 
-def doubts(measures: Mapping[str, Any]) -> list[str]:
+def cautions(measures: Mapping[str, Any]) -> list[str]:
     """Sentences against reading an accuracy as knowledge; none where there is nothing to say.
 
     Args:

@@ -217,8 +217,8 @@ def test_a_copy_that_collapses_is_named_beside_its_high_accuracy() -> None:
     compressed = {"original": models["sound"], "variants": [models["flat"]], "task": "binary"}
     assert models["flat"]["clean_accuracy"] > models["sound"]["clean_accuracy"]  # type: ignore[operator]
     for notes, tables in (
-        (dict(compress_page._doubts(compressed)), compress_page._balanced(compressed)),
-        (dict(compare_page._doubts({"models": models})), list(compare_page._balanced({"models": models}))[1:]),
+        (dict(compress_page._cautions(compressed)), compress_page._balanced(compressed)),
+        (dict(compare_page._cautions({"models": models})), list(compare_page._balanced({"models": models}))[1:]),
     ):
         assert "no robustness" in notes["flat"]
         assert "almost always one answer" in notes["flat"]
