@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from seqrobust.analysis.clusters import units_in
 from seqrobust.measures import (
     against_the_rest,
+    cautions,
     confusion_of,
     decision_measures,
-    doubts,
     label_measures,
     ranking_measures,
 )
@@ -39,7 +39,7 @@ _KEPT = ("balanced_accuracy", "mcc", "auroc", "average_precision", "mean_auroc",
 
 def clean_measures(first: pd.DataFrame, task: Task) -> dict[str, Any]:
     """What stands at the head of an attack's metrics: ``clean_balanced_accuracy``, ``clean_mcc``, ``clean_auroc``,
-    ``clean_average_precision``, with intervals, what always answering the commonest class scores, and ``doubts``.
+    ``clean_average_precision``, with intervals, what always answering the commonest class scores, and ``cautions``.
 
     Args:
         first: a row per record; targets are the truth.
@@ -52,8 +52,8 @@ def clean_measures(first: pd.DataFrame, task: Task) -> dict[str, Any]:
     for name in ("majority_class", "majority_accuracy", "missing_classes"):
         if name in found:
             head[name] = found[name]
-    if said := doubts(about):
-        head["doubts"] = said
+    if said := cautions(about):
+        head["cautions"] = said
     return head
 
 
