@@ -137,7 +137,7 @@ def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> l
             f"the model predicts {constant} of every record and of random sequences too: it may say the same of "
             "everything, and that nothing flips it is then no robustness"
         )
-    found += metrics.get("doubts", ())
+    found += metrics.get("cautions", ())
     warned = [*alarms(metrics, searches), *weaknesses(metrics, searches)]
     return [*found, *_nothing_editable(metrics), *_unprotected(metrics), *warned]
 

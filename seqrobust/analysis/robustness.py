@@ -127,7 +127,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     stays, reached = rows["adversarial_prediction"] == rows["target"], rows["success"].fillna(value=False).astype(bool)
     robust = right & stays & ~reached
     balanced = robust_measures(rows, task, robust.to_numpy(bool)) if labelled and len(rows) else {}
-    entry |= balanced | (by_class(rows, robust.to_numpy(bool)) if task != "multilabel" else {})
+    entry |= balanced | (by_class(rows, robust.to_numpy(bool)) if not task_of(task).independent else {})
     return entry | {
         "otherwise_wrong": int((right & ~stays & ~reached).sum()),
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
