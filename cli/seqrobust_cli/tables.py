@@ -59,8 +59,8 @@ def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
     for name, one in found.get("labels", {}).items():
         words = [f"{one['positives']} present", f"recall % {_share(one['recall'], one['recall_ci'])}"]
         out.print(f"  {name}: {', '.join([*words, *balanced_words(one)])}", markup=False)
-    for doubt in found.get("doubts", ()):
-        out.print(f"  {doubt}", markup=False)
+    for caution in found.get("cautions", ()):
+        out.print(f"  {caution}", markup=False)
 
 
 def balanced_words(found: Mapping[str, Any], before: str = "") -> list[str]:
@@ -97,8 +97,8 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
         out.print(f"clean accuracy % {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
     if said := ", ".join(balanced_words(metrics, "clean_")):
         out.print(f"  {said}", markup=False)
-    for doubt in metrics.get("doubts", ()):
-        out.print(f"  {doubt}", markup=False)
+    for caution in metrics.get("cautions", ()):
+        out.print(f"  {caution}", markup=False)
     if metrics.get("clean_r2") is not None:
         out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from seqrobust.analysis.intervals import wilson
-from seqrobust.report.words import joined, one_line, percent
+from seqrobust.report.words import budget_size, joined, one_line, percent
 
 _SURELY = 0.05
 """Level at which a search is clearly better than lot, and share of records that lot may lead on beside it."""
@@ -72,16 +72,48 @@ def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> li
     found += [
         f"at budget {budget} no edited sequence was scored on {_records(count)} (no search covers them, or there is no "
         "gradient to follow): nothing is known of them; left out, they make the numbers lean towards records that are "
-        "easily flipped"
+        f"easily flipped{_between(metrics, budget)}"
         for budget, count in unsearched.items()
     ]
     return found
 
 
+def _between(metrics: Mapping[str, Any], budget: str) -> str:
+    """Between which rates the truth of all attacked records lies."""
+    row = next(row for row in metrics["budgets"] if str(row["budget"]) == budget)
+    bounds = row.get("attack_success_rate_bounds")
+    if bounds is None:
+        return ""
+    return f"; of all attacked records, between {percent(bounds[0])} and {percent(bounds[1])} are reached"
+
+
 def weaknesses(metrics: Mapping[str, Any], searches: str = "this attack does") -> list[str]:
     """Sentences that take no number back, but show that the search is not the strongest there is."""
     control = control_alarm(metrics, searches)
-    return [] if control is None or control.serious else [control.text]
+    found = [] if control is None or control.serious else [control.text]
+    return [*found, *_quick(metrics), *_saturated(metrics)]
+
+
+def _quick(metrics: Mapping[str, Any]) -> list[str]:
+    """The quick preset looks at few of the sequences that it might."""
+    from seqrobust.attacks.presets import PRESETS
+
+    asked, quick = set(metrics.get("attacks") or ()), {attack.name for attack in PRESETS["quick"]}
+    last = metrics["budgets"][-1] if metrics["budgets"] else {}
+    rate = last.get("attack_success_rate")
+    if not asked or not asked <= quick or rate is None or rate == 1 or not budget_size(last["budget"]):
+        return []
+    return [f"only quick searches ran ({', '.join(sorted(asked))}): flips that --attack standard finds may be missing"]
+
+
+def _saturated(metrics: Mapping[str, Any]) -> list[str]:
+    count = metrics.get("saturated")
+    if not count:
+        return []
+    return [
+        f"on {_records(count)} that nothing flips, the model's probabilities are 0 or 1 as far as float32 tells, so "
+        "that no search sees a slope: this is no robustness; give the model without its last sigmoid or softmax"
+    ]
 
 
 def one_answer(metrics: Mapping[str, Any], results: pd.DataFrame) -> str | None:
@@ -105,7 +137,7 @@ def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> l
             f"the model predicts {constant} of every record and of random sequences too: it may say the same of "
             "everything, and that nothing flips it is then no robustness"
         )
-    found += metrics.get("doubts", ())
+    found += metrics.get("cautions", ())
     warned = [*alarms(metrics, searches), *weaknesses(metrics, searches)]
     return [*found, *_nothing_editable(metrics), *_unprotected(metrics), *warned]
 

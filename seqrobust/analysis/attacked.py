@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from seqrobust.analysis.alarms import remarks
-from seqrobust.analysis.robustness import attack_metrics, constant_answer
+from seqrobust.analysis.robustness import attack_metrics, constant_answer, saturated
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
@@ -42,6 +42,8 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
         metrics["delta"] = problem.goal.delta
     if (constant := constant_answer(results, problem.predictor)) is not None:
         metrics["constant"] = constant
+    if lost := saturated(results, problem.predictor):
+        metrics["saturated"] = lost
     for alarm in remarks(metrics):
         work.notice(alarm)
     return Attacked(results=results, metrics=metrics)

@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from seqrobust.analysis.clusters import units_in
 from seqrobust.measures import (
     against_the_rest,
+    cautions,
     confusion_of,
     decision_measures,
-    doubts,
     label_measures,
     ranking_measures,
 )
 from seqrobust.sequences import Task
 from seqrobust.statistics import proportion, share_interval
+from seqrobust.tasks import task_of
 
 OUTPUTS = {"clean": "clean_output_", "adversarial": "adversarial_output_"}
 """Beginnings of the columns that hold a model's raw outputs (logits), by the sequence that they are of."""
@@ -38,7 +39,7 @@ _KEPT = ("balanced_accuracy", "mcc", "auroc", "average_precision", "mean_auroc",
 
 def clean_measures(first: pd.DataFrame, task: Task) -> dict[str, Any]:
     """What stands at the head of an attack's metrics: ``clean_balanced_accuracy``, ``clean_mcc``, ``clean_auroc``,
-    ``clean_average_precision``, with intervals, what always answering the commonest class scores, and ``doubts``.
+    ``clean_average_precision``, with intervals, what always answering the commonest class scores, and ``cautions``.
 
     Args:
         first: a row per record; targets are the truth.
@@ -51,8 +52,8 @@ def clean_measures(first: pd.DataFrame, task: Task) -> dict[str, Any]:
     for name in ("majority_class", "majority_accuracy", "missing_classes"):
         if name in found:
             head[name] = found[name]
-    if said := doubts(about):
-        head["doubts"] = said
+    if said := cautions(about):
+        head["cautions"] = said
     return head
 
 
@@ -104,7 +105,7 @@ def _without_ends(found: dict[str, Any]) -> dict[str, Any]:
 
 def _measures(rows: pd.DataFrame, task: Task, which: str, right: NDArray[np.bool_]) -> dict[str, Any]:
     outputs = _outputs(rows, which)
-    if task == "multilabel":
+    if task_of(task).independent:
         return {} if outputs is None else _of_labels(rows, outputs)
     names = _classes(rows, task)
     confusion = confusion_of(*_answers(rows, names, which, right), len(names))
@@ -113,7 +114,7 @@ def _measures(rows: pd.DataFrame, task: Task, which: str, right: NDArray[np.bool
     if outputs is None:
         return found
     values = outputs.to_numpy(np.float64)
-    scores = values if task == "binary" else against_the_rest(values)
+    scores = against_the_rest(values) if task_of(task).softmax else values
     return found | ranking_measures(truth, scores, units_in(rows))
 
 
@@ -143,7 +144,7 @@ def _classes(rows: pd.DataFrame, task: Task) -> list[str]:
         return seen if len(seen) > 1 else [*seen, _ANOTHER]
     known = [str(name) for name in outputs.columns]
     others = [name for name in seen if name not in known]
-    return [*(others or [f"not {known[0]}"]), *known] if task == "binary" else [*known, *others]
+    return [*(others or [f"not {known[0]}"]), *known] if task_of(task).two_sided else [*known, *others]
 
 
 def _answers(

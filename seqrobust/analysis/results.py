@@ -151,8 +151,9 @@ def clean_answers(problem: Problem, run: ShardRun) -> tuple[NDArray[Any], NDArra
 
 def _raw(problem: Problem, run: ShardRun, labels: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """Columns of the model's own outputs, clean and of what was found."""
-    names = labels[1:] if problem.predictor.task == "binary" else labels
-    if problem.predictor.task == "regression" or len(names) > MOST_OUTPUTS or len(names) != run.clean.shape[1]:
+    task = task_of(problem.predictor.task)
+    names = task.output_names(labels)
+    if task.measured or len(names) > MOST_OUTPUTS or len(names) != run.clean.shape[1]:
         return {}
     clean, found = run.clean.float().cpu().numpy(), run.logits.float().flatten(0, 1).cpu().numpy()
     levels = run.logits.shape[1]

@@ -102,6 +102,12 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         # The two figures of one record are paired: success less the share of random sequences that reach the goal.
         "over_random": paired(attacked["success"].astype(bool), attacked["random_success"], units_in(attacked)).plain(),
         "not_searched": passed_over,
+        # Were those that no search covers all kept, or all reached: the rate of every attacked record lies between.
+        **(
+            {"attack_success_rate_bounds": [hits / (n + passed_over), (hits + passed_over) / (n + passed_over)]}
+            if passed_over
+            else {}
+        ),
         "nothing_editable": nothing_editable,
         "mean_edits": float(attacked["n_edits"][attacked["success"].astype(bool)].mean()) if hits else None,
         "forwards_per_record": float(rows["forwards"].mean()),
@@ -121,7 +127,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     stays, reached = rows["adversarial_prediction"] == rows["target"], rows["success"].fillna(value=False).astype(bool)
     robust = right & stays & ~reached
     balanced = robust_measures(rows, task, robust.to_numpy(bool)) if labelled and len(rows) else {}
-    entry |= balanced | (by_class(rows, robust.to_numpy(bool)) if task != "multilabel" else {})
+    entry |= balanced | (by_class(rows, robust.to_numpy(bool)) if not task_of(task).independent else {})
     return entry | {
         "otherwise_wrong": int((right & ~stays & ~reached).sum()),
         "robust_accuracy": proportion(int(robust.sum()), len(rows)),
@@ -161,6 +167,22 @@ def constant_answer(results: pd.DataFrame, predictor: Predictor) -> str | None:
     tried = results["success"].dropna()
     same = len(set(results["clean_prediction"])) == 1 and len(tried) > 0 and not tried.any()
     return predictor.constant if same else None
+
+
+SATURATED_MARGIN = 13.8
+"""The logit of a probability of 1 - 1e-6: beyond it, float32 has lost where the output would move."""
+
+
+def saturated(results: pd.DataFrame, predictor: Predictor) -> int:
+    """Attacked records that no budget flips, on which probabilities are 0 or 1 as far as float32 tells; 0 for logits.
+
+    Searches by gradients or scores see no slope there.
+    """
+    if predictor.scale != "probabilities" or task_of(predictor.task).measured:
+        return 0
+    rows = results[results["success"].notna()]
+    stands = ~rows["success"].astype(bool).groupby(rows["id"]).transform("any")
+    return int(rows["id"][stands & (rows["clean_score"] >= SATURATED_MARGIN)].nunique())
 
 
 def outdone_by_random(

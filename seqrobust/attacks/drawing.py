@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from seqrobust.measures import uneven
 from seqrobust.sequences import Targets
+from seqrobust.tasks import task_of
 
 
 def drawn(targets: Targets | None, records: int, count: int, *, seed: int) -> NDArray[np.int64]:
@@ -17,7 +18,7 @@ def drawn(targets: Targets | None, records: int, count: int, *, seed: int) -> ND
     labels, and where nothing is known of the truth, the draw is plain.
     """
     order = np.random.default_rng(seed).permutation(records)
-    if targets is None or targets.task not in ("binary", "classification"):
+    if targets is None or not task_of(targets.task).exclusive:
         return np.sort(order[:count])
     classes = targets.values.astype(np.int64)[order]
     names, sizes = np.unique(classes, return_counts=True)

@@ -65,11 +65,6 @@ class Goal(Protocol):
         """In words."""
 
 
-def class_logits(task: Task, logits: Tensor) -> Tensor:
-    """(M, C) logits of mutually exclusive classes; a binary logit z reads (0, z)."""
-    return task_of(task).class_logits(logits)
-
-
 FARTHEST = 1e15
 """What ways to a goal are cut off at: infinities among them would turn a search's own arithmetic into NaN."""
 
@@ -85,14 +80,10 @@ def true_margin(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
 def predictions(task: Task, logits: Tensor) -> Tensor:
     """Class index (M,) int64, label matrix (M, T) float32, or values (M, T).
 
-    Of classes that tie, the first; whether a prediction is right is not read off this but off :func:`is_right`.
+    Of classes that tie, the first; whether a prediction is right is not read off this but off
+    :meth:`~seqrobust.tasks.base.TaskValue.right`.
     """
     return task_of(task).predictions(logits)
-
-
-def is_right(task: Task, logits: Tensor, targets: Tensor) -> Tensor:
-    """(M,) bool: the true answer leads, every label of it for multilabel. Raises ValueError for regression."""
-    return task_of(task).right(logits, targets)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +181,7 @@ class Untargeted:
         """See :class:`Goal`. Raises ConfigError for regression."""
         if task_of(task).measured:
             raise ConfigError("a regression has no wrong class", fix="use a shift: --goal up or --goal down, --delta D")
-        return _Margin(task=task, reference=targets, attackable=is_right(task, clean, targets), sign=-1)
+        return _Margin(task=task, reference=targets, attackable=task_of(task).right(clean, targets), sign=-1)
 
     def describe(self, labels: tuple[str, ...]) -> str:
         """In words."""
@@ -217,12 +208,12 @@ class Targeted:
         if task_of(task).independent:
             logits, truth = self.of_label(clean, targets)
             open_ = (truth[:, 0] > 0) == self.absent
-            attackable = is_right(task, logits, truth) & open_
+            attackable = task_of(task).right(logits, truth) & open_
             return _OneLabel(label=self.label, sign=-1 if self.absent else 1, attackable=attackable)
         if self.absent:
             raise ConfigError("only a label of several can be taken away", found=f"task {task}", where="target_label")
         wanted = torch.full_like(targets, self.label)
-        attackable = is_right(task, clean, targets) & (targets != wanted)
+        attackable = task_of(task).right(clean, targets) & (targets != wanted)
         return _Margin(task=task, reference=wanted, attackable=attackable, sign=1)
 
     def of_label(self, *columns: Tensor) -> tuple[Tensor, ...]:

@@ -13,17 +13,19 @@ from seqrobust.neighbours import Edits
 from seqrobust.threats import BoundThreat
 from seqrobust.threats.counting import log_counts
 
+_COUNTLESS = 1e18
 _CELLS = 1 << 20
 """Sets times edits that are laid out at once."""
 
 
 def count_members(threat: BoundThreat, units: int) -> list[int]:
-    """Members of the one record of a threat by cost, 0 to ``units``; exact up to 2^53.
+    """Members of the one record of a threat by cost, 0 to ``units``; exact up to 2^53, and never said to be more than
+    :data:`_COUNTLESS`.
 
     A member costs what its edits cost; constraints are not asked.
     """
     counts = log_counts(threat.prices, units)[0, 0].exp()
-    return [round(float(count)) for count in counts]
+    return [round(float(count)) for count in counts.clamp(max=_COUNTLESS)]
 
 
 def members_at(threat: BoundThreat, units: int) -> Iterator[Edits]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from seqrobust.certification.operators import UnknownNetworkError, is_affine, variables
+from seqrobust.certification.operators import MAXIMA, UnknownNetworkError, is_affine, variables
 from seqrobust.graph.nodes import mapped, operation
 from seqrobust.graph.recording import CannotTraceError
 from seqrobust.graph.tracing import Traced, trace
@@ -113,6 +113,8 @@ def network_of(predictor: Predictor, tokens: Tensor) -> Network:
     Raises UnknownNetworkError where it cannot be traced, computes in less than single precision, or does not say what
     the model says on those tokens.
     """
+    if predictor.one_by_one:
+        raise UnknownNetworkError("records go through it one by one")
     length = tokens.shape[1]
     example = predictor.encode(tokens[:1].to(predictor.device))
     try:
@@ -130,8 +132,16 @@ def network_of(predictor: Predictor, tokens: Tensor) -> Network:
         unit=UNIT if predictor.device.type == "cpu" else TF32,
         encode=predictor.encode,
     )
+    _require_values(network)
     _compare(network, predictor, tokens[:_COMPARED])
     return network
+
+
+def _require_values(network: Network) -> None:
+    """Raise UnknownNetworkError where a network goes on with the places of maxima rather than with the maxima."""
+    for node in network.live:
+        if operation(node) == "getitem" and operation(node.all_input_nodes[0]) in MAXIMA and node.args[1] != 0:
+            raise UnknownNetworkError(f"it goes on with the places of {named(node.all_input_nodes[0], network.traced)}")
 
 
 def _in_double(traced: Traced) -> None:

@@ -48,6 +48,10 @@ class UnknownNetworkError(Exception):
     """A method cannot read the network; the text says why."""
 
 
+UNREADABLE = (UnknownNetworkError, TypeError, RuntimeError, AttributeError, KeyError, IndexError, ValueError)
+"""What reading a stranger's network may raise. It is then left to other methods, which costs no more than a proof."""
+
+
 def variables(node: fx.Node, traced: Traced) -> list[fx.Node]:
     """Arguments of a node that depend on the input."""
     return [one for one in node.all_input_nodes if one not in traced.constants]

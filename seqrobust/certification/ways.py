@@ -28,9 +28,14 @@ class LinearWays:
     slack: Tensor
     any: bool
 
-    def safe(self, upper: Tensor, tolerance: Tensor) -> Tensor:
-        """(U,) bool: the goal is out of reach, given (U, W) upper bounds of the ways and their (W,) tolerance."""
-        below = upper < -(tolerance + self.slack)
+    def safe(self, upper: Tensor, margin: Tensor) -> Tensor:
+        """(U,) bool: the goal is out of reach, given (U, W) upper bounds of the ways.
+
+        Args:
+            upper: bounds.
+            margin: (W,) by how much the model's own arithmetic may exceed them, :attr:`slack` included.
+        """
+        below = upper < -margin
         return below.all(1) if self.any else below.any(1)
 
 

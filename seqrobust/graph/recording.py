@@ -32,6 +32,7 @@ _FINITE = frozenset(["isfinite", "isnan", "isinf"])
 _ABOUT_TYPES = frozenset(["is_same_size", "is_floating_point", "is_complex", "is_signed", "is_neg", "is_conj"])
 _RESHAPE = frozenset(["t_", "transpose_", "swapaxes_", "swapdims_", "squeeze_", "unsqueeze_", "detach_"])
 _TO_PYTHON = frozenset([Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__])
+_UNSET = frozenset([torch.empty, torch.empty_like, Tensor.new_empty])
 _DATA = Tensor.data.__get__  # type: ignore[attr-defined]
 
 
@@ -69,7 +70,7 @@ def record(function: Callable[[Tensor], Tensor], batch: Tensor, *, leaving: Leav
             with enable_python_dispatcher(), _Operations(book), _Escapes(book):
                 out = function(own)
             book.graph.output(book.result(out))
-    except CannotTraceError:
+    except (CannotTraceError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # whatever a stranger's module does
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -301,6 +302,8 @@ class _Escapes(TorchFunctionMode):
         if func in _TO_PYTHON and any(map(self.book.changes, args)):
             raise CannotTraceError(_LEAVES)
         out = func(*args, **(kwargs or {}))
+        if func in _UNSET:
+            out.zero_()  # memory never set would be another in every run
         if func == _DATA and isinstance(out, Tensor) and id(out) not in self.book.known:
             known = self.book.note(out, self.book.node(args[0]))
             known.parent, known.how = self.book.known[id(args[0])], (torch.ops.aten.alias.default, (SELF,), {}, None)

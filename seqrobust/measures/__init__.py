@@ -13,7 +13,7 @@ from seqrobust.measures.points import (
     roc_area,
 )
 from seqrobust.measures.summary import decision_measures, ranking_measures
-from seqrobust.measures.words import UNEVEN, doubts, uneven
+from seqrobust.measures.words import UNEVEN, cautions, uneven
 
 __all__ = [
     "UNEVEN",
@@ -21,9 +21,9 @@ __all__ = [
     "area",
     "average_precision",
     "balanced_accuracy",
+    "cautions",
     "confusion_of",
     "decision_measures",
-    "doubts",
     "label_measures",
     "matthews",
     "mean_known",

@@ -24,7 +24,7 @@ def uneven(counts: Sequence[int]) -> bool:
     return len(counts) > 1 and max(counts) > UNEVEN * min(counts)
 
 
-def doubts(measures: Mapping[str, Any]) -> list[str]:
+def cautions(measures: Mapping[str, Any]) -> list[str]:
     """Sentences against reading an accuracy as knowledge; none where there is nothing to say.
 
     Args:
@@ -58,11 +58,10 @@ def _collapse(measures: Mapping[str, Any]) -> str | None:
     if share is None or share < COLLAPSED:
         return None
     others = sum(one["n"] for name, one in measures["by_class"].items() if name != answer)
-    constant = (measures.get("commonest_answer_share") or 0.0) >= _CONSTANT
-    said = "almost always one answer" if constant else "hardly anything else is found"
-    return (
-        f"{said}: of the {others} records of other classes than {answer}, {round(share * others)} are answered {answer}"
-    )
+    missed = f"of the {others} records of other classes than {answer}, {round(share * others)} are answered {answer}"
+    if (measures.get("commonest_answer_share") or 0.0) >= _CONSTANT:
+        return f"the model gives almost always one answer: {missed}"
+    return f"the model finds hardly anything but {answer}: {missed}"
 
 
 def _of_labels(labels: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.audit.files import files_read_back
 from seqrobust.analysis.audit.outcome import Audit, AuditError
 from seqrobust.analysis.audit.run import audited, with_doubts
 from seqrobust.analysis.audit.shown import with_audit
@@ -96,12 +97,13 @@ def answer(
             work.notice(said)
         try:
             findings, audit = audited(room, subject, ready, room.study(ready, work), work)
+            # Tables may take the place of the parts that metrics were computed from, so metrics come first.
+            metrics = folder.write_json("metrics.json", with_units(with_doubts(findings.plain(), audit), records))
+            findings.write(folder.path)
+            audit = audit.beside(files_read_back(folder.path, findings))
         except AuditError as error:
             folder.fail("metrics.json", audit=error.audit.plain(), **_stated(ready, work))
             raise
-        # Tables may take the place of the parts that metrics were computed from, so metrics come first.
-        metrics = folder.write_json("metrics.json", with_units(with_doubts(findings.plain(), audit), records))
-        findings.write(folder.path)
         folder.finish(**_stated(ready, work), audit=audit.plain())
         page = with_section(with_audit(room.page(findings), audit), records)
         if run.report:

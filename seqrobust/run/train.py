@@ -184,7 +184,7 @@ def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logit
     table["target"] = names_of(targets.values, targets.labels)
     table["prediction"] = task.answers(logits, targets.labels)
     table["score"] = task.margin(logits, truth).numpy()
-    outputs = targets.labels[1:] if targets.task == "binary" else targets.labels
+    outputs = task_of(targets.task).output_names(targets.labels)
     if len(outputs) <= MOST_OUTPUTS:
         table |= {f"output_{name}": logits[:, one].numpy() for one, name in enumerate(outputs)}
     named: pd.DataFrame = pd.DataFrame(table)

@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 
 from seqrobust.analysis.audit.numbers import equal_numbers, metrics_sound
-from seqrobust.analysis.audit.outcome import Audit, Outcome, faults_of
+from seqrobust.analysis.audit.outcome import Audit, Outcome, faults_of, not_checked
 from seqrobust.models import ModelCard, SequenceModel, load_checkpoint
-from seqrobust.models.expectation import rounding_share
+from seqrobust.models.expectation import differ, rounding_share
 from seqrobust.models.predictor import Predictor
 from seqrobust.run.train import TrainOutcome, prediction_table
 from seqrobust.sequences.data_config import Data
@@ -88,7 +88,9 @@ def _checkpoint_again(trained: TrainOutcome, data: Data, checkpoint: Path, devic
     some = sequences.take(chosen)
     predictor = _predictor(model, card, device)
     with predictor.attached():
-        logits = predictor.logits(torch.tensor(some.tokens)).cpu()
+        logits, twice = (predictor.logits(torch.tensor(some.tokens)).cpu() for _ in range(2))
+    if differ(logits, twice):
+        return not_checked(name, what, "the model is random: asked again, it gives another answer")
     again = prediction_table(split, some, targets.take(chosen), logits)
     share = 10 * rounding_share(model, predictor.device)
     columns = [column for column in again if column == "score" or str(column).startswith("prediction")]

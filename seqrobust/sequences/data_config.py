@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seqrobust.alphabet import alphabet_named
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Targets, Task, encode_targets
+from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences
 from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
@@ -109,6 +111,8 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
             where=_name(config),
         )
     targets = encode_targets(sequences.targets, task, config.labels)
+    if config.labels is None:
+        _refuse_doubtful(sequences.targets, task, _name(config))
     sequences = with_patterns(sequences, config.patterns) if config.patterns else sequences
     sequences = assign_splits(
         sequences, seed=seed, fractions=config.fractions, mapping=config.folds, by_group=config.by_group
@@ -118,6 +122,18 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
         sequences = carve_split(sequences, seed=seed, fraction=config.valid_fraction, by_group=config.by_group)
         notices = (*notices, f"{config.valid_fraction:.0%} of the training records set aside for validation")
     return Data(sequences=sequences, targets=targets, notices=notices)
+
+
+def _refuse_doubtful(targets: pd.DataFrame, task: Task, where: str) -> None:
+    """Raise DataError for classes that nobody means, before a model learns them; ``labels`` says they are meant."""
+    grave = [doubt for name in targets for doubt in doubts(targets[name], task) if doubt.grave]
+    if grave:
+        raise DataError(
+            "the classes to learn are doubtful",
+            found=grave[0].text,
+            fix=f"{grave[0].fix}; where it is meant, name the classes with data.labels",
+            where=where,
+        )
 
 
 def _simulated(config: DataConfig, seed: int) -> tuple[SequenceSet, tuple[str, ...]]:

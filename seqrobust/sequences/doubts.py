@@ -32,10 +32,14 @@ _LARGE = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Doubt:
-    """What looks odd in a column, and what to do where it is not meant."""
+    """What looks odd in a column, and what to do where it is not meant.
+
+    ``grave`` where a model trained on it would learn classes that nobody means.
+    """
 
     text: str
     fix: str
+    grave: bool = False
 
 
 def doubts(column: pd.Series, task: Task | None = None) -> list[Doubt]:
@@ -100,6 +104,7 @@ def _nearly_numbers(column: str, texts: list[str], present: list[str]) -> Iterat
         text=f"column {column!r}: {records} of {counted(len(present), 'value')} are no numbers ({_some(others)}), "
         f"so that all are {counted(len(texts), 'class name')} and no measurements",
         fix="write numbers with a decimal point and without thousands marks, and drop records without one",
+        grave=True,
     )
 
 
@@ -109,6 +114,7 @@ def _many_classes(column: str, texts: list[str], present: list[str]) -> Iterator
             text=f"column {column!r}: {len(texts)} different values in {counted(len(present), 'record')}, each a class "
             "unless the task is regression",
             fix="choose another target column, or --task regression for measurements",
+            grave=True,
         )
 
 
@@ -126,6 +132,7 @@ def _case_only(column: str, texts: list[str], present: list[str]) -> Iterator[Do
         yield Doubt(
             text=f"column {column!r}: {_joined(group)} differ in case only, and {_as_classes(group)}",
             fix="write each class in one way",
+            grave=True,
         )
 
 
@@ -137,6 +144,7 @@ def _missing_words(column: str, texts: list[str], present: list[str]) -> Iterato
             text=f"column {column!r}: {_joined(words)} ({counted(records, 'record')}) looks like a missing value, "
             "and is a class like others",
             fix="keep the other classes with --where, or drop these records",
+            grave=True,
         )
 
 

@@ -82,7 +82,7 @@ class Binary(_Exclusive):
 
     def output_names(self, labels: Sequence[str]) -> tuple[str, ...]:
         """The second class."""
-        return (labels[1],)
+        return tuple(labels[1:])
 
     def outputs(self, labels: int) -> int:
         """One."""

@@ -11,9 +11,9 @@ from scipy.stats import binomtest, pearsonr, spearmanr
 
 from seqrobust.measures import (
     against_the_rest,
+    cautions,
     confusion_of,
     decision_measures,
-    doubts,
     label_measures,
     ranking_measures,
 )
@@ -28,7 +28,7 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
     wrong class that leads), and what an accuracy hides where classes are uneven: balanced accuracy, Matthews'
     coefficient, the areas under the ROC and precision-recall curves (of classes each against the rest, and their mean),
     each class's recall, what always answering the commonest class would score, and
-    ``doubts`` in words where there are any. Multilabel: share of records with
+    ``cautions`` in words where there are any. Multilabel: share of records with
     every label right, each label's own measures (``labels``) and their means.
     Regression: mean squared error, R2, Pearson and Spearman correlation of every value, and their means.
     """
@@ -40,11 +40,11 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
         present = targets.values > 0
         found = label_measures(present, np.where(present, logits > 0, logits < 0), logits, targets.labels)
         areas = {name: one["auroc"] for name, one in found["labels"].items()}
-        return _with_doubts(_accuracy(right) | {"auroc": areas} | found)
+        return _with_cautions(_accuracy(right) | {"auroc": areas} | found)
     truth = targets.values.astype(np.int64)
     (confusion,) = confusions(targets.task, logits, truth, len(targets.labels))
     scores = against_the_rest(logits) if task.softmax else logits
-    return _with_doubts(
+    return _with_cautions(
         {
             **_accuracy(right),
             **decision_measures(confusion, targets.labels),
@@ -54,10 +54,10 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
     )
 
 
-def _with_doubts(found: dict[str, Any]) -> dict[str, Any]:
+def _with_cautions(found: dict[str, Any]) -> dict[str, Any]:
     """With what speaks against reading the accuracy as knowledge, in sentences."""
-    said = doubts(found)
-    return found | {"doubts": said} if said else found
+    said = cautions(found)
+    return found | {"cautions": said} if said else found
 
 
 def confusions(task: Task, logits: NDArray[np.float32], truth: NDArray[Any], classes: int) -> list[NDArray[np.int64]]:

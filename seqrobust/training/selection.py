@@ -69,7 +69,7 @@ def selection(
 
 def is_balanced(settings: TrainingSettings, train: Targets, valid: Targets) -> bool:
     """Whether the score is balanced accuracy: classes or labels are uneven, and validation can tell them apart."""
-    return train.task != "regression" and _balanced(settings, train)[0] and _tells_apart(valid)
+    return not task_of(train.task).measured and _balanced(settings, train)[0] and _tells_apart(valid)
 
 
 def _tells_apart(valid: Targets) -> bool:

@@ -97,6 +97,10 @@ LAYERS: dict[str, Layer] = {
     "relu_": in_place,
     "functional relu": functional.relu,
     "leaky": lambda x: functional.leaky_relu(x, 0.1, True),
+    "ELU": nn.ELU(),
+    "LeakyReLU": nn.LeakyReLU(0.2),
+    "Softplus": nn.Softplus(),
+    "Tanh": nn.Tanh(),
     "sigmoid": torch.sigmoid,
     "sigmoid module": nn.Sigmoid(),
     "tanh": Tensor.tanh,
@@ -144,7 +148,9 @@ def test_contributions_add_up(name: str, baseline: str) -> None:
 
 
 @pytest.mark.parametrize("baseline", ["uniform", "letters"])
-@pytest.mark.parametrize("name", ["ReLU", "sigmoid module", "MaxPool1d", "MaxPool1d cut short"])
+@pytest.mark.parametrize(
+    "name", ["ReLU", "ELU", "LeakyReLU", "Softplus", "Tanh", "sigmoid module", "MaxPool1d", "MaxPool1d cut short"]
+)
 def test_it_is_captums_where_captum_is_right(name: str, baseline: str) -> None:
     """Every operation a module used once, a linear layer between any two of them (where one follows the other at once,
     as pooling follows an activation, captum's sums are off), windows that do not overlap, and no input of a pooling

@@ -24,6 +24,7 @@ from seqrobust.analysis.attack import ATTACK
 from seqrobust.analysis.attack.study import AttackReady, prepare
 from seqrobust.analysis.attacked import attacked
 from seqrobust.analysis.audit.attacked_table import AttackTable
+from seqrobust.analysis.audit.files import files_read_back
 from seqrobust.analysis.audit.invariants import OF_ATTACKS, OF_WRITING, checked, checked_together
 from seqrobust.analysis.audit.outcome import AuditError, Outcome
 from seqrobust.analysis.audit.recount import letter_price
@@ -146,6 +147,43 @@ def test_what_is_right_passes(name: str) -> None:
     assert ("proteins kept" in found) == ("codons" in name)
     assert ("constraints kept" in found) == ("constraints" in GRID[name])
     assert found["scores asked again"].forwards <= 32
+
+
+@pytest.mark.parametrize("target_label", [None, "x", "-y"])
+def test_several_labels_pass(target_label: str | None) -> None:
+    values = np.random.default_rng(0).integers(0, 2, (RECORDS, 2))
+    table: pd.DataFrame = pd.DataFrame(values, columns=["x", "y"])
+    records = replace(some(), targets=table)
+    how = {**HOW, "task": "multilabel"}
+    found = sr.attack(Net(), records, 2, attacks="quick", random_draws=2, target_label=target_label, **how)
+    verdicts = {one.name: one.verdict for one in found.audit.outcomes}
+    assert verdicts["scores asked again"] == verdicts["metrics against the table"] == "holds"
+    # What a checkpoint records is of all labels together.
+    assert verdicts["clean accuracy as recorded"] == "not checked"
+
+
+def test_regions_are_meant_as_the_threat_means_them() -> None:
+    """A name that holds a star is itself before it is a pattern; the threat and the recount agree on every letter."""
+    spans = [{"a*": (2, 4), "ab": (6, 9), "a(b)": (11, 12)} for _ in range(RECORDS)]
+    records = sr.records(some(unknown=False).texts, alphabet="DNA", regions=spans)
+    for names in (("a*",), ("a(b)",), ("ab", "a*"), ("*b",), ("*b*",)):
+        for how in ({"protect": names}, {"only": names}):
+            table = table_of(records=records, **how)
+            allowed = table.problem.threat.editable(records)
+            for place in range(LENGTH):
+                wrong = rewritten(table, 2, {place: other(table, 2, place)})
+                caught = verdicts_of_edits(wrong)["protected letters in place"].verdict == "broken"
+                assert caught != allowed[0, place], (names, how, place)
+
+
+def verdicts_of_edits(table: AttackTable) -> dict[str, Outcome]:
+    return {outcome.name: outcome for outcome in checked(table, OF_WRITING)}
+
+
+def test_a_region_that_nobody_knows_is_not_guessed_at(usual: AttackTable) -> None:
+    threat = replace(usual.problem.threat, only=("elsewhere",))
+    table = replace(usual, problem=replace(usual.problem, threat=threat))
+    assert verdicts_of_edits(table)["protected letters in place"].verdict == "not checked"
 
 
 @pytest.mark.parametrize("goal", ["up", "down"])
@@ -385,6 +423,23 @@ def test_a_command_that_breaks_an_invariant_leaves_no_results(
     ]
     assert not (tmp_path / "out" / "metrics.json").exists()
     assert not (tmp_path / "out" / "results.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["the table read back", "sequences read back"])
+def test_a_file_that_holds_something_else_is_caught(name: str, tmp_path: Path) -> None:
+    found = sr.attack(Net(), some(), 2, attacks="quick", random_draws=2, **HOW)
+    found.findings.write(tmp_path)
+    assert {one.verdict for one in files_read_back(tmp_path, found.findings)} == {"holds"}
+    table = pd.read_parquet(tmp_path / "results.parquet")
+    if name == "the table read back":
+        table.loc[3, "adversarial_score"] += 1e-3
+    else:
+        text = (tmp_path / "adversarial.fa").read_text()
+        (tmp_path / "adversarial.fa").write_text(text.rstrip()[:-1] + "N\n")
+    table.to_parquet(tmp_path / "results.parquet", index=False)
+    verdicts = {one.name: one.verdict for one in files_read_back(tmp_path, found.findings)}
+    assert verdicts.pop(name) == "broken"
+    assert set(verdicts.values()) == {"holds"}
 
 
 def test_what_should_not_be_is_told_first_and_refuses_claims() -> None:

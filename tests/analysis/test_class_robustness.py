@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from seqrobust.alphabet import DNA
 from seqrobust.analysis import attack_metrics, results_table
 from seqrobust.analysis.alarms import remarks
+from seqrobust.analysis.compare import page as compare_page
+from seqrobust.analysis.compress import page as compress_page
 from seqrobust.analysis.outcomes.class_tables import attacked_tables
 from seqrobust.analysis.outcomes.sentences import answer
 from seqrobust.attacks import Problem, Untargeted, run_shard
@@ -197,3 +199,30 @@ def test_clusters_widen_intervals_or_leave_none() -> None:
         ),
     ):
         assert wider[1] - wider[0] > found[1] - found[0]
+
+
+def _of_model(name: str, outputs: np.ndarray, truth: np.ndarray) -> dict[str, object]:
+    names = np.where(truth > 0, "yes", "no").tolist()
+    table = made("binary", names, outputs[:, None], outputs[:, None], ["yes"])
+    found = attack_metrics(table, "binary", labelled=True)
+    return found | {"name": name, "task": "binary", "layer": None, "method": None}
+
+
+def test_a_copy_that_collapses_is_named_beside_its_high_accuracy() -> None:
+    """On the pages of compress and compare, where its robust accuracy is the highest of all."""
+    truth = np.repeat([1, 0], [3, 57])
+    sound, collapsed = np.where(truth > 0, 1.0, -1.0), np.full(60, -2.0)
+    sound[10:20] = 0.5
+    models = {name: _of_model(name, outputs, truth) for name, outputs in (("sound", sound), ("flat", collapsed))}
+    compressed = {"original": models["sound"], "variants": [models["flat"]], "task": "binary"}
+    assert models["flat"]["clean_accuracy"] > models["sound"]["clean_accuracy"]  # type: ignore[operator]
+    for notes, tables in (
+        (dict(compress_page._cautions(compressed)), compress_page._balanced(compressed)),
+        (dict(compare_page._cautions({"models": models})), list(compare_page._balanced({"models": models}))[1:]),
+    ):
+        assert "no robustness" in notes["flat"]
+        assert "almost always one answer" in notes["flat"]
+        assert "almost always" not in notes.get("sound", "")
+        clean = {row[0]: row[1] for row in tables[0].rows}
+        assert clean["flat"].startswith("50 %")
+        assert clean["sound"].startswith("91.2 %")

@@ -240,6 +240,38 @@ def test_a_network_that_does_not_add_up_is_refused() -> None:
             WindowTables(wrong, 4).verify(tokens)
 
 
+class Masked(nn.Module):
+    """A class that is never predicted: its logit is minus infinity."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = layers(4, 3, nn.ReLU(), width=LENGTH)
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        return self.net(encoded) + torch.tensor([0.0, 0.0, -torch.inf])
+
+
+def test_infinite_logits_certify_nothing_by_sums() -> None:
+    asked = problem(seeded(Masked), most=2)
+    assert not any(one.proved_by for one in certified(asked, ["window_sums", "bounds"]))
+    check(asked, certified(asked, ["auto"]), exact=True)
+
+
+def test_a_proof_that_an_attack_contradicts_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = problem(seeded(MODULES["relu"], 8), texts=some_texts(n=8), most=2)
+    assert any(one.broken for one in certified(asked, ["enumeration"]))
+    monkeypatch.setattr(method.LinearWays, "safe", lambda ways, upper, _: torch.ones(len(upper), dtype=torch.bool))
+    with pytest.raises(InternalError, match="reaches the goal"):
+        certified(asked, ["window_sums"], attack="thorough")
+
+
+def test_windows_that_are_read_out_alike_share_a_table() -> None:
+    asked = problem(seeded(MODULES["3-mers"]))
+    tables = WindowTables(window_sum(network_of(asked.predictor, torch.tensor(asked.sequences.tokens[:1]))), 4)
+    assert len(tables._tables) == LENGTH - 2
+    assert len({table.data_ptr() for table in tables._tables.values()}) == 1
+
+
 def test_tables_and_crops_say_the_same() -> None:
     asked = problem(seeded(MODULES["branches"]))
     sums = window_sum(network_of(asked.predictor, torch.tensor(asked.sequences.tokens[:1])))

@@ -308,7 +308,7 @@ def test_a_comparison_writes_what_it_promises(compared: Path) -> None:
 
 
 def test_a_comparison_goes_on(compared: Path, folder: Path, run: Run) -> None:
-    stamps = {path: path.stat().st_mtime_ns for path in compared.glob("parts/*/*")}
+    stamps = {path: path.stat().st_mtime_ns for path in compared.glob("parts/*/*.parquet")}
     assert len(stamps) == 6
     models = ["--model", f"a={folder / 'model.py'}:build", "--model", f"b={folder / 'other.py'}:other"]
     models += ["--model", f"twin={folder / 'model.py'}:build"]

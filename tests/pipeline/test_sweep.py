@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +334,14 @@ def test_several_seeds_are_swept_with_the_first(tmp_path: Path) -> None:
     plan = make_plan(SweepCommand(text=text, where="x", out=tmp_path, trials=1))
     assert (plan.config.seed, plan.config.seeds) == (7, None)
     assert load_config(text, RunConfig, where="x").seeds == (7, 8)
+
+
+@pytest.mark.parametrize(("rare", "score"), [(2, "accuracy"), (20, "balanced_accuracy")])
+def test_trials_of_uneven_classes_are_scored_by_balanced_accuracy(rare: int, score: str, tmp_path: Path) -> None:
+    plan = make_plan(SweepCommand(text=text_of(tmp_path), where="c.yaml", out=tmp_path / "out", trials=1))
+    data = module.without_test(module.prepared_data(plan.config, Silent()))
+    values = (np.arange(len(data.targets)) % rare == 0).astype(np.int64)
+    uneven = replace(data, targets=replace(data.targets, values=values))
+    balanced = replace(plan, balanced=module._is_balanced(plan, uneven))
+    assert balanced.score == score
+    assert score.replace("_", " ") in balanced.measured()

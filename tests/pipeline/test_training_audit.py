@@ -123,11 +123,14 @@ def test_a_run_lists_every_stage(tmp_path: Path) -> None:
     assert found["more"]["records"] == 12
 
 
-def test_accuracy_as_recorded_is_held_against_the_checkpoint(tmp_path: Path) -> None:
-    run_pipeline(config(tmp_path, more=ATTACK.replace("12", "20")), RunCommand(out=tmp_path / "out"), Silent())
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_accuracy_as_recorded_is_held_against_the_checkpoint(task: str, tmp_path: Path) -> None:
+    run_pipeline(config(tmp_path, task, more=ATTACK.replace("12", "20")), RunCommand(out=tmp_path / "out"), Silent())
     manifest = json.loads((tmp_path / "out" / "attack" / "manifest.json").read_text())
     verdict = {one["name"]: one["verdict"] for one in manifest["audit"]["invariants"]}
     assert verdict["clean accuracy as recorded"] == "holds"
+    assert verdict["the table read back"] == "holds"
+    assert verdict["sequences read back"] == "holds"
 
 
 def test_a_training_that_breaks_an_invariant_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,9 @@ def _edits_stay_in_place(table: pd.DataFrame, files: Path) -> None:
 
 def test_a_probe_of_values(files: Path, tmp_path: Path) -> None:
     found = ask(files, tmp_path / "out", task="regression").metrics
+    # Every third record has no region, and a value is attacked whatever it is.
+    assert found["without_functional"] == {"n": 8, "by_class": {}}
+    assert found["verdict"][0].startswith("8 of 24 attacked records have no functional position")
     last = {arm: rows[-1] for arm, rows in found["budgets"].items()}
     assert last["nonfunctional"]["mean_shift"] > last["nonfunctional"]["random_mean_shift"]
     assert found["reliance"]["score"] is not None
@@ -142,7 +145,7 @@ def test_a_probe_of_values(files: Path, tmp_path: Path) -> None:
 def test_a_stopped_probe_goes_on(files: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = ask(files, out).metrics
-    parts = sorted((out / "parts").iterdir())
+    parts = sorted(part for part in (out / "parts").iterdir() if part.name != "sums.jsonl")
     arms = ("functional", "nonfunctional", "matched")
     assert {part.name for part in parts} == {*(f"{arm}-00000.parquet" for arm in arms), "effects.npz"}
     kept = {part.name: part.stat().st_mtime_ns for part in parts}

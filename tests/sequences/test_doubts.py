@@ -11,6 +11,7 @@ import pytest
 from seqrobust.errors import DataError
 from seqrobust.sequences import Task, encode_targets
 from seqrobust.sequences.checks import check
+from seqrobust.sequences.data_config import DataConfig, load_data
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.readers import Columns, read_sequences
 
@@ -120,3 +121,26 @@ def test_numbers_are_what_python_reads(text: str) -> None:
             encode_targets(raw, "regression")
         return
     np.testing.assert_allclose(encode_targets(raw, "regression").values[0, 0], expected)
+
+
+TAUGHT = {
+    "missing": ["0", "1", "0", "1", "NA", "1", "0", "0", "1", "1", "0", "1"],
+    "case": ["Pos", "neg", "pos", "neg", "Pos", "neg", "pos", "neg", "Pos", "neg", "neg", "pos"],
+    "measured": [f"{0.1 * step:.1f}" for step in range(11)] + ["<LOD"],
+}
+
+
+@pytest.mark.parametrize("kind", TAUGHT)
+def test_doubtful_classes_are_not_learnt_unless_they_are_named(kind: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        "id,sequence,label",
+        *(f"r{i},{''.join(rng.choice(list('ACGT'), 20))},{y}" for i, y in enumerate(TAUGHT[kind])),
+    ]
+    (tmp_path / "x.csv").write_text("\n".join(rows) + "\n")
+    config = DataConfig(path=tmp_path / "x.csv", alphabet="DNA")
+    with pytest.raises(DataError, match="the classes to learn are doubtful") as caught:
+        load_data(config, "classification", 0)
+    assert "data.labels" in str(caught.value.fix)
+    named = config.model_copy(update={"labels": tuple(dict.fromkeys(TAUGHT[kind]))})
+    assert len(load_data(named, "classification", 0).sequences) == 12

@@ -62,7 +62,7 @@ def test_the_epoch_that_is_constant_is_kept_by_accuracy_and_not_by_default(
         result = fit(CountsA(), data, valid, settings=settings, adversarial=against, out=tmp_path / select_by)
         found[select_by] = prediction_metrics(valid.targets, logits(result.model, valid))
     assert found["accuracy"]["by_class"]["yes"]["recall"] == 0
-    assert len(found["accuracy"]["doubts"]) == 2
+    assert len(found["accuracy"]["cautions"]) == 2
     assert found["auto"]["by_class"]["yes"]["recall"] > 0
     assert found["auto"]["balanced_accuracy"] > 0.7
     assert result.history["valid_accuracy"].iloc[0] == pytest.approx(100 / 101)

@@ -38,7 +38,8 @@ class Propagated(NamedTuple):
         multipliers: (m, K, L).
         difference: (m,) f(points) - f(baseline).
         delta: (m,) sum of the contributions less that difference; 0 where it is rounding.
-        missed: by operation, how far its inputs' sums are from its output's, absolute and added up over rows.
+        missed: where any delta is not 0, by operation, how far its inputs' sums are from its output's, absolute and
+            added up over rows.
     """
 
     multipliers: Tensor
@@ -107,6 +108,8 @@ def propagated(function: Callable[[Tensor], Tensor], points: Tensor, baseline: T
         shares = (finite(found) * (points - baseline)).flatten(1)
         delta = shares.sum(1) - run.difference
         delta = torch.where(delta.abs() <= _ROUNDING * shares.abs().sum(1) + _ROUNDING, 0, delta)
+        if bool(delta.any()):
+            run.back(note=True)
     return Propagated(found, run.difference, delta, run.missed)
 
 
@@ -160,8 +163,8 @@ class _Run:
         self.values[node] = _called(node, self.values, self.constants)
         self.before[node] = _called(node, self.before, self.constants)
 
-    def back(self) -> Tensor:
-        """(m, K, L) multipliers of the input."""
+    def back(self, *, note: bool = False) -> Tensor:
+        """(m, K, L) multipliers of the input; by wish what each operation misses of the sum is noted."""
         given: dict[fx.Node, dict[int, Tensor]] = {self.output: {0: torch.ones_like(self.difference)}}
         for node in reversed(self.nodes):
             if node not in given or node.op != "call_function":
@@ -172,7 +175,8 @@ class _Run:
                 continue
             call = self._call(node, given.pop(node))
             found = multipliers_of(call)
-            self._note(call, found)
+            if note:
+                self._note(call, found)
             for source, part in zip(call.varying, found, strict=True):
                 _add(given.setdefault(source, {}), 0, part)
         source = next(node for node in self.nodes if node.op == "placeholder")

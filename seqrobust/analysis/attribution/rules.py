@@ -47,6 +47,8 @@ def straight(call: Call) -> list[Tensor]:
         map(is_number, call.outputs(call(*call.numbers(call.inputs))))
     ):
         return elementwise(call)  # rounded to whole numbers, or to a truth
+    if call.degree == 1:
+        return call.slopes(call.numbers(call.inputs))
     return _path(call, -(-call.degree // 2))
 
 

@@ -35,6 +35,6 @@ def answers_differ(table: AttackTable) -> Outcome:
         checked=what,
         rows=len(table.results),
         verdict="doubtful",
-        found=f"the model says {same} of every record",
+        found=f"the model says {same or 'no label'} of every record",
         said="constant" in (table.metrics or {}),
     )

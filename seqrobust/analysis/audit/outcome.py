@@ -6,7 +6,7 @@ no claim is supported beside it. What could not be looked at is *not checked*, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -57,6 +57,16 @@ class Audit:
     def forwards(self) -> int:
         """Sequences that were scored for it, beside those that any analysis counts."""
         return sum(one.forwards for one in self.outcomes)
+
+    def beside(self, more: Iterable[Outcome]) -> Audit:
+        """The same and more, none of it broken. Raises AuditError otherwise."""
+        return Audit(outcomes=(*self.outcomes, *more)).passed()
+
+    def passed(self) -> Audit:
+        """The audit itself. Raises AuditError where an invariant is broken that cannot be."""
+        if self.of("broken"):
+            raise AuditError(self)
+        return self
 
     def of(self, verdict: Verdict) -> list[Outcome]:
         """Those that came to it."""

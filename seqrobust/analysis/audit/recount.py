@@ -106,7 +106,7 @@ class _Row(NamedTuple):
             return self._grown(moves.partition(":")[2] or "left", count, allowed)
         if len(self.before) != len(self.after):
             return Recount(0, 0, allowed, untold=f"it has {len(self.after)} letters, the record {len(self.before)}")
-        changed = [i for i, (old, new) in enumerate(zip(self.before, self.after, strict=True)) if old != new]
+        changed = _differences(self.before, self.after)
         switches = [f"{self.before[i]}{i + 1}{self.after[i]}" for i in changed]
         size = len(changed) if codons is None else len([name for name in codons.split(";") if name])
         prices = [self._price(self.before[i], self.after[i]) for i in changed]
@@ -171,6 +171,15 @@ class _Row(NamedTuple):
         return any(self.open[i] or not self.known[i] for i in beside)
 
 
+def _differences(one: str, other: str) -> list[int]:
+    """Places at which two texts of one length differ; of a long text by arrays, for there may be many."""
+    if one == other:
+        return []
+    codes = (np.frombuffer(text.encode("utf-32-le"), np.uint32) for text in (one, other))
+    places: list[int] = np.flatnonzero(np.not_equal(*codes)).tolist()
+    return places
+
+
 def _anchored(grown: str, length: int, anchor: str, unknown: str) -> str:
     if anchor == "free":
         return grown or unknown
@@ -184,16 +193,24 @@ def _open_positions(
 ) -> NDArray[np.bool_]:
     """(length,) where a record's letters may be edited: known, in a region that may be, and in none that may not."""
     open_ = np.full(len(known), not only)
-    regions = sequences.regions.of(record) if protect or only else []
+    regions, names = sequences.regions.of(record) if protect or only else [], sequences.regions.names
     for name, start, end in regions:
-        open_[start:end] |= _named(name, only)
+        open_[start:end] |= any(_is_meant(name, pattern, names) for pattern in only)
     for name, start, end in regions:
-        open_[start:end] &= not _named(name, protect)
+        open_[start:end] &= not any(_is_meant(name, pattern, names) for pattern in protect)
     return open_ & known
 
 
-def _named(name: str, patterns: Sequence[str]) -> bool:
-    return any(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) for pattern in patterns)
+def strange_names(patterns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Patterns that mean none of the regions there are, so that nothing here knows where they lie."""
+    return [pattern for pattern in patterns if not any(_is_meant(name, pattern, names) for name in names)]
+
+
+def _is_meant(name: str, pattern: str, names: Sequence[str]) -> bool:
+    """Whether a pattern means that region: by its whole name, or where nothing bears that, with ``*`` for anything."""
+    if pattern in names:
+        return name == pattern
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is not None
 
 
 def letter_price(rule: str) -> Price:

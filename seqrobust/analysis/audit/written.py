@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
-from seqrobust.analysis.audit.outcome import Outcome, faults_of
+from seqrobust.analysis.audit.outcome import Outcome, faults_of, not_checked
+from seqrobust.analysis.audit.recount import strange_names
 
 _ROUNDING = 1e-9
 """Sums of costs in decimal fractions."""
@@ -31,9 +32,15 @@ def letters_permitted(table: AttackTable) -> Outcome:
 
 def protected_in_place(table: AttackTable) -> Outcome:
     """Nothing is edited in a protected region, outside those the adversary is confined to, or at unknown letters."""
+    name, what = (
+        "protected letters in place",
+        "letters of the written sequences where nothing may change, against the clean record",
+    )
+    threat = table.problem.threat
+    if strange := strange_names((*threat.protect, *threat.only), table.sequences.regions.names):
+        return not_checked(name, what, f"no region of the records is called {', '.join(strange)}")
     faults = [f"{table.called(row)}: {', '.join(one.closed)}" for row, one in enumerate(table.recount) if one.closed]
-    what = "letters of the written sequences where nothing may change, against the clean record"
-    return faults_of("protected letters in place", what, len(table.results), faults)
+    return faults_of(name, what, len(table.results), faults)
 
 
 def edits_as_said(table: AttackTable) -> Outcome:

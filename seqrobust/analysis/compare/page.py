@@ -35,14 +35,14 @@ def page(findings: CompareFindings) -> Page:
         lead="Where it does, gradients of the model that is shown the sequences mislead.",
         items=tuple((f"{name}: {sign['verdict']}", sign["explanation"]) for name, sign in metrics["masking"].items()),
     )
-    each = Section(title="Each model by itself", items=tuple(_doubts(metrics)), tables=tuple(_balanced(metrics)))
+    each = Section(title="Each model by itself", items=tuple(_cautions(metrics)), tables=tuple(_balanced(metrics)))
     sections = (matrix, signs, each) if each.items or each.tables else (matrix, signs)
     return Page(title=f"Comparison of {', '.join(metrics['names'])}", subtitle=metrics["task"], sections=sections)
 
 
-def _doubts(metrics: Metrics) -> Iterator[tuple[str, str]]:
+def _cautions(metrics: Metrics) -> Iterator[tuple[str, str]]:
     for name, one in metrics["models"].items():
-        if said := one.get("doubts"):
+        if said := one.get("cautions"):
             yield one_line(name), "; ".join(said) + ". That it is hard to fool then is no robustness."
 
 

@@ -34,7 +34,7 @@ def page(findings: CompressFindings) -> Page:
         title="Before and after",
         lead=_MEANING,
         pictures=(picture,),
-        items=tuple(_doubts(metrics)),
+        items=tuple(_cautions(metrics)),
         tables=(_table(metrics), *_balanced(metrics)),
     )
     return Page(title=f"Compression of {findings.name}", subtitle=metrics["task"], sections=(section,))
@@ -86,10 +86,10 @@ def _table(metrics: dict[str, Any]) -> Table:
     return Table(caption="Copies", columns=columns, rows=tuple(rows))
 
 
-def _doubts(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _cautions(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """What the shares of a copy, or of the original, should not be read as."""
     for row in [metrics["original"], *metrics["variants"]]:
-        if said := row.get("doubts"):
+        if said := row.get("cautions"):
             yield one_line(row["name"]), "; ".join(said) + ". That it is hard to fool then is no robustness."
 
 

@@ -139,8 +139,8 @@ class CompressRuns:
         if not task_of(self.predictor.task).measured:
             self._say_if_constant(variant.name, rival.results.drop_duplicates("id")["clean_prediction"])
         found |= self._beside(original, rival)
-        for doubt in found.get("doubts", ()):
-            self.work.notice(f"{variant.name}: {doubt}")
+        for caution in found.get("cautions", ()):
+            self.work.notice(f"{variant.name}: {caution}")
         return found, rows
 
     def _say_if_constant(self, name: str, answers: pd.Series) -> None:
@@ -151,13 +151,13 @@ class CompressRuns:
 
     def _beside(self, original: Rival, rival: Rival) -> dict[str, Any]:
         """Where nothing is known of the truth: how the copy answers what the original answers one thing to."""
-        if self.targets is not None or self.predictor.task not in ("binary", "classification"):
+        if self.targets is not None or not task_of(self.predictor.task).exclusive:
             return {}
         once, answers = (one.results.drop_duplicates("id") for one in (rival, original))
         told = clean_measures(once.assign(target=answers["clean_prediction"].to_numpy()), self.predictor.task)
-        doubts = [f"against the original's answers, {doubt}" for doubt in told.get("doubts", ())]
+        cautions = [f"against the original's answers, {caution}" for caution in told.get("cautions", ())]
         agreement = {"balanced_agreement": told["clean_balanced_accuracy"]}
-        return agreement | ({"doubts": doubts} if doubts else {})
+        return agreement | ({"cautions": cautions} if cautions else {})
 
     def metrics(self, variant: Variant, rival: Rival) -> dict[str, Any]:
         """What an attack's metrics hold, under the variant's name."""

@@ -31,7 +31,7 @@ from seqrobust.analysis.evaluate.transfer import Surrogate
 from seqrobust.analysis.evaluate.worst_case import evaluation_metrics, worst_case
 from seqrobust.analysis.masking import NO_GRADIENT, Evidence, diagnosis, no_gradient
 from seqrobust.analysis.pieces import keeping, whole
-from seqrobust.analysis.robustness import constant_answer
+from seqrobust.analysis.robustness import constant_answer, saturated
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.subject import Subject
@@ -152,6 +152,8 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         metrics["delta"] = problem.goal.delta
     constant = constant_answer(table, predictor)
     metrics |= {} if constant is None else {"constant": constant}
+    if lost := saturated(table, predictor):
+        metrics["saturated"] = lost
     metrics["claims"] = claims(
         metrics,
         methods,

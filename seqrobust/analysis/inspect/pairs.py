@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqrobust.attacks import predictions
-from seqrobust.attacks.goals import class_logits
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet
@@ -112,8 +111,8 @@ def directions(task: Task, clean: Tensor, adversarial: Tensor, output: int = 0) 
         weights[rows, label] = torch.where(clean[rows, label] > 0, 1.0, -1.0).to(weights.dtype)
         return weights
     predicted = predictions(task, clean)
-    own = torch.nn.functional.one_hot(predicted, class_logits(task, clean).shape[1]).bool()
-    rival = class_logits(task, adversarial).masked_fill(own, -torch.inf).argmax(1)
+    own = torch.nn.functional.one_hot(predicted, value.class_logits(clean).shape[1]).bool()
+    rival = value.class_logits(adversarial).masked_fill(own, -torch.inf).argmax(1)
     weights = own.to(clean.dtype)
     weights[rows, rival] = -1
     return value.output_weights(weights)

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from seqrobust.analysis.outcomes.sentences import budgets_of, clean_accuracy, is_unlabelled
-from seqrobust.report.look import ATTACK, CONTROL, INK, styled
-from seqrobust.report.words import budget_size, interval_of, number, percent, unit_of
+from seqrobust.measures import uneven
+from seqrobust.report.look import ATTACK, CONTROL, INK, MUTED, styled
+from seqrobust.report.words import budget_size, interval_of, number, one_line, percent, unit_of
 from seqrobust.report.words import figure as figure_text
 from seqrobust.tasks import task_in
 
@@ -62,6 +63,13 @@ def draw_accuracy(axes: Axes, attack: Metrics) -> None:
     axes.set_ylim(0, 1.02)
     title = "Predictions kept" if is_unlabelled(attack) else "Accuracy"
     draw_curves(axes, accuracy_curves(attack), title, attack, percent)
+    majority = number(attack.get("majority_accuracy"))
+    classes = (budgets_of(attack) or [{}])[-1].get("by_class") or {}
+    if not math.isnan(majority) and uneven([one["n"] for one in classes.values()]):
+        # What no attack can lower, and nobody should be proud of.
+        axes.axhline(majority, color=MUTED, linewidth=0.9, linestyle=":")
+        said = f"always answering {one_line(attack['majority_class'], 24)}"
+        axes.annotate(said, (0, majority), xytext=(4, -9), textcoords="offset points", fontsize=7.5, color=MUTED)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 

@@ -38,7 +38,7 @@ def model_section(report: ReportInput) -> Section | None:
     aside: list[Picture | Table] = [*([Picture(svg=picture)] if picture else []), *_tables(report.test_metrics or {})]
     if not pictures and not aside:
         return None
-    said = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in (report.test_metrics or {}).get("doubts", ())]
+    said = [f"{caution[0].upper()}{caution[1:]}." for caution in (report.test_metrics or {}).get("cautions", ())]
     return Section(
         title="The model",
         name="model",

@@ -21,6 +21,8 @@ _ACRONYMS = {
     "spearman": "Spearman",
     "n": "records",
 }
+_SAID_ELSEWHERE = ("commonest_answer_share", "others_given_it")
+"""Numbers that a sentence is made of, and a row says little of."""
 _BUDGET_COLUMNS = {
     "robust_accuracy": "robust accuracy",
     "mse": "MSE",
@@ -58,14 +60,15 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     """Every single number among test metrics, with its interval where there is one."""
     rows = []
     for key, value in metrics.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or key in _SAID_ELSEWHERE:
             continue
         share = any(word in key for word in ("accuracy", "rate"))
         low, high = interval_of(metrics.get(f"{key}_ci"))
         text = percent(number(value)) if share else figure(value)
         if low == low:
             text += f" ({percent_range(low, high)})" if share else f" ({figure(low)} to {figure(high)})"
-        rows.append((metric_name(key), text))
+        words = f"always answering {one_line(metrics['majority_class'], 40)}" if key == "majority_accuracy" else None
+        rows.append((words or metric_name(key), text))
     return Table(caption="On clean test records", columns=("measure", "value"), rows=tuple(rows))
 
 

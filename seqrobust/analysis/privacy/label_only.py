@@ -20,10 +20,10 @@ from seqrobust.analysis.pieces import Say, keeping, whole
 from seqrobust.analysis.privacy.pool import Pool
 from seqrobust.analysis.room import Work
 from seqrobust.attacks import Problem, Untargeted, attacks_named, run_shard, scores_for
-from seqrobust.attacks.goals import is_right
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor
 from seqrobust.sequences.encoding import reverse_complement
+from seqrobust.tasks import task_of
 from seqrobust.threats import Budget, SubstitutionThreat
 
 EDITED = (0.02, 0.05, 0.1)
@@ -118,7 +118,7 @@ def fewest_edits(pool: Pool, broken_ties: Floats, seed: int, memory: int | None 
 
 def _right(predictor: Predictor, tokens: NDArray[np.uint8], pool: Pool, truth: Tensor) -> NDArray[np.bool_]:
     logits = predictor.logits(torch.tensor(tokens, device=predictor.device))
-    found: NDArray[np.bool_] = is_right(pool.targets.task, logits, truth).cpu().numpy()
+    found: NDArray[np.bool_] = task_of(pool.targets.task).right(logits, truth).cpu().numpy()
     return found
 
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.clusters import units_in
+from seqrobust.analysis.confinement import by_class as counts_by_class
 from seqrobust.analysis.probe.arms import Measured, arm_problem
 from seqrobust.analysis.probe.chosen import chosen_edits
 from seqrobust.analysis.probe.effects import Effects
@@ -95,6 +96,7 @@ def _head(ready: ProbeReady, results: pd.DataFrame, effects: Effects) -> dict[st
         "functional": list(places.names),
         "n": len(first),
         "attacked": int(first["success"].notna().sum()),
+        **_without_function(first, places.covered, classes=not task_of(problem.predictor.task).measured),
         "with_both": int((both & effects.usable).sum()),
         "clean_accuracy": proportion(right, len(first)) if labelled else None,
         "clean_accuracy_ci": share_interval(first["clean_prediction"] == first["target"], units_in(first))
@@ -107,6 +109,14 @@ def _head(ready: ProbeReady, results: pd.DataFrame, effects: Effects) -> dict[st
             name: _mean_effect(effects, mask & (both & effects.usable)[:, None]) for name, mask in kinds.items()
         },
     }
+
+
+def _without_function(first: pd.DataFrame, covered: NDArray[np.bool_], *, classes: bool) -> dict[str, Any]:
+    """Attacked records without any functional position, by class: on them every edit lies outside. Nothing of none."""
+    bare = first[first["success"].notna().to_numpy() & ~covered.any(1)]
+    if not len(bare):
+        return {}
+    return {"without_functional": {"n": len(bare), "by_class": counts_by_class(bare) if classes else {}}}
 
 
 def _mean_effect(effects: Effects, mask: NDArray[np.bool_]) -> float | None:

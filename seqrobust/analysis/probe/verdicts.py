@@ -58,7 +58,7 @@ def _flips(metrics: Metrics) -> str:
     rates = metrics["flip_rates"]
     random = "n/a" if rates["random"] is None else percent(rates["random"])
     paired = rates["paired"]
-    return (
+    return _bare(metrics) + (
         f"In {_share(rates, 'nonfunctional')} of the records the call can be flipped without touching a functional "
         f"position ({joined(metrics['functional'])}), changing {_budget(rates['budget'])}; random edits there do it in "
         f"{random}. Of the {plural(paired['n'], 'record')} with both kinds of positions it flips "
@@ -70,12 +70,24 @@ def _flips(metrics: Metrics) -> str:
 def _shifts(metrics: Metrics) -> str:
     last = {arm: rows[-1] for arm, rows in metrics["budgets"].items()}
     outside, inside = last["nonfunctional"], last["functional"]
-    return (
+    return _bare(metrics) + (
         f"With {_budget(outside['budget'])} changed outside the functional positions ({joined(metrics['functional'])}) "
         f"the prediction moves by {figure(outside['mean_shift'])} on average, by "
         f"{figure(outside['random_mean_shift'])} with random edits there, and by {figure(inside['mean_shift'])} with "
         "the same budget inside them; at as many positions drawn from outside by "
         f"{figure(last['matched']['mean_shift'])}."
+    )
+
+
+def _bare(metrics: Metrics) -> str:
+    """Whom the word functional says nothing about; nothing where that is nobody."""
+    bare = metrics.get("without_functional")
+    if not bare:
+        return ""
+    classes = ", ".join(f"{one_line(name, 30)}: {count}" for name, count in list(bare["by_class"].items())[:6])
+    return (
+        f"{bare['n']} of {plural(metrics['attacked'], 'attacked record')}{f' ({classes})' if classes else ''} have no "
+        "functional position, so that every edit of theirs counts as outside and may change what is true of them. "
     )
 
 

@@ -18,7 +18,7 @@ from seqrobust.analysis.stability.goals import slack
 from seqrobust.analysis.stability.measures import Similarity, similarity
 from seqrobust.analysis.stability.problems import spread, tolerances
 from seqrobust.analysis.stability.settings import StabilitySettings
-from seqrobust.attacks.goals import is_right, predictions
+from seqrobust.attacks.goals import predictions
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours import NeighbourScores
 from seqrobust.sequences import SequenceSet
@@ -111,7 +111,7 @@ class Judge:
         if task_of(task).measured:
             flipped = (logits - clean)[:, self._output()].abs() >= self.delta
         else:
-            flipped = ~is_right(task, logits, predicted)
+            flipped = ~task_of(task).right(logits, predicted)
             kept &= ~flipped
         return kept.numpy(), flipped.numpy()
 

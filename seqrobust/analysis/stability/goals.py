@@ -20,7 +20,7 @@ from torch import Tensor
 
 from seqrobust.analysis.stability.explained import Layout, Parts
 from seqrobust.analysis.stability.settings import CHANGED_BELOW, KEPT_ABOVE, KEPT_LEAD
-from seqrobust.attacks.goals import BoundGoal, class_logits, is_right, predictions, true_margin
+from seqrobust.attacks.goals import BoundGoal, predictions, true_margin
 from seqrobust.sequences.targets import Task
 from seqrobust.tasks import task_of
 
@@ -133,7 +133,7 @@ class _Keep(_Explained):
         if task_of(self.layout.task).measured:
             flipped = (self._flips(parts.logits, rows) >= 0).any(1)
         else:
-            flipped = ~is_right(self.layout.task, parts.logits, predicted)
+            flipped = ~task_of(self.layout.task).right(parts.logits, predicted)
         return flipped & (self.similarity(parts, rows) >= self.threshold)
 
     def _flips(self, logits: Tensor, rows: Tensor) -> Tensor:
@@ -145,7 +145,7 @@ class _Keep(_Explained):
         margin = true_margin(task, clean, predicted).clamp(min=torch.finfo(clean.dtype).tiny)[:, None]
         if task_of(task).independent:
             return logits * (1 - 2 * predicted) / margin
-        scores = class_logits(task, logits)
+        scores = task_of(task).class_logits(logits)
         own = torch.nn.functional.one_hot(predicted, scores.shape[1]).bool()
         return ((scores - scores[own][:, None]) / margin).masked_fill(own, -torch.inf)
 

@@ -17,7 +17,6 @@ from seqrobust.analysis.stability.findings import StabilityFindings
 from seqrobust.analysis.stability.models import compare_models
 from seqrobust.analysis.stability.ready import StabilityReady
 from seqrobust.analysis.stability.steps import Study, stability_metrics
-from seqrobust.attacks.goals import is_right
 from seqrobust.tasks import task_of
 
 Kept = TypeVar("Kept")
@@ -100,7 +99,7 @@ def _about(study: Study, results: pd.DataFrame) -> dict[str, Any]:
     measured = task_of(task).measured
     if plain.targets is not None and not measured:
         truth = torch.tensor(plain.targets.values, device=judge.clean.device)
-        accuracy = float(is_right(task, judge.clean, truth).float().mean())
+        accuracy = float(task_of(task).right(judge.clean, truth).float().mean())
     return {
         "task": task,
         "n": len(plain.sequences),

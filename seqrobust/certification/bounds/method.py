@@ -14,7 +14,7 @@ from seqrobust.certification.bounds.ball import Ball, ball_of
 from seqrobust.certification.bounds.first_layer import FirstLayer, first_layer
 from seqrobust.certification.case import Case, Proof
 from seqrobust.certification.network import Network, network_of
-from seqrobust.certification.operators import UnknownNetworkError, is_affine, variables
+from seqrobust.certification.operators import UNREADABLE, is_affine, variables
 from seqrobust.certification.ranges import Ranges, ranges_of
 from seqrobust.certification.ways import linear_ways
 
@@ -52,10 +52,10 @@ class Bounds:
                 break
             try:
                 most, error = upper_bounds(*read, ball_of(case.threat, encoded, certified + 1), ways.weights)
-            except (UnknownNetworkError, TypeError, RuntimeError, AttributeError) as problem:
+            except UNREADABLE as problem:
                 reason = f"bounds cannot read the model: {str(problem)[:200]}"
                 break
-            if bool(ways.safe((most + ways.offset)[None], error)[0]):
+            if bool(ways.safe((most + ways.offset)[None], error + ways.slack)[0]):
                 certified += 1
             else:
                 reason = f"the bounds at cost {certified + 1} are too wide"
@@ -67,7 +67,7 @@ class Bounds:
             try:
                 network = network_of(case.problem.predictor, tokens[None])
                 self._known[length] = network, first_layer(network)
-            except (UnknownNetworkError, TypeError, RuntimeError, AttributeError) as error:
+            except UNREADABLE as error:
                 self._known[length] = f"bounds cannot read the model: {error}"
         return self._known[length]
 

@@ -15,15 +15,18 @@ from torch import Tensor
 from seqrobust.attacks.rounding import judged, near_threshold
 from seqrobust.certification.case import ROUNDING, Case, Proof
 from seqrobust.certification.network import network_of
-from seqrobust.certification.operators import UnknownNetworkError
+from seqrobust.certification.operators import UNREADABLE
 from seqrobust.certification.ways import LinearWays, linear_ways
 from seqrobust.certification.windows.back import members_above
 from seqrobust.certification.windows.path import Choices, LongestPath, TooManyStatesError
 from seqrobust.certification.windows.recognise import window_sum
 from seqrobust.certification.windows.tables import WindowTables
+from seqrobust.errors import InternalError
 
 _FIRST, _MEMBERS = 16, 1 << 13
 """Members near the goal that the model itself is asked about: first a few, where the best of them mostly reaches it."""
+_OWN = 1e-9
+"""Share by which sums in double precision may differ with the order they are taken in."""
 _COMPARED = 8
 """Random sequences on which sums of windows and the network are compared."""
 
@@ -64,43 +67,59 @@ class WindowSums:
                 tables = WindowTables(window_sum(network_of(case.problem.predictor, tokens[None])), letters)
                 tables.verify(_some(tokens, letters))
                 self._known[length] = tables
-            except (UnknownNetworkError, TypeError, RuntimeError, AttributeError) as error:
+            except UNREADABLE as error:
                 # Whatever cannot be read is left to other methods, which only costs a certificate.
                 self._known[length] = f"the model is no sum of windows: {str(error)[:200]}"
         return self._known[length]
 
     def _proved(self, case: Case, ways: LinearWays, tables: WindowTables, choices: Choices, deadline: float) -> Proof:
-        exact = self._path.most(tables, choices, ways.weights, case.upper, deadline=deadline).exact + ways.offset
-        margin = ways.weights.abs() @ tables.tolerance
+        units = min(case.upper + 1, int(case.threat.budget))
+        exact = self._path.most(tables, choices, ways.weights, units, deadline=deadline).exact + ways.offset
+        margin = ways.weights.abs() @ tables.tolerance + ways.slack
+        if bool(exact.isnan().any()) or not bool(margin.isfinite().all()):
+            return Proof(certified=case.certified, reason="sums of windows are not finite")
         safe = ways.safe(exact, margin)
+        if units > case.upper and case.threat.constraint is None and bool(safe[units]):
+            # A sequence that reaches the goal at this cost is known: a proof that there is none is no proof.
+            raise InternalError(f"window sums certify cost {units}, at which a sequence reaches the goal")
         certified = case.certified
         while certified < case.upper:
             if not bool(safe[certified + 1]):
                 if not ways.any and len(ways.weights) > 1:
                     return Proof(certified=certified, reason="each rival class was bounded by itself")
-                settled = self._settled(case, ways, tables, choices, certified + 1, exact[certified + 1] + margin)
+                settled = self._settled(case, ways, tables, choices, certified + 1, exact[certified + 1], margin)
                 if settled is not None:
                     return replace(settled, certified=certified)
             certified += 1
         return Proof(certified=certified)
 
     def _settled(
-        self, case: Case, ways: LinearWays, tables: WindowTables, choices: Choices, units: int, most: Tensor
+        self,
+        case: Case,
+        ways: LinearWays,
+        tables: WindowTables,
+        choices: Choices,
+        units: int,
+        most: Tensor,
+        margin: Tensor,
     ) -> Proof | None:
         """What the model itself says of all members at a cost that come near the goal; None where none reaches it.
 
         Args:
             case, ways, tables, choices: the question.
             units: the cost.
-            most: (W,) the most that every way can be there, rounding included.
+            most: (W,) the most that every way can be there.
+            margin: (W,) by how much the model's own arithmetic may exceed that.
         """
-        margin = ways.weights.abs() @ tables.tolerance + ways.slack
-        for way in torch.nonzero(most + ways.slack >= 0).flatten().tolist():
+        for way in torch.nonzero(most >= -margin).flatten().tolist():
             weights = ways.weights[way : way + 1]
             found = self._path.most(tables, choices, weights, units, deadline=float("inf"), keep=True)
             least = float(-margin[way] - ways.offset[way])
+            least -= _OWN * (abs(least) + abs(float(ways.offset[way])))
             for limit in (_FIRST, _MEMBERS):
                 letters, whole = members_above(tables, choices, weights, found, units, least, limit=limit)
+                if not len(letters):
+                    return Proof(certified=0, reason="a member was lost on its way back; please report this")
                 said = self._asked(case, letters)
                 if said is not None:
                     return said

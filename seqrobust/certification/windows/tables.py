@@ -38,8 +38,10 @@ class WindowTables:
         self.sums, self._letters = sums, letters
         self._tables: dict[Window, Tensor] = {}
         outputs = sums.network.outputs
+        self._largest: dict[Window, Tensor] = {}
         wanted = [one for one in sums.windows if self._cells(one) <= MOST_WINDOWS]
-        size = sum(8 * outputs * self._cells(one) for one in wanted)
+        different = {(one.source, one.size, one.within, self._read_out(one)): self._cells(one) for one in wanted}
+        size = sum(8 * outputs * cells for cells in different.values())
         if tabulate and size <= _MOST_BYTES:
             self._tabulate(wanted)
         sizes = torch.zeros(outputs, dtype=torch.float64)
@@ -78,20 +80,24 @@ class WindowTables:
             raise UnknownNetworkError("its windows do not add up to its outputs")
 
     def _tabulate(self, windows: list[Window]) -> None:
-        self._largest: dict[Window, Tensor] = {}
         alike: dict[tuple[int, int, int], list[Window]] = defaultdict(list)
         for window in windows:
             alike[window.source, window.size, window.within].append(window)
-        for (source, size, _), group in alike.items():
-            every = self._all_letters(size)
-            made = self._units(group[0], every)
+        for (_, size, _), group in alike.items():
+            made = self._units(group[0], self._all_letters(size))
+            held: dict[bytes, tuple[Tensor, Tensor]] = {}
             for window in group:
-                weights, sizes = (
-                    part[:, window.place].T
-                    for part in (self.sums.sources[source].weights, self.sums.sources[source].sizes)
-                )
-                self._tables[window] = made @ weights
-                self._largest[window] = (made.abs() @ sizes).amax(0)
+                key = self._read_out(window)
+                if key not in held:
+                    source = self.sums.sources[window.source]
+                    weights, sizes = source.weights[:, window.place].T, source.sizes[:, window.place].T
+                    held[key] = made @ weights, (made.abs() @ sizes).amax(0)
+                self._tables[window], self._largest[window] = held[key]
+
+    def _read_out(self, window: Window) -> bytes:
+        """Tells windows of the same units apart: read out alike, as by a mean, they share a table."""
+        source = self.sums.sources[window.source]
+        return b"".join(part[:, window.place].numpy().tobytes() for part in (source.weights, source.sizes))
 
     def _units(self, window: Window, tokens: Tensor) -> Tensor:
         """(rows, units) of a window, so many crops at a time as memory allows."""

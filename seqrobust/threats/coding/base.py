@@ -79,6 +79,10 @@ class Coding(Protocol):
     def cuts(self) -> bool:
         """Whether letters that were not edited can be pushed out of what the model sees."""
 
+    @property
+    def limit(self) -> BoundConstraint | None:
+        """What (M, C) columns must keep to together, whatever the records; None for nothing."""
+
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """(M, K, L) mixtures of sequences for (M, C', C) mixtures of pieces, where :attr:`mixes`.
 
@@ -239,7 +243,8 @@ class CodedThreat(SubstitutionThreat):
             parts.append(BoundInView(held=torch.from_numpy(held).to(device)))
         if (stated := super().constraint_on(plain, device)) is not None:
             parts.append(stated)
-        return Decoded(parts=tuple(parts), coding=self.coding) if parts else None
+        limit = self.coding.limit
+        return Decoded(parts=tuple(parts), coding=self.coding, columns=limit) if parts or limit else None
 
     def describe(self) -> str:
         """In words, as a sentence's part."""

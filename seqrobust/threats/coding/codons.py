@@ -23,7 +23,7 @@ from torch import Tensor
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.sequences.encoding import one_hot
-from seqrobust.sequences.genetic_code import known, known_tables, products
+from seqrobust.sequences.genetic_code import known, known_tables, products, synonymous
 from seqrobust.sequences.reading_codons import FREE
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.coding.base import Written
@@ -31,6 +31,7 @@ from seqrobust.threats.coding.chosen import Chosen, chosen_readings
 from seqrobust.threats.coding.codon_words import about_readings, notices_of
 from seqrobust.threats.coding.frames import Frames, frames_of
 from seqrobust.threats.coding.proteins import ProteinCheck
+from seqrobust.threats.coding.residues import BoundResidues, Residues, meanings
 from seqrobust.threats.coding.usage import CodonUsage
 from seqrobust.threats.substitution import EDITABLE, FIXED_CODON, NO_SYNONYM, NOT_CODING, PADDING, edits_as_text
 
@@ -48,6 +49,7 @@ class Codons:
         region: what is read in codons: ``CDS``, ``CDS[gene=S]``, a region's name; None for whole records.
         table: number of the genetic code, as NCBI counts them; None for what the records say, 1 where they do not.
         usage: how often a codon must be used to be put in; None for however rarely.
+        changes: how many amino acids may change, and to which; None for none.
 
     Raises ThreatError for protein and for an unknown code.
     """
@@ -56,6 +58,7 @@ class Codons:
     region: str | None = None
     table: int | None = None
     usage: CodonUsage | None = None
+    changes: Residues | None = None
 
     def __post_init__(self) -> None:
         if self.source.name not in ("DNA", "RNA"):
@@ -71,7 +74,8 @@ class Codons:
         Raises ThreatError where no coding sequence of that name can be read, or the genetic codes disagree.
         """
         readings = chosen_readings(sequences, self.region, self.table)
-        frames = [frames_of(row, int(length)) for row, length in zip(readings, sequences.lengths, strict=True)]
+        permits = self.changes.permits if self.changes else synonymous
+        frames = [frames_of(row, int(length), permits) for row, length in zip(readings, sequences.lengths, strict=True)]
         if self.usage is not None:
             frames = self.usage.kept(frames, readings)
         return CodonColumns(asked=self, sequences=sequences, readings=readings, frames=frames)
@@ -204,6 +208,24 @@ class CodonColumns:
         """False: no letter moves."""
         return False
 
+    @property
+    def limit(self) -> BoundResidues | None:
+        """How many amino acids may change; None where none may, which the permitted codons say already."""
+        if self.asked.changes is None:
+            return None
+        tables = sorted({one.codons.table for row in self.readings for one in row})
+        rows = [
+            np.array([tables.index(row[reading].codons.table) for reading in one.reading], np.int64)
+            for one, row in zip(self.frames, self.readings, strict=True)
+        ]
+        return BoundResidues(
+            most=self.asked.changes.most,
+            clean=torch.from_numpy(self.tokens.copy()),
+            code=torch.from_numpy(_behind_barcode(rows, 0, ())),
+            meaning=meanings(tables),
+            digits=_BARCODE,
+        )
+
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """(M, K, L) mixtures of letters, for mixtures of codons."""
         letters = one_hot(self._three[:_CODONS], self.source).to(points)
@@ -297,12 +319,14 @@ class CodonColumns:
         """In words."""
         amount = f"{budget} of the codons" if "%" in budget else f"{budget} codon" + ("" if budget == "1" else "s")
         where = f" of {self.asked.region}" if self.asked.region else ""
+        changes = self.asked.changes
+        changed = f"changed, {changes.describe()}, to ones" if changes else "changed to synonymous ones"
         rare = f" {self.asked.usage.describe()}" if self.asked.usage else ""
-        return f"at most {amount}{where} changed to synonymous ones{rare} ({about_readings(self.readings)})"
+        return f"at most {amount}{where} {changed}{rare} ({about_readings(self.readings)})"
 
     @cached_property
     def _check(self) -> ProteinCheck:
-        return ProteinCheck(self.sequences, self.readings)
+        return ProteinCheck(self.sequences, self.readings, self.asked.changes)
 
     def written(self, text: str, clean: NDArray[np.uint8], tokens: NDArray[np.uint8]) -> Written:
         """Letters that differ, as ``A5G``, codons that do, as ``K12AAA>AAG``; the count is of codons.
@@ -322,11 +346,13 @@ class CodonColumns:
         return Written(edited, edits_as_text(text, edited), len(changed), ";".join(names))
 
     def _named(self, record: int, column: int, old: int, new: int) -> str:
-        """``K12AAA>AAG``, with the gene in front where the record has several coding sequences."""
+        """``K12AAA>AAG``, ``K12R(AAA>AGA)``, with the gene in front where the record has several coding sequences."""
         frames = self.frames[record]
         one = self.readings[record][int(frames.reading[column])].codons
         amino = products(one.table)[old].removesuffix("*") or "*"
-        name = f"{amino}{int(frames.number[column])}{self.triplets[old]}>{self.triplets[new]}"
+        now = products(one.table)[new].removesuffix("*") or "*"
+        switch = f"{self.triplets[old]}>{self.triplets[new]}"
+        name = f"{amino}{int(frames.number[column])}" + (switch if now == amino else f"{now}({switch})")
         several = sum(reading.edited for reading in self.readings[record]) > 1
         return f"{one.reading.called.replace(';', ',')}:{name}" if several else name
 

@@ -32,15 +32,19 @@ class Decoded:
     Attributes:
         parts: the constraints, asked in this order.
         coding: how columns are read.
+        columns: a constraint on the columns themselves, asked first.
     """
 
     parts: tuple[BoundConstraint, ...]
     coding: Decoding
+    columns: BoundConstraint | None = None
 
     def allows(self, tokens: Tensor, records: Tensor, origins: Tensor | None = None) -> Tensor:
         """(M,) bool of (M, C) columns."""
         seen, origins = self.coding.decode(tokens), self.coding.origins(tokens)
         allowed = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device)
+        if self.columns is not None:
+            allowed = self.columns.allows(tokens, records)
         for part in self.parts:
             left = torch.nonzero(allowed).flatten()
             allowed[left] = part.allows(seen[left], records[left], None if origins is None else origins[left])
@@ -48,6 +52,8 @@ class Decoded:
 
     def reason(self, tokens: Tensor, record: int, origins: Tensor | None = None) -> str | None:
         """Why one candidate of (C,) columns is refused; None where it is allowed."""
+        if self.columns is not None and (why := self.columns.reason(tokens, record)) is not None:
+            return why
         seen, found = self.coding.decode(tokens[None])[0], self.coding.origins(tokens[None])
         origins = None if found is None else found[0]
         reasons = (part.reason(seen, record, origins) for part in self.parts)

@@ -8,7 +8,7 @@ independent of one another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -57,20 +57,29 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _All:
-    """Every distinct codon of a record: fields as of :class:`Frames`, a row per codon, with its genetic code."""
+    """Every distinct codon of a record: fields as of :class:`Frames`, a row per codon, with its genetic code.
+
+    ``held`` says that a reading which is not edited reads it too.
+    """
 
     letters: NDArray[np.int64]
     minus: NDArray[np.bool_]
     clean: NDArray[np.int64]
     fixed: NDArray[np.uint8]
     edited: NDArray[np.bool_]
+    held: NDArray[np.bool_]
     table: NDArray[np.int64]
     reading: NDArray[np.int64]
     number: NDArray[np.int64]
 
 
-def frames_of(readings: Sequence[Chosen], length: int) -> Frames:
-    """The columns of a record of that length, from its readings, those that are edited first."""
+def frames_of(
+    readings: Sequence[Chosen], length: int, permits: Callable[[int], NDArray[np.bool_]] = synonymous
+) -> Frames:
+    """The columns of a record of that length, from its readings, those that are edited first.
+
+    ``permits`` says for a genetic code which codons may become which, (64, 64), where no other frame reads a letter.
+    """
     every = _distinct(readings)
     cover = np.zeros(length, np.int64)
     inside = every.letters >= 0
@@ -86,6 +95,8 @@ def frames_of(readings: Sequence[Chosen], length: int) -> Frames:
     for table in np.unique(every.table[alone]).tolist():
         rows = np.flatnonzero(alone & (every.table == table))
         permitted[rows] = synonymous(table)[every.clean[rows]]
+        rows = rows[~every.held[rows]]
+        permitted[rows] = permits(table)[every.clean[rows]]
     owned = alone[:, None] & inside
     joint = _Joint(every, permitted, owned, kept)
     for row in np.flatnonzero(free & ~alone).tolist():
@@ -124,8 +135,10 @@ def _distinct(readings: Sequence[Chosen]) -> _All:
     rank[order] = np.arange(len(order))
     fixed = np.zeros(len(first), np.uint8)
     np.maximum.at(fixed, rank[owner], np.concatenate([part.fixed for part in parts] or [np.zeros(0, np.uint8)]))
-    edited = np.zeros(len(first), bool)
-    np.logical_or.at(edited, rank[owner], np.repeat(np.array([one.edited for one in readings], bool), counts))
+    edited, held = np.zeros(len(first), bool), np.zeros(len(first), bool)
+    chosen = np.repeat(np.array([one.edited for one in readings], bool), counts)
+    np.logical_or.at(edited, rank[owner], chosen)
+    np.logical_or.at(held, rank[owner], ~chosen)
     first = first[order]
     return _All(
         letters=letters[first],
@@ -133,6 +146,7 @@ def _distinct(readings: Sequence[Chosen]) -> _All:
         clean=np.concatenate([part.number for part in parts] or [np.zeros(0, np.int64)])[first],
         fixed=fixed,
         edited=edited,
+        held=held,
         table=table[first],
         reading=np.repeat(np.arange(len(parts)), counts)[first],
         number=np.concatenate([np.arange(1, count + 1) for count in counts] or [np.zeros(0, np.int64)])[first],

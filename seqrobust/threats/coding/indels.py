@@ -135,6 +135,10 @@ class Indels:
         """Whether what grows over an end is cut off."""
         return self.anchor != "free"
 
+    @property
+    def limit(self) -> None:
+        """Columns keep to nothing together."""
+
     def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
         """There is no mixture: the model's input at the heaviest pieces."""
         return encoded

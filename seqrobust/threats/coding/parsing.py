@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -9,10 +10,13 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
 from seqrobust.threats.coding.codons import Codons
 from seqrobust.threats.coding.indels import Anchor, Indels
+from seqrobust.threats.coding.residues import Residues
 from seqrobust.threats.coding.usage import CodonUsage
 
-_USAGE = "@usage:"
-_EXPECTED = "substitutions, codons[:REGION[:TABLE]][@usage:SHARE[:FILE]] or indels[:left|right|free]"
+_LIMITS = re.compile("@(usage|protein):")
+_EXPECTED = (
+    "substitutions, codons[:REGION[:TABLE]][@usage:SHARE[:FILE]][@protein:COUNT[:RULE]] or indels[:left|right|free]"
+)
 
 
 def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
@@ -23,16 +27,18 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
             name, ``codons:CDS[gene=S]`` of one gene (or ``locus_tag``, ``protein_id``, ``product``), ``codons:CDS:11``
             and ``codons::11`` by a genetic code (one that the records do not contradict); ``codons:CDS@usage:0.1`` and
             ``codons:CDS@usage:0.1:FILE`` to codons of that share among those of their meaning, of the records' own or
-            in a table; ``indels``, ``indels:right``,
-            ``indels:free``.
+            in a table; ``codons:CDS@protein:1`` and ``codons:CDS@protein:1:blosum62:0`` with so many amino acids
+            changed, both in any order; ``indels``, ``indels:right``, ``indels:free``.
         alphabet: of the sequences.
 
     Raises ThreatError for text that cannot be read.
     """
-    text, at, often = (part.strip() for part in text.partition(_USAGE))
+    text, told = _told(text)
     name, _, rest = (part.strip() for part in text.partition(":"))
-    if at and name != "codons":
-        raise ThreatError("codon usage is about codon moves", expected="codons:CDS@usage:0.1", found=repr(text + at))
+    if told and name != "codons":
+        raise ThreatError(
+            "codon usage and amino acids are about codon moves", expected="codons:CDS@usage:0.1", found=repr(text)
+        )
     if name == "substitutions" and not rest:
         return None
     if name == "codons":
@@ -42,8 +48,13 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
             region, table = rest, ""
         elif not colon:
             raise ThreatError("a genetic code stands behind a region", expected="codons::11", found=repr(text))
-        usage = _usage(often) if at else None
-        return Codons(source=alphabet, region=region or None, table=int(table) if table else None, usage=usage)
+        return Codons(
+            source=alphabet,
+            region=region or None,
+            table=int(table) if table else None,
+            usage=_usage(told["usage"]) if "usage" in told else None,
+            changes=_changes(told["protein"]) if "protein" in told else None,
+        )
     if name == "indels":
         for anchor in get_args(Anchor):
             if anchor == (rest or "left"):
@@ -53,9 +64,21 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
 
 def moves_files(text: str) -> list[Path]:
     """The files that moves name, those that exist."""
-    _, _, rest = text.partition(_USAGE)
-    path = Path(rest.partition(":")[2].strip()).expanduser()
+    path = Path(_told(text)[1].get("usage", "").partition(":")[2].strip()).expanduser()
     return [path] if path.is_file() else []
+
+
+def _told(text: str) -> tuple[str, dict[str, str]]:
+    """Moves without what stands behind ``@usage:`` and ``@protein:``, and that."""
+    first, *pieces = _LIMITS.split(text)
+    return first.strip(), {key: value.strip() for key, value in zip(pieces[::2], pieces[1::2], strict=True)}
+
+
+def _changes(text: str) -> Residues:
+    count, colon, rule = (part.strip() for part in text.partition(":"))
+    if not count.isdigit():
+        raise ThreatError("a number of amino acids is a whole one", expected="codons:CDS@protein:1", found=repr(count))
+    return Residues(most=int(count), rule=rule if colon else "any")
 
 
 def _usage(text: str) -> CodonUsage:

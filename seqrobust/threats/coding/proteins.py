@@ -9,6 +9,7 @@ from seqrobust.sequences.reading_codons import FREE
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.translation import protein, reading_problem, spliced
 from seqrobust.threats.coding.chosen import Chosen
+from seqrobust.threats.coding.residues import Residues
 
 
 class ProteinCheck:
@@ -17,10 +18,13 @@ class ProteinCheck:
     Args:
         sequences: clean.
         readings: all coding sequences of each record, also those that are not edited.
+        changes: how many amino acids may change, and to which; None for none.
     """
 
-    def __init__(self, sequences: SequenceSet, readings: Sequence[Sequence[Chosen]]) -> None:
-        self._sequences, self._readings = sequences, readings
+    def __init__(
+        self, sequences: SequenceSet, readings: Sequence[Sequence[Chosen]], changes: Residues | None = None
+    ) -> None:
+        self._sequences, self._readings, self._changes = sequences, readings, changes
 
     def __call__(self, record: int, edited: str) -> None:
         """Raise InternalError should a protein, or a codon that has to stay, be another one."""
@@ -28,14 +32,14 @@ class ProteinCheck:
         if edited == clean:
             return
         for one in self._readings[record]:
-            if why := _changed(one, clean, edited):
+            if why := _changed(one, clean, edited, self._changes if one.edited else None):
                 raise InternalError(
                     f"a search changed the protein {one.codons.reading.called!r} of record "
                     f"{self._sequences.ids[record]!r}: {why}"
                 )
 
 
-def _changed(one: Chosen, clean: str, edited: str) -> str:
+def _changed(one: Chosen, clean: str, edited: str, changes: Residues | None) -> str:
     """What became of a reading that should not have; empty where it is as it was."""
     reading, table = one.codons.reading, one.codons.table
     before, after = spliced(reading, clean), spliced(reading, edited)
@@ -44,8 +48,10 @@ def _changed(one: Chosen, clean: str, edited: str) -> str:
     if one.problem:
         return f"letters of an unclear coding sequence changed ({one.problem})"
     first, second = protein(reading, clean, table), protein(reading, edited, table)
+    if changes is not None and (why := changes.broken(first, second)):
+        return why
     for number, (old, new) in enumerate(zip(first, second, strict=True)):
-        if old != new:
+        if old != new and changes is None:
             return f"codon {number + 1} read {old} and reads {new}"
     ends = reading.phase + 3 * len(first)
     if before[: reading.phase] != after[: reading.phase] or before[ends:] != after[ends:]:
@@ -54,4 +60,5 @@ def _changed(one: Chosen, clean: str, edited: str) -> str:
         codon = slice(reading.phase + 3 * number, reading.phase + 3 * number + 3)
         if fixed != FREE and before[codon] != after[codon]:
             return f"codon {number + 1}, which is fixed, became {after[codon]}"
-    return reading_problem(reading, edited, table)
+    # Of another protein than the one that the file states nothing more can be asked.
+    return reading_problem(reading, edited, table) if first == second else ""
