@@ -102,7 +102,7 @@ def wrap(
 
 
 def read(path: str | Path, *, alphabet: str | Alphabet | None = None, **more: Any) -> SequenceSet:
-    """Records of a file: FASTA, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, or BED with a genome.
+    """Records of a file: FASTA, CSV, TSV, Parquet, GenBank, GenPept, Swiss-Prot, BED or VCF with a genome.
 
     Args:
         path: the file.

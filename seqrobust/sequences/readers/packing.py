@@ -58,7 +58,7 @@ _FOREIGN: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
     (lambda data: data.startswith(b"7z\xbc\xaf"), "a 7z archive", "unpack it and name one file inside it"),
     (
         lambda data: data.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")),
-        "a pickle, which would run code to be read",
+        "a pickle (reading it would run code)",
         "write it as a table: frame.to_parquet('records.parquet')",
     ),
     (lambda data: data.startswith(b"ARROW1"), "a Feather or Arrow file", "write it as Parquet: frame.to_parquet(...)"),
