@@ -83,7 +83,7 @@ def lines_of(proof: sr.Result[Any], taken: float) -> list[str]:
             f"\n{name}: {len(rows)} records, median {rows['seconds'].median():.3g} s of proof, "
             f"95 % within {rows['seconds'].quantile(0.95):.3g} s, most {rows['seconds'].max():.3g} s"
         )
-    why = table["open_because"].dropna().str.replace(r"[\d,]+", "n", regex=True).value_counts()
+    why = table["open_because"].dropna().str.replace(r"[\d,.e+]*\d", "n", regex=True).value_counts()
     lines += [f"\nopen: {count} records, {reason}" for reason, count in why.items()]
     return [*lines, f"\nall of it, attack and tables included: {taken:.0f} s"]
 

@@ -35,10 +35,12 @@ class Enumeration:
     """Score all members.
 
     Attributes:
+        most: members of one cost up to which it is begun; None for as many as fit into the time.
         rate: members a second, as last measured on a cost with enough of them; None before that.
     """
 
     name: str = "enumeration"
+    most: int | None = None
     rate: float | None = field(default=None)
 
     def prove(self, case: Case, seconds: float) -> Proof:
@@ -48,7 +50,7 @@ class Enumeration:
         scored = 0
         for units in range(case.certified + 1, case.upper + 1):
             left = seconds - (time.monotonic() - started)
-            if (reason := self._too_many(counts[units], units, left, seconds)) is not None:
+            if (reason := self._too_many(counts[units], units, left)) is not None:
                 return Proof(certified=units - 1, scored=scored, reason=reason)
             found = self._level(case, units, counts[units], _LATE * left)
             scored += found.scored
@@ -56,12 +58,14 @@ class Enumeration:
                 return Proof(certified=units - 1, member=found.member, scored=scored, reason=found.reason)
         return Proof(certified=case.upper, scored=scored)
 
-    def _too_many(self, count: int, units: int, left: float, limit: float) -> str | None:
+    def _too_many(self, count: int, units: int, left: float) -> str | None:
         """Why a cost is not begun; None where it is."""
+        if self.most is not None and count > self.most:
+            return f"{count:,} sequences at cost {units}"
         needed = 0.0 if self.rate is None else count / self.rate
         if needed <= left:
             return None
-        return f"{count:,} sequences at cost {units} need {needed:,.0f} s, more than is left of {limit:g} s"
+        return f"{count:,} sequences at cost {units} would take about {needed:.2g} s, and {left:.2g} s were left"
 
     def _level(self, case: Case, units: int, count: int, seconds: float) -> Proof:
         """Certified at ``units`` if no member of exactly that cost reaches the goal."""

@@ -17,6 +17,9 @@ METHODS: dict[str, Callable[[], Method]] = {
 }
 """Makers of methods, cheapest first."""
 
+_FEW = 1 << 11
+"""Members of one cost that are rather scored than bounded."""
+
 
 def methods_named(names: Sequence[str]) -> tuple[Method, ...]:
     """New methods of those names, in the order of their cost. Raises ConfigError for a name that is none."""
@@ -28,4 +31,9 @@ def methods_named(names: Sequence[str]) -> tuple[Method, ...]:
             found=", ".join(unknown) or "none",
             where="--method",
         )
-    return tuple(make() for name, make in METHODS.items() if name in names or "auto" in names)
+    chosen = [name for name in METHODS if name in names or "auto" in names]
+    found: list[Method] = [METHODS[name]() for name in chosen]
+    if "bounds" in chosen and "enumeration" in chosen:
+        # The few sequences of a single edit are scored sooner than they are bounded.
+        found.insert(chosen.index("bounds"), Enumeration(most=_FEW))
+    return tuple(found)

@@ -15,6 +15,7 @@ from seqrobust.analysis.alarms import remarks
 from seqrobust.analysis.evaluate.labels_kept import labels_kept
 from seqrobust.analysis.outcomes.sentences import answer
 from seqrobust.analysis.shards import run_shards
+from seqrobust.analysis.transfer import Rival, transfer_metrics, transferred
 from seqrobust.attacks import Problem, Untargeted, attacks_named, scores_for
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Silent
@@ -137,3 +138,11 @@ def test_without_such_records_nothing_is_said(tmp_path: Any) -> None:
     asked = {"protect": ("1",), "only": ("1-6",)}
     _, found = metrics(tmp_path, **asked)
     assert not {"nothing_editable", "protection", "regions_absent"} & set(found)
+
+
+def test_models_are_compared_on_records_that_may_be_edited(tmp_path: Any) -> None:
+    table, _ = metrics(tmp_path, only=("core",))
+    rivals = [Rival(name=name, problem=problem(only=("core",)), results=table) for name in ("a", "b")]
+    shown = transferred(rivals)
+    assert set(shown["id"][shown["success"].isna()]) == {"seq3", "seq4", "seq5"}
+    assert {pair["n"] for row in transfer_metrics(shown)["budgets"] for pair in row["pairs"]} == {3}

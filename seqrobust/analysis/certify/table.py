@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.analysis.results import clean_answers, cluster_names, written_edits
 from seqrobust.attacks import Problem
-from seqrobust.certification import Standing
+from seqrobust.certification import METHODS, Standing
 from seqrobust.certification.shard import Certified
 
 
@@ -73,4 +73,6 @@ def _certified(standing: Standing, unit: float) -> float | None:
 def _method(standing: Standing) -> str | None:
     if not standing.attackable:
         return None
-    return standing.proved_by or ("attack" if standing.broken is not None else None)
+    if standing.proved_by or standing.broken is None:
+        return standing.proved_by or None
+    return standing.broken_by if standing.broken_by in METHODS else "attack"
