@@ -27,7 +27,7 @@ from seqrobust.analysis.confinement import by_class as counts_by_class
 from seqrobust.analysis.confinement import never_editable, unprotected
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
-from seqrobust.statistics import count_units, mean_interval, paired, proportion, share_interval
+from seqrobust.statistics import count_units, mean_interval, mean_of, paired, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -97,7 +97,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         "budget": key if isinstance(key, str) else int(str(key)),
         "attack_success_rate": proportion(hits, n),
         "attack_success_rate_ci": share_interval(attacked["success"].astype(bool), units_in(attacked)),
-        "random_success_rate": float(random.mean()) if len(random) else None,
+        "random_success_rate": mean_of(random),
         "random_success_rate_ci": random_ci,
         # The two figures of one record are paired: success less the share of random sequences that reach the goal.
         "over_random": paired(attacked["success"].astype(bool), attacked["random_success"], units_in(attacked)).plain(),

@@ -18,8 +18,9 @@ from seqrobust.tasks import task_in
 
 _MEANING = (
     "Bits: of a weight of the original, zeros counted as none. Own attack: robust accuracy (regression: not shifted). "
-    "And the original's: where the original's adversarial sequences are shown too. Transfer: the share of those that "
-    "still work. 95 % Wilson intervals in brackets."
+    "And others': where the original's adversarial sequences are shown too, to the original those of all copies. Less "
+    "original: against the original that is shown the copy's sequences, record by record. Transfer: the share of those "
+    "that still work. 95 % intervals in brackets."
 )
 
 
@@ -44,6 +45,15 @@ def figure(findings: CompressFindings) -> Figure:
     return compression_figure(findings.metrics)
 
 
+def _less(found: dict[str, Any] | None) -> str:
+    """By how many points less or more stand than of the original, with its interval and p-value."""
+    if not found or found["difference"] is None:
+        return ""
+    ends = found["difference_ci"]
+    span = "" if ends is None else f" [{100 * ends[0]:+.1f}, {100 * ends[1]:+.1f}]"
+    return f"{100 * found['difference']:+.1f}{span}, p = {found['p_value']:.2g}"
+
+
 def _table(metrics: dict[str, Any]) -> Table:
     level = shown_budget(metrics["original"])
     budget = metrics["original"]["budgets"][level]["budget"]
@@ -60,6 +70,7 @@ def _table(metrics: dict[str, Any]) -> Table:
                 number_text(known[0]) if regression else _share(*known),
                 _share(*standing(found)),
                 _share(*worst(found)),
+                _less(found.get("less_original")),
                 _share(to["rate"], to["rate_ci"]),
             )
         )
@@ -68,7 +79,8 @@ def _table(metrics: dict[str, Any]) -> Table:
         "bits",
         "R²" if regression else "clean",
         f"own attack, k = {budget}",
-        "and original's",
+        "and others'",
+        "less original",
         "transfer",
     )
     return Table(caption="Copies", columns=columns, rows=tuple(rows))

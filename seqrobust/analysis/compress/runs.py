@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from seqrobust.analysis import attack_metrics, proportion, wilson
+from seqrobust.analysis import attack_metrics
 from seqrobust.analysis.class_robustness import clean_measures
 from seqrobust.analysis.compress.methods import Compressed, Method, compressed
+from seqrobust.analysis.compress.pooled import against
 from seqrobust.analysis.compress.weights import layers_of
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
@@ -34,6 +35,8 @@ PARTS = f"parts/run-{4 * '[0-9]'}-{5 * '[0-9]'}.parquet"
 CALIBRATION = 256
 """Records, drawn at random, whose activations give static ranges."""
 ORIGINAL = "original"
+CONSTANT = 0.98
+"""Share of records with one answer from which a copy is said to be constant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,10 @@ class CompressRuns:
         rival = self._attacked(predictor, variant.name, number)
         moved = transferred([original, rival])
         there = moved[(moved["source"] == ORIGINAL) & (moved["target_model"] == variant.name)]
-        rows = self.rows(variant, rival).assign(original_still_works=there["success"].to_numpy())
+        back = moved[(moved["source"] == variant.name) & (moved["target_model"] == ORIGINAL)]
+        rows = self.rows(variant, rival).assign(
+            original_still_works=there["success"].to_numpy(), fools_original=back["success"].to_numpy()
+        )
         found = self.metrics(variant, rival)
         agreement = fidelity(self.predictor, predictor, torch.tensor(original.problem.plain.sequences.tokens))
         found |= {"agreement": agreement.agreement, "agreement_ci": agreement.agreement_ci}
@@ -128,13 +134,20 @@ class CompressRuns:
             pairs = {(pair["source"], pair["target"]): pair for pair in of_budget["pairs"]}
             entry["transfer_to"] = _of_found(pairs[ORIGINAL, variant.name])
             entry["transfer_back"] = _of_found(pairs[variant.name, ORIGINAL])
-            entry["standing"], entry["standing_ci"] = _standing(rows[rows[column] == entry["budget"]], found["task"])
-        if not task_of(self.predictor.task).measured and len(set(rival.results["clean_prediction"])) == 1:
-            self.work.notice(f"{variant.name} says the same of every record: that it cannot be fooled is no robustness")
+            mine, its = (part[part[column] == entry["budget"]] for part in (rows, original.results))
+            entry |= against(mine, its, found["task"])
+        if not task_of(self.predictor.task).measured:
+            self._say_if_constant(variant.name, rival.results.drop_duplicates("id")["clean_prediction"])
         found |= self._beside(original, rival)
         for caution in found.get("cautions", ()):
             self.work.notice(f"{variant.name}: {caution}")
         return found, rows
+
+    def _say_if_constant(self, name: str, answers: pd.Series) -> None:
+        share = float(answers.value_counts(normalize=True).iloc[0]) if len(answers) else 0.0
+        if share >= CONSTANT:
+            many = "every record" if share == 1 else f"{share:.1%} of the records"
+            self.work.notice(f"{name} says the same of {many}: that it cannot be fooled is no robustness")
 
     def _beside(self, original: Rival, rival: Rival) -> dict[str, Any]:
         """Where nothing is known of the truth: how the copy answers what the original answers one thing to."""
@@ -185,19 +198,6 @@ class CompressRuns:
 def _of_found(pair: dict[str, Any]) -> dict[str, Any]:
     """Of the sequences that fooled the one, how many fool the other."""
     return {"n": pair["n_found"], "rate": pair["rate_of_found"], "rate_ci": pair["rate_of_found_ci"]}
-
-
-def _standing(rows: pd.DataFrame, task: str) -> tuple[float | None, list[float] | None]:
-    """Share of records that neither the copy's own attack nor the original's sequences fool; of a regression, of those
-    that were attacked."""
-    hit = (rows["success"].fillna(value=False) | rows["original_still_works"].fillna(value=False)).to_numpy(bool)
-    if task_of(task).measured:
-        known = rows["success"].notna().to_numpy()
-        stands, n = int((known & ~hit).sum()), int(known.sum())
-    else:
-        right = (rows["clean_prediction"] == rows["target"]) & (rows["adversarial_prediction"] == rows["target"])
-        stands, n = int((right.to_numpy() & ~hit).sum()), len(rows)
-    return proportion(stands, n), wilson(stands, n)
 
 
 def calibration_of(sequences: SequenceSet, seed: int) -> torch.Tensor:

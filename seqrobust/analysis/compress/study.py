@@ -16,6 +16,7 @@ import pandas as pd
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.compress.findings import CompressFindings
 from seqrobust.analysis.compress.methods import Compressed, method_named
+from seqrobust.analysis.compress.pooled import of_all
 from seqrobust.analysis.compress.runs import CompressRuns, Variant, calibration_of, opened_student, variants_of
 from seqrobust.analysis.compress.settings import CompressSettings
 from seqrobust.analysis.compress.weights import layers_of
@@ -113,6 +114,10 @@ def _all_variants(
         metrics, rows = runs.run(variant, predictor, number, original)
         found.append(metrics | more)
         tables.append(rows)
+    column = "budget_share" if "budget_share" in tables[0] else "budget"
+    for entry in found[0]["budgets"]:
+        its, *copied = (table[table[column] == entry["budget"]] for table in tables)
+        entry |= of_all(its, copied, runs.predictor.task)
     return found, pd.concat(tables, ignore_index=True)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.clusters import units_in
 from seqrobust.sequences import Task
-from seqrobust.statistics import mean_interval, proportion, share_interval
+from seqrobust.statistics import mean_interval, mean_of, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -42,7 +42,7 @@ def _row(budget: int, rows: pd.DataFrame, task: Task) -> dict[str, Any]:
         "n": n,
         "flip_rate": proportion(hits, n),
         "flip_rate_ci": share_interval(rows["success"].astype(bool), units),
-        "random_flip_rate": float(random.mean()) if n else None,
+        "random_flip_rate": mean_of(random),
         # Draws on one record are not independent: the interval rests on the number of records.
         "random_flip_rate_ci": share_interval(random, units),
         "mean_edits": float(moved["n_edits"].mean()) if len(moved) else None,

@@ -52,6 +52,7 @@ class Reliance:
         p_value_below: share that score as low: small where the model reads the functional positions.
         null_mean, null_interval: mean and 95 % range of the scores of turned placements.
         n: records with both kinds of positions and any effect.
+        turns: placements, the real one counted: no p-value of both sides can be below 2 of so many.
     """
 
     score: float | None
@@ -61,11 +62,20 @@ class Reliance:
     null_mean: float | None
     null_interval: list[float] | None
     n: int
+    turns: int = 0
 
     def described(self) -> dict[str, Any]:
-        """For ``metrics.json``; ``relative`` is the score over that of the mean placement."""
+        """For ``metrics.json``; ``relative`` is the score over that of the mean placement.
+
+        ``p_two_sided`` is the smaller tail doubled, ``least`` the smallest that can come out.
+        """
         relative = self.score / self.null_mean if self.score is not None and self.null_mean else None
-        return asdict(self) | {"relative": relative}
+        doubled = (
+            None if self.p_value is None or self.p_value_below is None else 2 * min(self.p_value, self.p_value_below)
+        )
+        two_sided = None if doubled is None else min(doubled, 1.0)
+        least = min(2 / self.turns, 1.0) if self.turns else None
+        return asdict(self) | {"relative": relative, "p_two_sided": two_sided, "least": least}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +107,7 @@ class Shares:
             null_mean=float(null.mean()),
             null_interval=[float(end) for end in np.quantile(null, [0.025, 0.975])],
             n=len(values),
+            turns=len(null),
         )
 
 

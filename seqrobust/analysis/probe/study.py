@@ -78,8 +78,8 @@ def _say_what_is_left_out(problem: Problem, places: Places, progress: Progress) 
     without = int((~places.functional.any(1)).sum())
     if without:
         progress.say(
-            f"{without:,} of {len(problem.sequences):,} records have no functional position: they are attacked like "
-            "the others, but have no reliance"
+            f"{without:,} of {len(problem.sequences):,} records have no functional position: they are in no rate "
+            "and have no reliance, for nothing is outside where nothing is inside"
         )
 
 

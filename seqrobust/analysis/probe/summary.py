@@ -19,6 +19,7 @@ from seqrobust.analysis.probe.kmers import enriched_kmers, functional_share
 from seqrobust.analysis.probe.motifs import motif_changes
 from seqrobust.analysis.probe.places import NONFUNCTIONAL
 from seqrobust.analysis.probe.positions import around_regions, edited_positions, switched_letters
+from seqrobust.analysis.probe.reading import compact_place, effective_positions, paired_flips, reading_word
 from seqrobust.analysis.probe.reliance import Reliance, reliance_shares
 from seqrobust.analysis.probe.writing import writing_metrics
 from seqrobust.attacks import Problem, predictions
@@ -37,17 +38,21 @@ def probe_metrics(ready: ProbeReady, measured: Measured) -> dict[str, Any]:
     task = problem.predictor.task
     reachable: dict[str, NDArray[np.bool_]] = {
         "functional": np.asarray(places.functional.any(1)),
-        "nonfunctional": np.asarray(places.background.any(1)),
+        # A record without a functional region has no outside: what is edited there tells nothing.
+        "nonfunctional": np.asarray(places.background.any(1) & places.covered.any(1)),
     }
     reachable["matched"] = reachable["functional"] & reachable["nonfunctional"]
     budgets = {arm: arm_metrics(table, task, reachable[arm]) for arm, table in results.items()}
     paired = {arm: arm_metrics(table, task, reachable["matched"])[-1] for arm, table in results.items()}
     classes = _classes(problem)
+    reliance = _reliance(ready, measured.effects, classes)
+    flips = paired_flips(_last(results["functional"]), _last(results["matched"]), reachable["matched"])
     return {
         **_head(ready, results["nonfunctional"], measured.effects),
-        "reliance": _reliance(ready, measured.effects, classes),
+        "reliance": reliance,
         "exchange": measured.exchange.described(),
-        "flip_rates": _flip_rates(budgets, paired),
+        "flip_rates": _flip_rates(budgets, paired) | {"inside_less_outside": flips},
+        "reading": _reading(ready, measured.effects, reliance),
         "budgets": budgets,
         "classes": {arm: by_class(table, reachable[arm]) for arm, table in results.items()} if classes else {},
         "scan": _scan(ready, results["nonfunctional"]),
@@ -55,6 +60,24 @@ def probe_metrics(ready: ProbeReady, measured: Measured) -> dict[str, Any]:
             writing_metrics(found, problem, writing)
             for found, writing in zip(measured.written, ready.writings, strict=True)
         ],
+    }
+
+
+def _last(results: pd.DataFrame) -> pd.DataFrame:
+    rows: pd.DataFrame = results[results["budget"] == results["budget"].max()]
+    return rows
+
+
+def _reading(ready: ProbeReady, effects: Effects, reliance: dict[str, Any]) -> dict[str, Any]:
+    """What the model reads: the word, at how many positions, and whether one compact place outside stands out."""
+    places, lengths = ready.places, ready.problem.sequences.lengths
+    both = places.functional.any(1) & places.background.any(1) & effects.usable
+    inside, outside, effect = places.functional[both], places.background[both], effects.effect[both]
+    aligned = len(lengths) > 0 and int(lengths.min()) == int(lengths.max())
+    return {
+        "word": reading_word(reliance),
+        "effective_positions": effective_positions(np.where(inside | outside, effect, np.nan)),
+        "compact": compact_place(effect, inside, outside) if aligned else None,
     }
 
 

@@ -11,6 +11,9 @@ from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 HALF = 0.5
+LEVEL = 0.05
+FEW_POSITIONS = 3
+"""Positions up to which it is said that the decision hangs on them alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +96,53 @@ def _reliance(metrics: Metrics) -> str:
     if found["score"] is None:
         return ""
     span = f" [{found['ci'][0]:.2f}, {found['ci'][1]:.2f}]" if found["ci"] else ""
-    p_value, below = number(found["p_value"]), number(found["p_value_below"])
-    if p_value <= 0.05:
-        reading = "more than regions placed elsewhere: the model looks away from what biology names"
-    elif below <= 0.05:
-        reading = "less than regions placed elsewhere: the model does look at what biology names"
-    else:
-        reading = "no less than regions placed elsewhere: as far as can be seen the named regions are nothing special"
-    tail = "upper" if p_value <= below else "lower"
     return (
-        f"Reliance on what lies outside is {found['score']:.2f}{span} (0: only functional positions "
-        f"move the decision, 0.5: function makes no difference, 1: only others do), {reading} "
-        f"({found['null_mean']:.2f} on average; p = {min(p_value, below):.2g}, {tail} tail)."
+        f"Reliance on what lies outside is {found['score']:.2f}{span} (0: only functional positions move the decision, "
+        f"0.5: function makes no difference, 1: only others do; regions placed elsewhere: {found['null_mean']:.2f} on "
+        f"average, p = {number(found['p_two_sided']):.2g}, least {number(found['least']):.2g}): "
+        f"{_READINGS[metrics['reading']['word']]}.{_concentrated(metrics)}{_compact(metrics)}{_paired(metrics)}"
+    )
+
+
+_READINGS = {
+    "function alone": "no single edit outside functional positions moves the decision, the model reads those alone",
+    "ignores function": "no single edit at a functional position moves the decision, the model ignores them altogether",
+    "looks at function": "less than regions placed elsewhere, the model does look at what biology names",
+    "looks away from function": "more than regions placed elsewhere, the model looks away from what biology names",
+    "not told apart": "the named regions are not told apart from others, which is no proof that they are like others",
+    "cannot be told": "of records so short it cannot be told whether the named regions are like others",
+    "nothing moves it": "nothing moves the decision",
+}
+
+
+def _concentrated(metrics: Metrics) -> str:
+    many = metrics["reading"]["effective_positions"]
+    if many is None or many > FEW_POSITIONS:
+        return ""
+    place = "a single position" if many == 1 else f"{many:g} positions"
+    return f" Nine tenths of all effects lie at {place} of a record."
+
+
+def _compact(metrics: Metrics) -> str:
+    found = metrics["reading"]["compact"]
+    if found is None:
+        return ""
+    return (
+        f" One compact place outside moves it like no other there: positions {found['start'] + 1} to {found['end']}, "
+        f"an edit by {figure(found['effect'])} on average (elsewhere outside {figure(found['elsewhere'])}, functional "
+        f"{figure(found['functional'])}; p = {found['p_value']:.2g} on records that it was not chosen on)."
+    )
+
+
+def _paired(metrics: Metrics) -> str:
+    found = metrics["flip_rates"]["inside_less_outside"]
+    if metrics["task"] == "regression" or not found["n"] or found["p_value"] > LEVEL:
+        return ""
+    where, than = ("inside", "outside") if found["difference"] > 0 else ("outside", "inside")
+    span = "" if found["difference_ci"] is None else f" [{percent_range(*sorted(map(abs, found['difference_ci'])))}]"
+    return (
+        f" Record by record, edits {where} flip more than as many positions {than}: by "
+        f"{percent(abs(found['difference']))}{span} (p = {found['p_value']:.2g})."
     )
 
 
