@@ -105,6 +105,8 @@ def test_each_of_several_labels_is_measured_under_attack() -> None:
         for one, name in enumerate(("a", "rare")):
             label = at[f"{start}_labels"][name]
             assert label["recall"] == pytest.approx(reference.recall_score(truth[:, one], outputs[:, one] > 0))
+            specificity = reference.recall_score(~truth[:, one], outputs[:, one] < 0)
+            assert label["specificity"] == pytest.approx(specificity)
             assert label["auroc"] == pytest.approx(reference.roc_auc_score(truth[:, one], outputs[:, one]))
             wanted = reference.average_precision_score(truth[:, one], outputs[:, one])
             assert label["average_precision"] == pytest.approx(wanted)

@@ -75,7 +75,7 @@ def test_models_that_say_the_same_are_compared_and_others_are_not() -> None:
     assert all(pairs["a", "b"][name] == pytest.approx(1) for name in MEASURES)
     expected = np.mean([spearmanr(one[row], other[row]).statistic for row in (1, 2, 3)])
     assert pairs["a", "c"]["spearman"] == pytest.approx(expected)
-    assert found["m"]["spearman_ci"] is None  # of four records
+    assert found["m"]["spearman_ci"] is None, "too few for an interval"
 
 
 def _goal(shares: list[float], searched: str = "m") -> dict[str, Any]:
