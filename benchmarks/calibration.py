@@ -272,8 +272,10 @@ def main(draws: int) -> None:
         f"NumPy {np.__version__}. {draws:,} draws a row (a quarter of that for power); a share near 5 % has a standard "
         f"error of {100 * error:.1f} points.",
         "",
-        "What falls short: Student's interval of the mean of strongly skewed values (exponential) covers less than it "
-        "says below a hundred records; intervals of paired shares are too wide at few records or clusters.",
+        "What falls short: Student's interval of the mean covers less than it says where values are strongly skewed "
+        "(exponential) and fewer than a hundred, and where ten clusters or fewer differ much in size. Intervals of an "
+        "AUROC and of paired shares are wider than they need be at five records or clusters, and exact tests of flags "
+        "raise fewer false alarms than 5 %.",
         "",
         "## Intervals: how often 95 % hold the truth",
         "",

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from scipy.stats import binomtest
 
-from seqrobust.analysis.intervals import wilson
 from seqrobust.report.words import budget_size, joined, one_line, percent
+from seqrobust.statistics import wilson
 
 _SURELY = 0.05
 """Level at which a search is clearly better than lot, and share of records that lot may lead on beside it."""

@@ -1,7 +1,7 @@
-"""Where intervals used to be: they are in :mod:`seqrobust.statistics` now, under these names."""
+"""The two simplest of :mod:`seqrobust.statistics`, as :mod:`seqrobust.analysis` gives them to whoever asks for them."""
 
 from __future__ import annotations
 
-from seqrobust.statistics import Interval, mean_of, proportion, wilson
+from seqrobust.statistics import proportion, wilson
 
-__all__ = ["Interval", "mean_of", "proportion", "wilson"]
+__all__ = ["proportion", "wilson"]

@@ -74,7 +74,7 @@ def studied(room: Room[Any, Any, Any, Any], subject: Any, settings: Any, opening
     ready = room.prepare(subject, settings, opening)
     scratch = Scratch()
     work = Work(folder=scratch.path, progress=opening.progress, memory=opening.memory, seed=opening.seed)
-    records = records_of(subject)
+    records = records_of(subject, ready)
     if records is not None and (said := near_copies(records)) is not None:
         work.notice(said)
     findings, audit = audited(room, subject, ready, room.study(ready, work), work)

@@ -92,7 +92,7 @@ def answer(
     )
     with held(run.out or Path("runs") / f"{room.name}-{asked.name}", claim) as folder:
         work = Work(folder=folder.path, progress=progress, memory=run.memory, seed=run.seed)
-        records = records_of(subject)
+        records = records_of(subject, ready)
         if records is not None and (said := near_copies(records)) is not None:
             work.notice(said)
         try:

@@ -8,14 +8,23 @@ from typing import Any
 
 from seqrobust.analysis.clusters import independence, independence_words
 from seqrobust.analysis.subject import Subject
+from seqrobust.attacks.problem import Problem
 from seqrobust.report.sections import Page, Section
 from seqrobust.sequences import SequenceSet
 
 
-def records_of(subject: object) -> SequenceSet | None:
-    """The records that an analysis of models is about; None of analyses that count their units themselves."""
+def records_of(subject: object, ready: object) -> SequenceSet | None:
+    """The records that an analysis of models studies, those it drew of the file's; None of analyses that count their
+    units themselves."""
     one = subject[0] if isinstance(subject, list) and subject else subject
-    return one.sequences if isinstance(one, Subject) else None
+    if not isinstance(one, Subject):
+        return None
+    problems = [getattr(ready, "problem", None), *getattr(ready, "problems", {}).values()]
+    for problem in problems:
+        if isinstance(problem, Problem):
+            return problem.plain.sequences
+    drawn = getattr(ready, "sequences", None)
+    return drawn if isinstance(drawn, SequenceSet) else one.sequences
 
 
 def with_units(metrics: Mapping[str, Any], records: SequenceSet | None) -> dict[str, Any]:

@@ -197,6 +197,19 @@ def test_a_regression_passes(goal: str) -> None:
     assert "scores asked again" in broken(spoiled(table, 0, clean_score=99.0, adversarial_score=99.0))
 
 
+@pytest.mark.parametrize(("texts", "verdict"), [(["ACGTACGT"] * 3, "holds"), (["ACGTACGT", "TTTTACGT"], "doubtful")])
+def test_one_answer_to_one_sequence_is_no_alarm(texts: list[str], verdict: str) -> None:
+    flat = Net(outputs=1)
+    flat.weight.data.zero_()
+    flat.pair.data.zero_()
+    subject = subject_of(flat, texts, name="net", labelled=False, task="regression", alphabet="DNA", labels=("v",))
+    settings = AttackSettings(budget="1..2", attacks=("one_step",), random_draws=1, goal="up", delta=0.1)
+    ready = prepare(subject, settings, Opening(device="cpu"))
+    found = _attacked(ready)
+    table = AttackTable(problem=ready.problem, results=found.results, metrics=found.metrics, moves="letters")
+    assert verdicts(table)["answers differ"].verdict == verdict
+
+
 def a_row(table: AttackTable) -> int:
     return int(np.flatnonzero((table.results["n_edits"] > 0) & (table.results["budget"] == 3))[0])
 

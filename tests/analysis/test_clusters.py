@@ -65,6 +65,14 @@ def test_an_attack_counts_clusters(model: object, tmp_path: Path) -> None:
     assert widths[1] > 1.3 * widths[0]
 
 
+def test_units_are_counted_among_the_records_drawn(model: object) -> None:
+    texts, labels, names = families()
+    records = sr.records(texts, alphabet="DNA", targets=labels, clusters=names)
+    metrics = sr.attack(model, records, sr.Substitutions(1), attacks=["one_step"], max_records=10).metrics
+    assert metrics["independence"]["records"] == metrics["n"] == 10
+    assert metrics["independence"]["units"] == metrics["units"] <= 10
+
+
 def test_an_attack_of_few_clusters_has_no_interval_and_a_page(model: object, tmp_path: Path) -> None:
     texts, labels, names = families(count=4)
     records = sr.records(texts, alphabet="DNA", targets=labels, clusters=names)

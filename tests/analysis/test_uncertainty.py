@@ -39,7 +39,7 @@ from seqrobust.analysis.uncertainty import (
 )
 from seqrobust.analysis.uncertainty.abstaining import selective
 from seqrobust.analysis.uncertainty.detecting import detection
-from seqrobust.analysis.uncertainty.detection import adaptive_metrics, detection_sentence, standing
+from seqrobust.analysis.uncertainty.detection import adaptive_metrics, detection_sentence, expected_flagged, standing
 from seqrobust.analysis.uncertainty.epistemic import epistemic
 from seqrobust.analysis.uncertainty.materials import gather
 from seqrobust.analysis.uncertainty.members import Scorer
@@ -452,3 +452,10 @@ def test_a_class_that_is_never_given_adds_nothing_to_any_measure() -> None:
     assert bool(slope.grad.isfinite().all())
     with pytest.raises(ModelError, match="infinite logit"):
         predictive_entropy(-masked, "classification")
+
+
+def test_few_natural_records_flag_more_than_was_asked_for_and_that_is_said() -> None:
+    rng = np.random.default_rng(0)
+    new = [(rng.random(500) > threshold(rng.random(20), 0.05)).mean() for _ in range(2000)]
+    assert expected_flagged(20, 0.05) == pytest.approx(2 / 21)
+    assert np.mean(new) == pytest.approx(2 / 21, abs=0.006)

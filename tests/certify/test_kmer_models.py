@@ -9,6 +9,7 @@ from brute import ANY, certified, check, problem_of
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+import seqrobust as sr
 from seqrobust.alphabet import DNA
 from seqrobust.errors import ModelError
 from seqrobust.models.kmers import KmerModel, kmer_model_of
@@ -52,6 +53,13 @@ def test_averages_of_two_lengths_at_every_budget() -> None:
     model = KmerModel(tables, torch.zeros(3), DNA, average=True).eval()
     asked = problem_of(model, "classification", texts(3, 7, seed=3), ANY, 4)
     check(asked, certified(asked, ["window_sums"]), exact=True)
+
+
+def test_a_model_without_gradients_is_attacked_by_scores() -> None:
+    model = kmer_model_of(*fitted((3, 3), 2), DNA)
+    proof = sr.certify(model, texts(4, 30, seed=4), "1..3", task="binary", alphabet="DNA")
+    assert proof.metrics["exact_fraction"] == 1
+    assert any("no gradient" in notice for notice in proof.notices)
 
 
 def test_what_is_no_count_is_refused() -> None:

@@ -17,7 +17,7 @@ from seqrobust.attacks import Problem
 from seqrobust.models.convolutional import CNN
 from seqrobust.sequences import Region
 
-LENGTH, MOST = 9, 3
+LENGTH, MOST = 8, 3
 METHODS = ("window_sums", "bounds", "enumeration", "auto")
 
 
@@ -52,6 +52,27 @@ class Double(nn.Module):
         return self.net(encoded.double()).float()
 
 
+class Shifted(nn.Module):
+    """A network that prefers its first class, so that some edits, not one, turn it."""
+
+    def __init__(self, net: nn.Module, preference: float) -> None:
+        super().__init__()
+        self.net, self.preference = net, preference
+
+    def forward(self, encoded: Tensor) -> Tensor:
+        return self.net(encoded) + torch.tensor([self.preference, 0.0, 0.0])
+
+
+def preferring(net: nn.Module, share: float) -> nn.Module:
+    """The network with a preference of so many standard deviations of its margins; whole where those are."""
+    with torch.no_grad():
+        some = nn.functional.one_hot(torch.randint(4, (200, LENGTH)), 4).transpose(1, 2).float()
+        margin = net(some)[:, 0] - net(some)[:, 1:].amax(1)
+    preference = float(share * margin.std() - margin.mean())
+    is_whole = bool((margin == margin.round()).all())
+    return Shifted(net, round(preference) if is_whole else preference)
+
+
 MODELS: dict[str, Callable[[], nn.Module]] = {
     "relu": lambda: one_layer(nn.ReLU()),
     "gelu": lambda: one_layer(nn.GELU(), kernel=4),
@@ -73,9 +94,9 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 def problems(kind: str, seed: int) -> list[Problem]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        module = MODELS[kind]().eval()
+        module = preferring(MODELS[kind]().eval(), 1.0 + seed).eval()
     rng = np.random.default_rng(seed)
-    texts = ["".join(rng.choice(list("ACGT"), LENGTH)) for _ in range(4)]
+    texts = ["".join(rng.choice(list("ACGT"), LENGTH)) for _ in range(8)]
     core = [[Region("core", 3, 5)] for _ in texts]
     asked = problem_of(module, "classification", texts, ANY, MOST, regions=core)
     return [asked, replace(asked, threat=replace(ANY, protect=("core",)))]
@@ -98,17 +119,16 @@ def sweep(kinds: list[str], seeds: range) -> tuple[int, list[str]]:
     return count, wrong
 
 
-def test_a_few(record_property: Callable[[str, object], None]) -> None:
-    count, wrong = sweep(["ties"], range(1))
-    record_property("certificates", count)
+def test_a_few() -> None:
+    _, wrong = sweep(["ties"], range(1))
     assert not wrong
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_no_certificate_is_beaten(record_property: Callable[[str, object], None]) -> None:
-    count, wrong = sweep(list(MODELS), range(6))
+@pytest.mark.parametrize("kind", MODELS)
+def test_no_certificate_is_beaten(kind: str, record_property: Callable[[str, object], None]) -> None:
+    count, wrong = sweep([kind], range(3))
     record_property("certificates", count)
-    print(f"{count:,} certificates were checked")  # noqa: T201
+    print(f"{kind}: {count:,} certificates were checked")  # noqa: T201
     assert not wrong, wrong[:3]
-    assert count > 4000

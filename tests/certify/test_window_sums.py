@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.attacks import Problem, Shift, Targeted
+from seqrobust.certification import network
 from seqrobust.certification.network import network_of
 from seqrobust.certification.operators import UnknownNetworkError
 from seqrobust.certification.windows import WindowSums, method, path
@@ -101,14 +102,15 @@ def some_texts(alphabet: Alphabet = DNA, n: int = 5, length: int = LENGTH, seed:
 
 
 def problem(
-    module: nn.Module, task: Task = "classification", *, most: int = 3, texts: list[str] | None = None, **more: object
+    module: nn.Module, task: Task = "classification", *, most: int = 2, texts: list[str] | None = None, **more: object
 ) -> Problem:
     return problem_of(module, task, texts or some_texts(), ANY, most, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", MODULES)
 def test_exact_as_plain_loops(kind: str) -> None:
-    asked = problem(seeded(MODULES[kind]), texts=[*some_texts(n=4), "ACGNTTACG"])
+    most = 3 if kind in ("relu", "branches") else 2
+    asked = problem(seeded(MODULES[kind]), texts=[*some_texts(n=3), "ACGNTTACG"], most=most)
     standings = certified(asked, ["window_sums"])
     check(asked, standings, exact=True)
     assert all(one.proved_by == "window_sums" for one in standings if one.certified)
@@ -185,7 +187,7 @@ class FewG(nn.Module):
 
 
 def test_members_that_a_constraint_forbids_break_nothing() -> None:
-    free = problem(FewG(), "binary", texts=["AATTAATTA", "CATTAATTC"])
+    free = problem(FewG(), "binary", texts=["AATTAATTA", "CATTAATTC"], most=3)
     assert [one.broken for one in certified(free, ["window_sums"])] == [2, 2]
     # A G more needs a C less: there are none in the first record, and two in the second.
     bound = replace(free, threat=replace(ANY, constraints=(parse_constraint("gc:+-0.01", DNA),)))
@@ -338,6 +340,9 @@ class Absorbed(nn.Module):
 
 def test_rounding_inward_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = problem(Absorbed(), "binary", texts=["GGGTTTGGG"], most=1)
+    assert "differs from the model" in certified(asked, ["window_sums"], attack="one_step")[0].reason
+    # Even where that went unnoticed, the tolerance would keep the record open until the model is asked.
+    monkeypatch.setattr(network, "_compare", lambda *_: None)
     standing = certified(asked, ["window_sums"], attack="one_step")[0]
     assert (standing.certified, standing.broken, standing.broken_by) == (0, 1, "window_sums")
     check(asked, [standing], exact=True)

@@ -24,8 +24,9 @@ def answers_differ(table: AttackTable) -> Outcome:
     """The model does not say the same of everything."""
     name, what = "answers differ", "predictions of all records, of what was tried and of random sequences"
     if task_of(table.predictor.task).measured:
+        # Of one sequence, however often it stands there, nothing else could be said.
         values = table.results["clean_score"]
-        same = None if len(values) < 2 or values.nunique() > 1 else f"{values.iloc[0]:g}"
+        same = None if len(set(table.sequences.texts)) < 2 or values.nunique() > 1 else f"{values.iloc[0]:g}"
     else:
         same = one_answer(table.metrics or {}, table.results)
     if same is None:

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.asked import Opening
@@ -17,14 +18,17 @@ from seqrobust.analysis.certify.table import results_table
 from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks import Problem, attacks_named, scores_for
+from seqrobust.attacks import DEFAULT_ATTACKS, Attack, Problem, attacks_named, scores_for
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.certification import certify_shard, methods_named, require_certifiable
+from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 
+_WITHOUT = "greedy_all"
+"""The attack on models without gradients."""
 _TOGETHER = 16
 """Records of a part: what an interrupted run repeats."""
 
@@ -67,7 +71,7 @@ def study(ready: CertifyReady, work: Work) -> CertifyFindings:
 
 def _certified(ready: CertifyReady, work: Work) -> pd.DataFrame:
     problem, settings = ready.problem, ready.settings
-    attacks, methods = attacks_named(settings.attacks), methods_named(settings.methods)
+    attacks, methods = _attacks(ready, work), methods_named(settings.methods)
     scores = scores_for(problem.predictor, memory=work.memory)
     count, tables = len(problem.sequences), []
     work.progress.start("certify", count)
@@ -92,6 +96,26 @@ def _certified(ready: CertifyReady, work: Work) -> pd.DataFrame:
     for notice in dict.fromkeys([*scores.notices, *(text for method in methods for text in notices_of(method))]):
         work.notice(notice)
     return pd.concat(tables, ignore_index=True)
+
+
+def _attacks(ready: CertifyReady, work: Work) -> tuple[Attack, ...]:
+    """The attacks that bound records from above; where nobody chose them, such as a model without gradients allows."""
+    problem, chosen = ready.problem, ready.settings.attacks
+    if chosen != DEFAULT_ATTACKS or not len(problem.sequences):
+        return attacks_named(chosen)
+    predictor = ready.predictor
+    tokens = torch.tensor(problem.plain.sequences.tokens[:1], device=predictor.device)
+    counted, sent = predictor.gradients, predictor.rows_sent
+    try:
+        with predictor.attached():
+            points, lengths = predictor.encode(tokens), predictor.lengths(tokens)
+            predictor.gradient(points, lengths, lambda logits, _: logits.sum(1))
+    except ModelError:
+        work.notice(f"the model passes no gradient to its input: the attack beside certificates is {_WITHOUT}")
+        return attacks_named((_WITHOUT,))
+    finally:
+        predictor.gradients, predictor.rows_sent = counted, sent
+    return attacks_named(chosen)
 
 
 def _advance(progress: Progress, before: int, records: int, share: float) -> None:

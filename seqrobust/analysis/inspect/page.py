@@ -49,7 +49,8 @@ def _answer(metrics: Mapping[str, Any]) -> str:
     if task_in(metrics).measured:
         return text
     return (
-        f"{text}; they change {_percent(flips['adversarial'])} of predictions, random edits {_percent(flips['random'])}"
+        f"{text}; of these records, chosen for the edits that an attack found, they change "
+        f"{_percent(flips['adversarial'])} of predictions, random edits {_percent(flips['random'])}"
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from seqrobust.statistics import LEAST
+
 Word = Literal[
     "unrelated to the weights",
     "unstable",
@@ -28,7 +30,7 @@ silent                      in half of the records found edits flip the predicti
 movable and silent          both
 stable                      none of these within the budgets
 not seen to move            none of these, but edits were found against another method: one of its own may do more
-untold                      nothing was looked at that could tell
+untold                      nothing was looked at that could tell, or too few records
 ==========================  ===========================================================================================
 """
 
@@ -91,9 +93,11 @@ def verdicts(
 
 
 def first_budget(goal: Mapping[str, Any] | None) -> int | str | None:
-    """The smallest budget at which a goal is reached in at least half of the records; None where there is none."""
+    """The smallest budget at which a goal is reached in at least half of the records; None where there is none, or the
+    records are fewer than :data:`~seqrobust.statistics.LEAST`."""
     for level in (goal or {}).get("budgets", ()):
-        if level["success_rate"] is not None and level["success_rate"] >= HALF:
+        enough = level["n"] >= LEAST
+        if enough and level["success_rate"] is not None and level["success_rate"] >= HALF:
             budget: int | str = level["budget"]
             return budget
     return None
@@ -116,7 +120,7 @@ def _verdict(
         word, budget = "alike for all records", None
     elif at["keep"] is not None:
         word, budget = "silent", at["keep"]
-    elif any(goals.get(goal, {}).get("n") for goal in ("change", "keep")):
+    elif any(goals.get(goal, {}).get("n", 0) >= LEAST for goal in ("change", "keep")):
         word, budget = ("stable" if _is_own(name, goals) else "not seen to move"), None
     else:
         word, budget = "untold", None

@@ -17,6 +17,7 @@ from seqrobust.analysis.uncertainty.detection import (
     Seen,
     adaptive_metrics,
     detection_sentence,
+    expected_flagged,
     standing,
     threshold,
 )
@@ -52,10 +53,11 @@ def detection(study: Study, has: Materials, flagged: float, advance: Advance) ->
             goal, rows = known[name].goal(study, weight), np.flatnonzero(still)
             found = find(study.take(rows), study.columns, goal, share, name=f"detector-{number}-{step}")
             tried.append(_Tried.of(study, rows, found.tokens))
-    entry: dict[str, Any] = {"flagged_natural": flagged, "detectors": {}}
+    expected = expected_flagged(len(has.calibration), flagged)
+    entry: dict[str, Any] = {"flagged_natural": flagged, "flagged_expected": expected, "detectors": {}}
     for name, detector in known.items():
         evaded = _evaded(tried, detector, has.found.reached.shape)
-        entry["detectors"][name] = _entry(study, has, name, detector, evaded, flagged)
+        entry["detectors"][name] = _entry(study, has, name, detector, evaded, max(flagged, expected))
     return entry
 
 

@@ -38,6 +38,17 @@ def threshold(natural: NDArray[np.float64], flagged: float) -> float:
     return float(ordered[len(ordered) - 1 - allowed])
 
 
+def expected_flagged(natural: int, flagged: float) -> float:
+    """Share of new natural records that :func:`threshold` flags on average, with continuous scores: read off so many,
+    it lies between two of their scores, and a new one falls above the k-th from the top with chance k / (n + 1).
+
+    >>> round(expected_flagged(20, 0.05), 3), round(expected_flagged(1000, 0.05), 3)
+    (0.095, 0.051)
+    """
+    allowed = int(np.floor(flagged * natural + 1e-9))
+    return (allowed + 1) / (natural + 1)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Seen:
     """What a detector makes of n records that were fooled at one budget.

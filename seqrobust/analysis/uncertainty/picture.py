@@ -147,7 +147,7 @@ def _stopped(axes: Axes, metrics: dict[str, Any]) -> None:
             ends = [100 * end for end in interval_of(row[f"{key}_ci"])]
             axes.plot(ends, [line + shift] * 2, color=colour, linewidth=1.3, alpha=0.8)
             axes.plot(100 * row[key], line + shift, "o", color=colour, markersize=4, clip_on=False)
-    axes.axvline(100 * metrics["detection"]["flagged_natural"], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
+    axes.axvline(100 * metrics["detection"]["flagged_expected"], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)))
     _names(axes, list(detectors))
     axes.set_xlim(-2, 102)
     axes.set_xlabel("% of attacks noticed (dashed: of natural records)")

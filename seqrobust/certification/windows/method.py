@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqrobust.attacks.rounding import judged, near_threshold
 from seqrobust.certification.case import ROUNDING, Case, Proof
-from seqrobust.certification.network import network_of
+from seqrobust.certification.network import alike, network_of
 from seqrobust.certification.operators import UNREADABLE
 from seqrobust.certification.ways import LinearWays, linear_ways
 from seqrobust.certification.windows.back import members_above
@@ -27,8 +27,6 @@ _FIRST, _MEMBERS = 16, 1 << 13
 """Members near the goal that the model itself is asked about: first a few, where the best of them mostly reaches it."""
 _OWN = 1e-9
 """Share by which sums in double precision may differ with the order they are taken in."""
-_COMPARED = 8
-"""Random sequences on which sums of windows and the network are compared."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -65,7 +63,7 @@ class WindowSums:
         if length not in self._known:
             try:
                 tables = WindowTables(window_sum(network_of(case.problem.predictor, tokens[None])), letters)
-                tables.verify(_some(tokens, letters))
+                tables.verify(alike(tokens, letters))
                 self._known[length] = tables
             except UNREADABLE as error:
                 # Whatever cannot be read is left to other methods, which only costs a certificate.
@@ -157,10 +155,3 @@ def _choices(case: Case, tokens: Tensor) -> Choices:
         letters.append(torch.cat([torch.tensor([token]), others]).to(torch.uint8))
         costs.append((0, *column[others].tolist()))
     return Choices(tokens=tuple(letters), costs=tuple(costs))
-
-
-def _some(tokens: Tensor, letters: int) -> Tensor:
-    """(rows, L) a record, and random letters in its place where it has letters."""
-    generator = torch.Generator().manual_seed(0)
-    random = torch.randint(letters, (_COMPARED, len(tokens)), generator=generator).to(torch.uint8)
-    return torch.cat([tokens[None], torch.where(tokens < letters, random, tokens)])
