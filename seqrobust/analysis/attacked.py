@@ -39,7 +39,7 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
         **attack_metrics(results, problem.predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):
-        metrics["delta"] = problem.goal.delta
+        metrics |= problem.goal.plain()
     if (constant := constant_answer(results, problem.predictor)) is not None:
         metrics["constant"] = constant
     if lost := saturated(results, problem.predictor):

@@ -70,6 +70,7 @@ def ensemble(model: Predictor, members: Sequence[Predictor], tokens: Tensor) -> 
         batch_size=min(predictor.batch_size for predictor in members),
         scale="logits",
     )
+    made.target_spread = model.target_spread
     made.check(some[:64])
     return made
 

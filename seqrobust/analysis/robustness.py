@@ -25,6 +25,7 @@ from seqrobust.analysis.class_robustness import by_class, clean_measures, robust
 from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import by_class as counts_by_class
 from seqrobust.analysis.confinement import never_editable, unprotected
+from seqrobust.measures import cautions_of_values
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
 from seqrobust.statistics import count_units, mean_interval, mean_of, paired, proportion, share_interval
@@ -63,7 +64,10 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     elif not measured:
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
     elif labelled:
-        head |= {f"clean_{name}": value for name, value in fit(first["target"], first["clean_prediction"]).items()}
+        found = fit(first["target"], first["clean_prediction"])
+        head |= {f"clean_{name}": value for name, value in found.items()}
+        if said := cautions_of_values(found["r2"]):
+            head["cautions"] = said
     classes = not measured
     if len(able) < len(first):
         head["nothing_editable"] = {
@@ -117,11 +121,13 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         entry |= {"control_ahead": ahead, "control_behind": behind}
     if task_of(task).measured:
         shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
-        entry |= {"mean_shift": float(shift.mean()), "mean_shift_ci": mean_interval(shift, units_in(attacked))}
+        entry |= {"mean_shift": mean_of(shift), "mean_shift_ci": mean_interval(shift, units_in(attacked))}
+        # A mean may be a few records' doing: half of the shifts lie below the middle one of these.
+        entry["shift_quantiles"] = quantiles(shift)
         random_shift = attacked["random_score"] - attacked["clean_score"]
-        entry["random_mean_shift"] = float(random_shift.mean())
+        entry["random_mean_shift"] = mean_of(random_shift)
         entry["shift_over_random"] = paired(shift, random_shift, units_in(attacked)).plain()
-        entry["mean_edits"] = float(attacked["n_edits"].mean())
+        entry["mean_edits"] = mean_of(attacked["n_edits"])
         return entry | (fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
     right = rows["clean_prediction"] == rows["target"]
     stays, reached = rows["adversarial_prediction"] == rows["target"], rows["success"].fillna(value=False).astype(bool)
@@ -206,8 +212,18 @@ def outdone_by_random(
     return ahead & ~np.isnan(random_objective)
 
 
+def quantiles(values: pd.Series) -> dict[str, float] | None:
+    """The value below which a tenth, a quarter, half ... of them lie; None of nothing."""
+    kept = values.to_numpy(np.float64)
+    if not len(kept):
+        return None
+    return {f"{share:g}": float(np.quantile(kept, share)) for share in (0.1, 0.25, 0.5, 0.75, 0.9)}
+
+
 def fit(target: pd.Series, prediction: pd.Series) -> dict[str, float | None]:
-    """Mean squared error, share of variance explained, and Spearman's rank correlation."""
+    """Mean squared error, share of variance explained, and Spearman's rank correlation; None of no record."""
+    if not len(target):
+        return dict.fromkeys(("mse", "r2", "spearman"))
     truth, guess = target.to_numpy(np.float64), prediction.to_numpy(np.float64)
     error, spread = float(((truth - guess) ** 2).mean()), float(truth.var())
     constant = len(truth) < 2 or spread == 0 or float(guess.std()) == 0

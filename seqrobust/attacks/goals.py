@@ -10,7 +10,7 @@ sign tie like any other equal numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -233,11 +233,13 @@ class Shift:
         up: raise the value rather than lower it.
         delta: the shift that counts as success, in the target's units.
         output: index of the value among several.
+        unit: what ``delta`` is, in words, such as ``1 sd of the training targets``.
     """
 
     up: bool
     delta: float
     output: int = 0
+    unit: str = ""
 
     def bind(self, task: Task, clean: Tensor, targets: Tensor) -> BoundGoal:
         """See :class:`Goal`. Raises ConfigError for another task than regression."""
@@ -253,4 +255,9 @@ class Shift:
 
     def describe(self, labels: tuple[str, ...]) -> str:
         """In words."""
-        return f"{labels[self.output]} {'raised' if self.up else 'lowered'} by at least {self.delta:.4g}"
+        unit = f" ({self.unit})" if self.unit else ""
+        return f"{labels[self.output]} {'raised' if self.up else 'lowered'} by at least {self.delta:.4g}{unit}"
+
+    def plain(self) -> dict[str, Any]:
+        """The shift as ``metrics.json`` states it."""
+        return {"delta": self.delta, **({"delta_unit": self.unit} if self.unit else {})}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
+from seqrobust.attacks.shift_size import checked_size
 from seqrobust.errors import ConfigError, ThreatError
 from seqrobust.options import DATA, GOAL, THREAT, Option, checked, names_of
 from seqrobust.sequences.data_source import split_names
@@ -125,7 +126,8 @@ class AttackSettings(ThreatSettings):
         goal: ``auto`` is ``untargeted``, or ``up`` for regression.
         target_label: the class that a targeted attack wants; for multilabel the label that it has named where it is
             not, or after a minus sign the one that it takes away where it is.
-        delta: the shift that counts as success; by default one standard deviation of the targets.
+        delta: the shift that counts as success: a number in the output's units, ``1sd``, or ``2fold`` on a log2 scale;
+            by default one standard deviation of the training targets. See :mod:`seqrobust.attacks.shift_size`.
         output: name of the regression value that is shifted; by default the first.
         max_records: attack only so many records, drawn at random; where classes are uneven, as many of each as its
             share comes to, and one at least.
@@ -150,7 +152,14 @@ class AttackSettings(ThreatSettings):
             panel=GOAL,
         ),
     ] = None
-    delta: Annotated[float | None, Option(help="Shift of a regression that counts as success.", panel=GOAL)] = None
+    delta: Annotated[
+        float | str | None,
+        Option(
+            help="Shift of a regression that counts: 0.5, 1sd (of the training targets, the default), 2fold (log2).",
+            panel=GOAL,
+            metavar="SHIFT",
+        ),
+    ] = None
     output: Annotated[str | None, Option(help="Which regression value is shifted.", panel=GOAL)] = None
     max_records: Annotated[int | None, Option(help="A random sample of records.", panel=DATA, least=1)] = None
     random_draws: Annotated[int, Option(help="Random controls per budget.", panel=GOAL, least=1)] = 10
@@ -161,8 +170,8 @@ class AttackSettings(ThreatSettings):
         super().__post_init__()
         checked("--goal", self.goal, get_args(GoalName))
         attacks_named(self.attacks)
-        if self.delta is not None and not self.delta > 0:
-            raise ConfigError("a shift is positive; its direction is the goal", found=str(self.delta), where="delta")
+        if self.delta is not None:
+            checked_size(self.delta)
         if self.random_draws < 1:
             raise ConfigError("the random control needs a draw", found=str(self.random_draws), where="random_draws")
         if self.max_records is not None and self.max_records < 1:

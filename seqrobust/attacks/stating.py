@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from seqrobust.attacks.coded import coded
 from seqrobust.attacks.drawing import drawn
 from seqrobust.attacks.goals import Goal, Shift, Targeted, Untargeted, predictions
 from seqrobust.attacks.problem import Problem
 from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.shift_size import ShiftSize, sized
 from seqrobust.errors import ConfigError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, Task
@@ -20,19 +23,27 @@ from seqrobust.threats.coding import Indels, parse_moves
 
 
 def attack_problem(
-    predictor: Predictor, sequences: SequenceSet, targets: Targets | None, settings: AttackSettings, *, seed: int
+    predictor: Predictor,
+    sequences: SequenceSet,
+    targets: Targets | None,
+    settings: AttackSettings,
+    *,
+    seed: int,
+    shift: ShiftSize | None = None,
 ) -> Problem:
     """What is attacked, checked as far as it can be before the search begins.
 
+    A shift, where it is given, stands for what would follow from these settings: one for all models of a comparison.
+
     Raises ThreatError for region names or letter rules, ConfigError for a goal that does not fit the task.
     """
+    goal = goal_of(settings, predictor, sequences, targets, shift=shift)
     if settings.max_records is not None and settings.max_records < len(sequences):
         chosen = drawn(targets, len(sequences), settings.max_records, seed=seed)
         sequences = sequences.take(chosen)
         targets = None if targets is None else targets.take(chosen)
     first = np.arange(min(len(sequences), 8))
     threat = settings.threat(sequences.alphabet)
-    goal = goal_of(settings, predictor, sequences, targets)
     logits = _clean(predictor, sequences.take(first))
     truth = predictions(predictor.task, logits) if targets is None else torch.tensor(targets.values[first])
     goal.bind(predictor.task, logits, truth)
@@ -58,14 +69,22 @@ def attack_problem(
     return problem
 
 
-def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceSet, targets: Targets | None) -> Goal:
+def goal_of(
+    settings: AttackSettings,
+    predictor: Predictor,
+    sequences: SequenceSet,
+    targets: Targets | None,
+    *,
+    shift: ShiftSize | None = None,
+) -> Goal:
     """The goal that settings name.
 
     Args:
         settings: what was asked for.
         predictor: checked.
-        sequences, targets: the records; the spread of their values is the default shift, that of the predictions where
-            there are no targets.
+        sequences, targets: all records, before any sample: where the model does not know its training targets' spread,
+            that of these, or of the predictions where there are none, is the default shift.
+        shift: what stands for a shift that would follow from these settings.
 
     Raises ConfigError for an unknown label or output.
     """
@@ -79,13 +98,27 @@ def goal_of(settings: AttackSettings, predictor: Predictor, sequences: SequenceS
     if name == "targeted":
         return _targeted(settings.target_label, predictor.task, labels)
     output = _output_index(settings.output, labels)
-    delta = settings.delta
-    if delta is None and task_of(predictor.task).measured:
-        values = _clean(predictor, sequences).numpy() if targets is None else targets.values
-        delta = float(np.std(values[:, output]))
-        if delta == 0:
-            raise ConfigError("the targets do not vary, so no shift follows from them", fix="give delta")
-    return Shift(up=name == "up", delta=delta or 1.0, output=output)
+    if not task_of(predictor.task).measured:
+        return Shift(up=name == "up", delta=1.0, output=output)  # refused where it meets the task
+    size = shift or sized(settings.delta, lambda: _spread(predictor, sequences, targets, output))
+    return Shift(up=name == "up", delta=size.value, output=output, unit=size.unit)
+
+
+def _spread(predictor: Predictor, sequences: SequenceSet, targets: Targets | None, output: int) -> ShiftSize:
+    """One standard deviation of an output's values, of the best known."""
+    known = predictor.target_spread.get((predictor.labels or ())[output]) if predictor.labels else None
+    if known is not None:
+        return ShiftSize(value=known, unit="sd of the training targets")
+    if targets is not None:
+        unit = f"sd of the targets of these {len(sequences)} records, for the model does not keep those of its training"
+        return ShiftSize(value=_deviation(targets.values[:, output]), unit=unit)
+    unit = f"sd of the model's own predictions of these {len(sequences)} records, for no targets are known"
+    return ShiftSize(value=_deviation(_clean(predictor, sequences).numpy()[:, output]), unit=unit)
+
+
+def _deviation(values: NDArray[Any]) -> float:
+    """Standard deviation; exactly 0 of equal numbers, whose rounded mean would leave a trace."""
+    return 0.0 if np.ptp(values) == 0 else float(np.std(values, dtype=np.float64))
 
 
 def _targeted(name: str | None, task: Task, labels: Sequence[str]) -> Targeted:

@@ -13,6 +13,8 @@ COLLAPSED = 0.9
 
 _CONSTANT = 0.95
 """From this share of all answers on, it is almost the only one."""
+_KNOWS_LITTLE = 0.1
+"""Below this share of the variance explained, a model of values knows hardly anything."""
 
 
 def uneven(counts: Sequence[int]) -> bool:
@@ -42,6 +44,21 @@ def cautions(measures: Mapping[str, Any]) -> list[str]:
             f"({100 * majority:.1f} %): read balanced accuracy and average precision"
         )
     return found
+
+
+def cautions_of_values(r2: float | None, name: str = "") -> list[str]:
+    """The same of a regression: a model that knows nothing is hard to move, and that is no robustness.
+
+    >>> cautions_of_values(-0.04)
+    ['R² is -0.04: the predictions are no better than always giving the mean of the targets']
+    >>> cautions_of_values(0.5)
+    []
+    """
+    if r2 is None or r2 >= _KNOWS_LITTLE:
+        return []
+    how = "hardly" if r2 > 0 else "no"
+    of = f" of {name}" if name else ""
+    return [f"R²{of} is {r2:.2g}: the predictions are {how} better than always giving the mean of the targets"]
 
 
 def _missing(measures: Mapping[str, Any]) -> list[str]:

@@ -55,6 +55,14 @@ class ModelCard:
         """Outputs per record."""
         return task_of(self.task).outputs(len(self.labels))
 
+    @property
+    def target_spread(self) -> dict[str, float]:
+        """Standard deviation of a regression's training targets by value, where the checkpoint keeps it."""
+        kept = self.provenance.get("target_spread")
+        if not isinstance(kept, Mapping):
+            return {}
+        return {str(name): float(value) for name, value in kept.items() if isinstance(value, int | float) and value > 0}
+
 
 def save_checkpoint(path: Path, module: SequenceModel, card: ModelCard) -> None:
     """Write a model and its card, whole or not at all.

@@ -68,6 +68,7 @@ def open_predictor(
         scale="logits",
         **_around(source),
     )
+    predictor.target_spread = card.target_spread
     _say_step(source, predictor)
     return predictor, card
 

@@ -76,6 +76,7 @@ class Predictor:
     Attributes:
         forwards: sequences scored without a gradient so far, once per draw.
         gradients: sequences scored with their gradient so far, once per draw.
+        target_spread: standard deviation of the training targets of a regression, by output; empty where not known.
         constant: what every record tried, and every random sequence too, is predicted to be; None where predictions
             differ. Known once checked.
         notices: what was noticed about the module and should be said.
@@ -116,6 +117,7 @@ class Predictor:
         self.forwards = 0
         self.gradients = 0
         self.notices: list[str] = []
+        self.target_spread: dict[str, float] = {}
         self.samples, self.seed = samples, seed
         self.stochastic = False
         self.rounding = SAME

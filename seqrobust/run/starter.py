@@ -108,7 +108,7 @@ def _filled(
     if task_of(task).measured:
         goal = """\
   goal: up                 # or down
-  # delta: 1.0             # shift that counts as success; by default one standard deviation
+  # delta: 1sd             # shift that counts: of the training targets, or 0.5, or 2fold on a log2 scale
 """
     return _TEMPLATE.format(
         name=_quoted("".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name) or "my-run"),

@@ -198,6 +198,13 @@ def names_of(values: NDArray[Any], labels: tuple[str, ...]) -> list[str]:
     return [";".join(labels[int(i)] for i in np.flatnonzero(row)) for row in values]
 
 
+def target_spread(targets: Targets) -> dict[str, float]:
+    """Standard deviation of each value of a regression; nothing for other tasks. The unit of a shift ever after."""
+    if not task_of(targets.task).measured:
+        return {}
+    return dict(zip(targets.labels, targets.values.std(0, dtype=np.float64).tolist(), strict=True))
+
+
 def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[str, Any]) -> ModelCard:
     return ModelCard(
         alphabet=data.sequences.alphabet,
@@ -217,6 +224,7 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "versions": versions(),
                 "metrics": metrics,
                 "targets": [] if data.sequences.targets is None else list(map(str, data.sequences.targets.columns)),
+                "target_spread": target_spread(data.in_split("train")[1]),
                 "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),

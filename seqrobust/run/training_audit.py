@@ -66,10 +66,21 @@ def _accuracies(trained: TrainOutcome) -> Outcome:
         if "accuracy" in said:
             again = float(np.mean([a == b for a, b in zip(rows["target"], rows["prediction"], strict=True)]))
             faults += _apart(split, "accuracy", said["accuracy"], again)
-        elif "target" in rows:
-            gaps = rows["target"].to_numpy(np.float64) - rows["prediction"].to_numpy(np.float64)
-            faults += _apart(split, "mse", said["mse"], float((gaps[np.isfinite(gaps)] ** 2).mean()))
+        else:
+            faults += _apart(split, "mse", said["mse"], _squared_error(rows))
     return faults_of("metrics against the table", "metrics.json, counted again from the rows", len(table), faults)
+
+
+def _squared_error(rows: pd.DataFrame) -> float:
+    """Mean over a split's rows and its values."""
+    names = [str(name) for name in rows if str(name).partition(":")[0] == "target"]
+    truth, guess = (rows[columns].to_numpy(np.float64) for columns in (names, [_its(name) for name in names]))
+    gaps = truth - guess
+    return float((gaps[np.isfinite(gaps)] ** 2).mean())
+
+
+def _its(target: str) -> str:
+    return f"prediction{target.removeprefix('target')}"
 
 
 def _apart(split: str, key: str, said: float, again: float) -> list[str]:

@@ -12,6 +12,7 @@ from scipy.stats import binomtest, pearsonr, spearmanr
 from seqrobust.measures import (
     against_the_rest,
     cautions,
+    cautions_of_values,
     confusion_of,
     decision_measures,
     label_measures,
@@ -103,7 +104,10 @@ def _regression(targets: Targets, values: NDArray[np.float32]) -> dict[str, Any]
     for key in ("mse", "r2", "pearson", "spearman"):
         known = [value for one in each.values() if (value := one[key]) is not None]
         means[key] = sum(known) / len(known) if known else None
-    return {"n": len(values), **means} | ({"values": each} if len(each) > 1 else {})
+    several = len(each) > 1
+    said = [caution for name, one in each.items() for caution in cautions_of_values(one["r2"], name if several else "")]
+    found = {"n": len(values), **means} | ({"values": each} if several else {})
+    return found | {"cautions": said} if said else found
 
 
 def _fit(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> dict[str, float | None]:

@@ -184,3 +184,38 @@ def test_a_student_of_another_question_is_refused(tmp_path: Path) -> None:
 def test_unknown_methods_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown way"):
         call(tmp_path, methods=("smaller",))
+
+
+def test_a_constant_copy_is_a_row_and_a_correlation_is_called_one(tmp_path: Path) -> None:
+    study = call(tmp_path, task="regression", methods=("prune-50",), by_layer=())
+    model, card = load_checkpoint(tmp_path / "model.ckpt")
+    for weight in model.parameters():
+        weight.data.zero_()
+    save_checkpoint(tmp_path / "still.ckpt", model, card)
+    settings = replace(study.settings, students=(tmp_path / "still.ckpt",))
+    known = compressed_(replace(study, settings=settings))
+    truth = pd.read_csv(tmp_path / "data.tsv", sep="\t")["label"].to_numpy()
+    table = pd.read_parquet(tmp_path / "out" / "compress.parquet").drop_duplicates(["variant", "id"])
+    for one in [known["original"], *known["variants"]]:
+        said = table[table["variant"] == one["name"]]["clean_prediction"].to_numpy(float)
+        assert one["clean_r2"] == pytest.approx(1 - ((truth - said) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "r with original" in page
+    assert "sd of the targets of these 24 records" in page
+
+    (tmp_path / "data.tsv").write_text(
+        "".join(line.rpartition("\t")[0] + "\n" for line in (tmp_path / "data.tsv").read_text().splitlines())
+    )
+    unknown = compressed_(replace(study, settings=settings, run=replace(study.run, out=tmp_path / "unknown")))
+    still = unknown["variants"][-1]
+    assert not any(level["attack_success_rate"] for level in still["budgets"])
+    assert still["agreement"] == 0
+    moved = pd.read_parquet(tmp_path / "unknown" / "compress.parquet")
+    first = moved[moved["variant"] == "original"].drop_duplicates("id")["clean_prediction"].to_numpy(float)
+    assert unknown["delta"] == pytest.approx(first.std())
+    shift = moved["adversarial_score"] - moved["clean_score"]
+    reached = (shift >= unknown["delta"]).groupby(moved["variant"]).sum()
+    assert reached.to_dict() == moved["success"].astype(bool).groupby(moved["variant"]).sum().to_dict()
+    page = (tmp_path / "unknown" / "report.html").read_text()
+    assert "correlation with the original" in page
+    assert "R²: of the variance" not in page.partition("Before and after")[0]

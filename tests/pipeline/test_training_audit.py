@@ -160,3 +160,21 @@ def test_records_that_a_run_wrote_are_read_without_naming_their_target(tmp_path:
     assert subject.sequences.targets is not None
     assert list(subject.sequences.targets.columns) == ["kind"]
     assert subject.targets is not None
+
+
+def test_several_values_are_trained_attacked_and_drawn(tmp_path: Path) -> None:
+    made = config(tmp_path, "regression", ATTACK)
+    table = pd.read_csv(tmp_path / "data.tsv", sep="\t")
+    table["growth"] = -3 * table["activity"] + np.arange(60) % 5
+    table.to_csv(tmp_path / "data.tsv", sep="\t", index=False)
+    text = (tmp_path / "tiny.yaml").read_text().replace("target: activity", "target: [growth, activity]")
+    (tmp_path / "tiny.yaml").write_text(text)
+    made = read_config(tmp_path / "tiny.yaml", ())
+    run_pipeline(made, RunCommand(out=tmp_path / "out"), Silent())
+    _, card = load_checkpoint(tmp_path / "out" / "model.ckpt")
+    train = table[table["split"] == "train"]
+    expected = {name: train[name].to_numpy().std() for name in ("growth", "activity")}
+    assert card.target_spread == pytest.approx(expected)
+    metrics = json.loads((tmp_path / "out" / "attack" / "metrics.json").read_text())
+    assert metrics["delta"] == pytest.approx(expected["growth"])
+    assert metrics["delta_unit"] == "1 sd of the training targets"

@@ -47,7 +47,7 @@ def certify_metrics(
         "n": len(results),
         "attacked": int(results["attackable"].sum()),
         **({} if task.measured else _clean(results, labelled=labelled)),
-        **({"delta": problem.goal.delta} if isinstance(problem.goal, Shift) else {}),
+        **(problem.goal.plain() if isinstance(problem.goal, Shift) else {}),
         "exact_fraction": proportion(int(known.sum()), len(results)),
         "budgets": [_budget(name, *level, results) for name, level in zip(names, levels, strict=True)],
         "minimal_edits": _minimal(results),

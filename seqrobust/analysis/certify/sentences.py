@@ -39,7 +39,8 @@ def _of_budget(metrics: Metrics, row: Metrics, place: str) -> str:
 
 def _kept(metrics: Metrics) -> str:
     if task_in(metrics).measured:
-        return f"cannot be shifted by {figure(metrics['delta'])}"
+        unit = f" ({metrics['delta_unit']})" if metrics.get("delta_unit") else ""
+        return f"cannot be shifted by {figure(metrics['delta'])}{unit}"
     return "keep their prediction" if not metrics["labelled"] else "are classified correctly whatever is done to them"
 
 

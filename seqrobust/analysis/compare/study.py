@@ -14,12 +14,14 @@ from seqrobust.analysis.compare.findings import CompareFindings
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import Rival, same_records, transfer_metrics, transferred
-from seqrobust.attacks import Problem, attacks_named
+from seqrobust.attacks import Problem, Shift, attacks_named
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import AttackSettings, resolved
-from seqrobust.attacks.stating import attack_problem
+from seqrobust.attacks.shift_size import OWN_UNITS, ShiftSize
+from seqrobust.attacks.stating import attack_problem, goal_of
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
+from seqrobust.tasks import task_of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,9 +42,10 @@ def prepare(subjects: Sequence[Subject], settings: AttackSettings, opening: Open
     """See :class:`~seqrobust.analysis.room.Room`. Raises InputError for a threat or goal that cannot be had, and for
     models that read the records differently or have different tasks.
     """
-    settings = resolved(settings, subjects[0].sequences)
+    settings = _of_one_output(resolved(settings, subjects[0].sequences), subjects[0].predictor)
+    shift = _one_shift(subjects, settings)
     problems = {
-        one.name: attack_problem(one.predictor, one.sequences, one.targets, settings, seed=opening.seed)
+        one.name: attack_problem(one.predictor, one.sequences, one.targets, settings, seed=opening.seed, shift=shift)
         for one in subjects
     }
     for problem in problems.values():
@@ -51,6 +54,24 @@ def prepare(subjects: Sequence[Subject], settings: AttackSettings, opening: Open
     _same_task(problems)
     sources = {one.name: one.source for one in subjects}
     return CompareReady(problems=problems, sources=sources, settings=settings)
+
+
+def _of_one_output(settings: AttackSettings, first: Predictor) -> AttackSettings:
+    """The first model's first value is shifted by default, by its name: others may have it in another place."""
+    if not task_of(first.task).measured or settings.output is not None or not first.labels:
+        return settings
+    return replace(settings, output=first.labels[0])
+
+
+def _one_shift(subjects: Sequence[Subject], settings: AttackSettings) -> ShiftSize | None:
+    """One yardstick for all models: that of the first that knows its training targets, else of the first; None where
+    nothing is shifted."""
+    of = next((one for one in subjects if one.predictor.target_spread), subjects[0])
+    goal = goal_of(settings, of.predictor, of.sequences, of.targets)
+    if not isinstance(goal, Shift):
+        return None
+    unit = goal.unit if goal.unit == OWN_UNITS else f"{goal.unit}, as {of.name} has it, for every model"
+    return ShiftSize(value=goal.delta, unit=unit)
 
 
 def _same_task(problems: dict[str, Problem]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from seqrobust.analysis.compress.findings import CompressFindings
-from seqrobust.analysis.compress.picture import clean, compression_figure, shown_budget, standing, worst
+from seqrobust.analysis.compress.picture import clean, clean_name, compression_figure, shown_budget, standing, worst
 from seqrobust.analysis.outcomes.class_tables import balanced_tables
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
@@ -17,6 +17,7 @@ from seqrobust.report.words import one_line, percent, percent_range
 from seqrobust.tasks import task_in
 
 _MEANING = (
+    "R²: of the variance of the targets; r: Pearson's correlation of a copy's predictions with the original's. "
     "Bits: of a weight of the original, zeros counted as none. Own attack: robust accuracy (regression: not shifted). "
     "And others': where the original's adversarial sequences are shown too, to the original those of all copies. Less "
     "original: against the original that is shown the copy's sequences, record by record. Transfer: the share of those "
@@ -34,7 +35,7 @@ def page(findings: CompressFindings) -> Page:
         title="Before and after",
         lead=_MEANING,
         pictures=(picture,),
-        items=tuple(_cautions(metrics)),
+        items=(*_goal(metrics), *_cautions(metrics)),
         tables=(_table(metrics), *_balanced(metrics)),
     )
     return Page(title=f"Compression of {findings.name}", subtitle=metrics["task"], sections=(section,))
@@ -58,6 +59,7 @@ def _table(metrics: dict[str, Any]) -> Table:
     level = shown_budget(metrics["original"])
     budget = metrics["original"]["budgets"][level]["budget"]
     regression = task_in(metrics).measured
+    both = regression and "clean_r2" in metrics["original"]
     rows = []
     for row in [metrics["original"], *metrics["variants"]]:
         found = row["budgets"][level]
@@ -68,6 +70,7 @@ def _table(metrics: dict[str, Any]) -> Table:
                 one_line(row["name"]),
                 f"{row.get('bits_per_weight', 32):.1f}",
                 number_text(known[0]) if regression else _share(*known),
+                *((number_text(row.get("agreement", 1.0)),) if both else ()),
                 _share(*standing(found)),
                 _share(*worst(found)),
                 _less(found.get("less_original")),
@@ -77,13 +80,20 @@ def _table(metrics: dict[str, Any]) -> Table:
     columns = (
         "model",
         "bits",
-        "R²" if regression else "clean",
+        clean_name(metrics["original"], metrics["task"]) if regression else "clean",
+        *(("r with original",) if both else ()),
         f"own attack, k = {budget}",
         "and others'",
         "less original",
         "transfer",
     )
     return Table(caption="Copies", columns=columns, rows=tuple(rows))
+
+
+def _goal(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What counts as a shift, of every copy alike."""
+    if task_in(metrics).measured and metrics.get("goal"):
+        yield "goal", one_line(metrics["goal"], 240)
 
 
 def _cautions(metrics: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -78,19 +78,27 @@ def worst(budget: Entry) -> Value:
 
 
 def clean(entry: Entry, task: str) -> Value:
-    """Clean accuracy, or R2 of a regression; agreement with the original where nothing is known of the truth."""
+    """Clean accuracy, or R2 of a regression; agreement with the original where nothing is known of the truth, which of
+    a regression is a correlation and no R2 (see :func:`clean_name`)."""
     if task_of(task).measured:
-        return entry.get("clean_r2", entry.get("agreement")), None
+        return (entry["clean_r2"] if "clean_r2" in entry else entry.get("agreement", 1.0)), None
     if entry.get("clean_accuracy") is None:
         return entry.get("agreement", 1.0), entry.get("agreement_ci")
     return entry["clean_accuracy"], entry["clean_accuracy_ci"]
+
+
+def clean_name(entry: Entry, task: str) -> str:
+    """What :func:`clean` gives, in words."""
+    if task_of(task).measured:
+        return "R²" if "clean_r2" in entry else "correlation with the original"
+    return "clean accuracy" if entry.get("clean_accuracy") is not None else "agreement with the original"
 
 
 def _draw_whole(axes: Axes, whole: Sequence[Entry], level: int, task: str) -> None:
     budget = whole[0]["budgets"][level]["budget"]
     edits = f"{budget} edit" if budget == 1 else f"{budget} edits"
     measured = task_of(task).measured
-    said = "R2" if measured else "clean accuracy"
+    said = clean_name(whole[0], task)
     stands = f"not shifted by {edits}" if measured else f"robust accuracy, {edits} (own + original's)"
     series = (
         (said, CLEAN, -0.13, [clean(one, task) for one in whole]),
@@ -103,7 +111,7 @@ def _draw_whole(axes: Axes, whole: Sequence[Entry], level: int, task: str) -> No
     axes.set_xlim(None if measured else 0, 1.02)
     axes.set_title("Accuracy and robustness", pad=18)
     _legend_above(axes)
-    axes.set_xlabel("R2, and share of records" if measured else "share of records (dotted: original)")
+    axes.set_xlabel(f"{said}, and share of records" if measured else "share of records (dotted: original)")
 
 
 def _draw_transfer(axes: Axes, whole: Sequence[Entry], level: int) -> None:

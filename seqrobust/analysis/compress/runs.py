@@ -22,6 +22,7 @@ from seqrobust.analysis.shards import run_shards
 from seqrobust.analysis.transfer import Rival, fidelity, transfer_metrics, transferred
 from seqrobust.attacks import attacks_named, scores_for
 from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.shift_size import ShiftSize
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.opening import open_predictor
@@ -92,6 +93,7 @@ class CompressRuns:
     Attributes:
         predictor, sequences, targets: the original and the records.
         settings: the attack, the same for every variant.
+        shift: of a regression, what counts as a shift, the same for every variant.
         calibration: records that static ranges are found on.
         work: seed, memory, progress, and the folder of finished shards.
     """
@@ -100,6 +102,7 @@ class CompressRuns:
     sequences: SequenceSet
     targets: Targets | None
     settings: AttackSettings
+    shift: ShiftSize | None = None
     calibration: torch.Tensor
     work: Work
 
@@ -136,8 +139,7 @@ class CompressRuns:
             entry["transfer_back"] = _of_found(pairs[variant.name, ORIGINAL])
             mine, its = (part[part[column] == entry["budget"]] for part in (rows, original.results))
             entry |= against(mine, its, found["task"])
-        if not task_of(self.predictor.task).measured:
-            self._say_if_constant(variant.name, rival.results.drop_duplicates("id")["clean_prediction"])
+        self._say_if_constant(variant.name, rival.results.drop_duplicates("id")["clean_prediction"])
         found |= self._beside(original, rival)
         for caution in found.get("cautions", ()):
             self.work.notice(f"{variant.name}: {caution}")
@@ -146,8 +148,9 @@ class CompressRuns:
     def _say_if_constant(self, name: str, answers: pd.Series) -> None:
         share = float(answers.value_counts(normalize=True).iloc[0]) if len(answers) else 0.0
         if share >= CONSTANT:
+            moved = "moved" if task_of(self.predictor.task).measured else "fooled"
             many = "every record" if share == 1 else f"{share:.1%} of the records"
-            self.work.notice(f"{name} says the same of {many}: that it cannot be fooled is no robustness")
+            self.work.notice(f"{name} says the same of {many}: that it cannot be {moved} is no robustness")
 
     def _beside(self, original: Rival, rival: Rival) -> dict[str, Any]:
         """Where nothing is known of the truth: how the copy answers what the original answers one thing to."""
@@ -177,7 +180,9 @@ class CompressRuns:
         return rows
 
     def _attacked(self, predictor: Predictor, name: str, number: int) -> Rival:
-        problem = attack_problem(predictor, self.sequences, self.targets, self.settings, seed=self.work.seed)
+        problem = attack_problem(
+            predictor, self.sequences, self.targets, self.settings, seed=self.work.seed, shift=self.shift
+        )
         scores = scores_for(predictor, memory=self.work.memory)
         results = run_shards(
             problem,

@@ -22,8 +22,9 @@ from seqrobust.analysis.compress.settings import CompressSettings
 from seqrobust.analysis.compress.weights import layers_of
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks import Problem
+from seqrobust.attacks import Problem, Shift
 from seqrobust.attacks.settings import resolved
+from seqrobust.attacks.shift_size import ShiftSize
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.models import ModelCard, SequenceModel
 from seqrobust.models.predictor import Predictor
@@ -63,12 +64,13 @@ def prepare(subject: Subject, settings: CompressSettings, opening: Opening) -> C
 
 def study(ready: CompressReady, work: Work) -> CompressFindings:
     """Compress in every way asked for, and attack each copy; finished shards of an interrupted run are read."""
-    subject, settings = ready.subject, ready.settings
+    subject, settings, goal = ready.subject, ready.settings, ready.problem.goal
     runs = CompressRuns(
         predictor=subject.predictor,
         sequences=subject.sequences,
         targets=subject.targets,
         settings=settings,
+        shift=ShiftSize(value=goal.delta, unit=goal.unit) if isinstance(goal, Shift) else None,
         calibration=calibration_of(subject.sequences, work.seed),
         work=work,
     )
@@ -77,6 +79,8 @@ def study(ready: CompressReady, work: Work) -> CompressFindings:
     layers = layers_of(subject.predictor.module)
     metrics: dict[str, Any] = {
         "task": subject.predictor.task,
+        "goal": goal.describe(subject.predictor.labels or ()),
+        **(goal.plain() if isinstance(goal, Shift) else {}),
         "attacks": list(settings.attacks),
         "layers": [
             {"name": name, "kind": kind, "weights": _count(layers.weights[name])} for name, kind in layers.kinds.items()

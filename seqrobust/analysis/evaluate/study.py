@@ -149,7 +149,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         "masking": diagnosis(evidence),
     }
     if isinstance(problem.goal, Shift):
-        metrics["delta"] = problem.goal.delta
+        metrics |= problem.goal.plain()
     constant = constant_answer(table, predictor)
     metrics |= {} if constant is None else {"constant": constant}
     if lost := saturated(table, predictor):

@@ -337,7 +337,7 @@ def _regress(metrics: dict[str, Any], table: pd.DataFrame, *, labelled: bool) ->
         if labelled:
             entry |= fit(worst["target"].iloc[level::levels], farthest.iloc[level::levels]["adversarial_prediction"])
         if len(directions) > 1:
-            for key in ("mean_shift", "mean_shift_ci", "random_mean_shift", "shift_over_random"):
+            for key in ("mean_shift", "mean_shift_ci", "random_mean_shift", "shift_over_random", "shift_quantiles"):
                 entry.pop(key)
         for way in directions:
             entry[way] = of_direction[way]["budgets"][level]

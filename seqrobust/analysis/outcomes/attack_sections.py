@@ -80,6 +80,7 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
     if task_in(attack).measured:
         numbers = [
             Tile(value=figure(last.get("mean_shift")), name="mean shift", note=within),
+            Tile(value=figure((last.get("shift_quantiles") or {}).get("0.5")), name="median shift", note=within),
             Tile(value=figure(last.get("random_mean_shift")), name="mean shift by random changes"),
             Tile(value=figure(attack.get("clean_r2")), name="R² without change"),
             Tile(value=figure(last.get("r2")), name="R² under attack", note=within),
@@ -215,7 +216,7 @@ def how_section(report: ReportInput, attack: Mapping[str, Any]) -> Section:
     items = (
         ("Adversary", adversary),
         ("Budgets", f"{', '.join(sizes)} {'of the ' if '%' in sizes[-1] else ''}{unit}."),
-        ("Goal", one_line(attack.get("goal") or "any wrong prediction") + "."),
+        ("Goal", one_line(attack.get("goal") or "any wrong prediction", 240) + "."),
         ("Attacks", f"{', '.join(attacks)}; for each sequence the best result of all." if attacks else "not recorded."),
     )
     details = Details(title="What the numbers mean", items=_MEANING)

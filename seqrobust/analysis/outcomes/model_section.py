@@ -26,6 +26,7 @@ from seqrobust.report.words import number
 from seqrobust.tasks import task_in, task_of
 
 _MOST_CLASSES_DRAWN = 60
+_MOST_VALUES_DRAWN = 6
 
 
 def model_section(report: ReportInput) -> Section | None:
@@ -34,8 +35,8 @@ def model_section(report: ReportInput) -> Section | None:
     if report.history is not None and any(history_columns(report.history)):
         curves = svg_markup(training_curves(report.history), "training", "Loss and validation quality by epoch")
         pictures = (Picture(svg=curves),)
-    picture = _test_picture(report)
-    aside: list[Picture | Table] = [*([Picture(svg=picture)] if picture else []), *_tables(report.test_metrics or {})]
+    drawn = [Picture(svg=picture) for picture in _test_pictures(report)]
+    aside: list[Picture | Table] = [*drawn, *_tables(report.test_metrics or {})]
     if not pictures and not aside:
         return None
     said = [f"{caution[0].upper()}{caution[1:]}." for caution in (report.test_metrics or {}).get("cautions", ())]
@@ -55,23 +56,24 @@ def _tables(metrics: Mapping[str, Any]) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def _test_picture(report: ReportInput) -> Markup | None:
+def _test_pictures(report: ReportInput) -> list[Markup]:
+    """Measured against predicted, of each value by itself; of classes, the confusion table."""
     task = task_of(report.task) if report.task else task_in(report.attack or {})
     pairs = _predictions(report)
     if task.measured:
-        return None if pairs is None else _scatter(pairs, report.labels)
+        return [] if pairs is None else _scatters(pairs, report.labels)
     if task.independent or not 1 < len(report.labels) <= _MOST_CLASSES_DRAWN:
-        return None
+        return []
     given = (report.test_metrics or {}).get("confusion")
     if given is not None and len(given) == len(report.labels):
         counts = np.asarray(given, np.int64)
     elif pairs is not None:
         counts = confusion_counts(pairs["target"], pairs["prediction"], report.labels)
     else:
-        return None
-    return (
-        svg_markup(confusion_picture(counts, report.labels), "confusion", "Confusion matrix") if counts.any() else None
-    )
+        return []
+    if not counts.any():
+        return []
+    return [svg_markup(confusion_picture(counts, report.labels), "confusion", "Confusion matrix")]
 
 
 def _predictions(report: ReportInput) -> pd.DataFrame | None:
@@ -85,9 +87,19 @@ def _predictions(report: ReportInput) -> pd.DataFrame | None:
     return once
 
 
-def _scatter(pairs: pd.DataFrame, labels: tuple[str, ...]) -> Markup | None:
-    measured, predicted = (np.asarray([number(v) for v in pairs[name]]) for name in ("target", "prediction"))
-    if not (np.isfinite(measured) & np.isfinite(predicted)).any():
-        return None
-    drawn = scatter_picture(measured, predicted, labels[0] if len(labels) == 1 else "value")
-    return svg_markup(drawn, "scatter", "Predicted against measured values")
+def _scatters(pairs: pd.DataFrame, labels: tuple[str, ...]) -> list[Markup]:
+    """One of each value that the columns name, or of the only one."""
+    several = [name for name in labels if f"target:{name}" in pairs and f"prediction:{name}" in pairs]
+    if several:
+        columns = [(name, f"target:{name}", f"prediction:{name}") for name in several[:_MOST_VALUES_DRAWN]]
+    else:
+        columns = [(labels[0] if len(labels) == 1 else "value", "target", "prediction")]
+    drawn = []
+    for place, (name, *both) in enumerate(columns):
+        measured, predicted = (np.asarray([number(v) for v in pairs[column]]) for column in both)
+        if (np.isfinite(measured) & np.isfinite(predicted)).any():
+            key = f"scatter{place or ''}"
+            drawn.append(
+                svg_markup(scatter_picture(measured, predicted, name), key, "Predicted against measured values")
+            )
+    return drawn

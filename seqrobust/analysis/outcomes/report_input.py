@@ -25,7 +25,8 @@ class ReportInput:
             all optional.
         history: a row per epoch: ``epoch`` and columns such as ``train_loss``, ``valid_loss``, ``valid_accuracy``.
         test_metrics: metrics on clean test records; ``confusion`` (rows true, columns predicted) is drawn where given.
-        test_predictions: columns ``target`` and ``prediction``; by default those of the attacked records.
+        test_predictions: columns ``target`` and ``prediction``, of several values ``target:NAME`` and
+            ``prediction:NAME``; by default those of the attacked records.
         attack: ``metrics.json`` of an attack.
         results: ``results.parquet`` of an attack: a row per record and budget.
         sequences: the records attacked, for letters and regions.

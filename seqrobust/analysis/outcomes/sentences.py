@@ -238,6 +238,7 @@ def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: 
     control = "" if math.isnan(random_shift) else f" (random changes: {figure(random_shift)})"
     within = budget_words(last["budget"], unit_of(attack))
     sentences = [f"With {within}{place}, the {value} {verb} {size} on average{control}."]
+    sentences += _middle(last)
     rate = number(last.get("attack_success_rate"))
     if not math.isnan(rate):
         sentences.append(_reached(rate, n, last))
@@ -247,6 +248,15 @@ def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: 
     if n < FEW:
         sentences.append(f"Only {n:g} sequence{'' if n == 1 else 's'} could be attacked: take this as rough.")
     return sentences
+
+
+def _middle(last: Metrics) -> list[str]:
+    """The shifts of the middle record and of most: a mean may be the doing of a few."""
+    found = last.get("shift_quantiles")
+    if not found:
+        return []
+    low, half, high = (figure(number(found[share])) for share in ("0.1", "0.5", "0.9"))
+    return [f"The median shift is {half}; eight of ten lie between {low} and {high}."]
 
 
 def _movement(goal: str, shift: float) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def _answer(metrics: Metrics, verdicts: tuple[Verdict, ...]) -> Section:
         *((one.topic, one.text) for one in further),
         ("Functional", ", ".join(one_line(name) for name in metrics["functional"])),
         ("Adversary", one_line(metrics["threat"], 200) + ", either outside those regions or inside them"),
-        ("Goal", one_line(metrics["goal"], 120)),
+        ("Goal", one_line(metrics["goal"], 240)),
         ("Records", f"{metrics['n']:,}, of which {metrics['attacked']:,} were attacked"),
     ]
     if metrics["clean_accuracy"] is not None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from seqrobust.analysis.attribution import attribute, explain, methods_named, position_importance
 from seqrobust.analysis.stability.goals import slack
 from seqrobust.analysis.stability.measures import Similarity, similarity
-from seqrobust.analysis.stability.problems import spread, tolerances
+from seqrobust.analysis.stability.problems import settled, spread, tolerances
 from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.attacks.goals import predictions
 from seqrobust.models.predictor import Predictor
@@ -130,7 +130,7 @@ class Judge:
     @property
     def delta(self) -> float:
         """Shift of a regression's value that counts as another prediction."""
-        return self.settings.delta or self.scale[self._output()]
+        return settled(self.settings.delta, self.scale[self._output()])
 
     # A random model is asked on draws that no search has seen, edited and clean records on the same ones.
 

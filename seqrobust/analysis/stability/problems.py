@@ -13,6 +13,7 @@ from seqrobust.analysis.stability.goals import ChangeExplanation, KeepExplanatio
 from seqrobust.analysis.stability.settings import TOLERATED, StabilitySettings
 from seqrobust.attacks import Problem, coded, predictions
 from seqrobust.attacks.coded import CodedPredictor
+from seqrobust.attacks.shift_size import ShiftSize, sized
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Targets
 from seqrobust.tasks import task_of
@@ -22,6 +23,11 @@ def spread(logits: torch.Tensor) -> tuple[float, ...]:
     """Standard deviation of each output of (N, outputs); 1 for one that does not vary."""
     found = logits.double().std(0, correction=0)
     return tuple(float(value) if value > 0 else 1.0 for value in found)
+
+
+def settled(delta: float | str | None, spread: float) -> float:
+    """The shift in the output's units; what was prepared is a number already."""
+    return sized(delta, lambda: ShiftSize(value=spread, unit="sd of the predictions")).value
 
 
 def truth_of(problem: Problem) -> Targets:
@@ -75,7 +81,7 @@ def goal_of(
             kept_lead=settings.kept_lead,
             tolerance=tolerances(predictor.plain, settings, scale),
         )
-    delta = settings.delta or (scale[layout.output] if scale else 1.0)
+    delta = settled(settings.delta, scale[layout.output] if scale else 1.0)
     return KeepExplanation(layout=layout, threshold=settings.kept_above, delta=delta)
 
 

@@ -12,7 +12,7 @@ from seqrobust.analysis.stability.models import open_others
 from seqrobust.analysis.stability.settings import StabilitySettings
 from seqrobust.analysis.stability.steps import Study
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks import Problem
+from seqrobust.attacks import Problem, Shift
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.models.predictor import Predictor
@@ -53,6 +53,8 @@ def prepare(subject: Subject, settings: StabilitySettings, opening: Opening) -> 
     settings = replace(settings, functional=functional)
     attack = settings.attack(predictor.task)
     problem = attack_problem(predictor, sequences, subject.targets, attack, seed=opening.seed)
+    if isinstance(problem.goal, Shift):
+        settings = replace(settings, delta=problem.goal.delta)
     _explainable(problem, settings)
     return StabilityReady(
         name=subject.name,

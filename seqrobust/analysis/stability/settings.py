@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from seqrobust.analysis.attribution.settings import AttributionSettings
 from seqrobust.attacks.settings import AttackSettings, ThreatSettings
+from seqrobust.attacks.shift_size import checked_size
 from seqrobust.errors import ConfigError
 from seqrobust.models.source import Reading, named_source
 from seqrobust.options import DATA, GOAL, MODEL, RUN, Option, names_of
@@ -57,7 +58,8 @@ class StabilitySettings(ThreatSettings):
             class and nothing more.
         tolerance: by how much a regression's value may move and still count as kept; None for :data:`TOLERATED`
             standard deviations of the predictions.
-        delta: shift of a regression's value that counts as another prediction; None for one standard deviation.
+        delta: shift of a regression's value that counts as another prediction; see
+            :class:`~seqrobust.attacks.settings.AttackSettings`.
         output: name of the output explained; None for what is predicted.
         functional: names of regions where biology puts the function.
         top: k of the overlap of tops; None for the number of functional positions, or ten.
@@ -102,8 +104,10 @@ class StabilitySettings(ThreatSettings):
         Option(help="Shift of a regression that still counts as kept; else a quarter of its standard deviation."),
     ] = None
     delta: Annotated[
-        float | None,
-        Option(help="Shift of a regression that counts as another prediction; else its standard deviation."),
+        float | str | None,
+        Option(
+            help="Shift of a regression that counts as another prediction: 0.5, 1sd (default), 2fold.", metavar="SHIFT"
+        ),
     ] = None
     output: Annotated[str | None, Option(help="The output explained; else what is predicted.")] = None
     functional: Annotated[
@@ -162,7 +166,9 @@ class StabilitySettings(ThreatSettings):
             raise ConfigError(
                 "a share of a margin is 0 or more and below 1", found=str(self.kept_lead), where="kept_lead"
             )
-        for name in ("tolerance", "delta", "top", "random_draws", "max_records"):
+        if self.delta is not None:
+            checked_size(self.delta)
+        for name in ("tolerance", "top", "random_draws", "max_records"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ConfigError("a number has to be positive", found=str(value), where=name)

@@ -185,7 +185,7 @@ def predictor_of(module: nn.Module, like: Predictor, *, columns: int | None = No
         more: keywords of :class:`~seqrobust.models.predictor.Predictor`.
     """
     panel = columns is not None
-    return Predictor(
+    made = Predictor(
         module,
         alphabet=like.alphabet,
         # The columns of a panel are numbers of several kinds; a goal knows which.
@@ -197,3 +197,5 @@ def predictor_of(module: nn.Module, like: Predictor, *, columns: int | None = No
         scale="logits",
         **more,  # type: ignore[arg-type]
     )
+    made.target_spread = {} if panel else like.target_spread
+    return made

@@ -32,7 +32,7 @@ from seqrobust.analysis.uncertainty.records import FEW, Records, divided
 from seqrobust.analysis.uncertainty.scoring import measured
 from seqrobust.analysis.uncertainty.selective import RiskCoverage
 from seqrobust.analysis.uncertainty.settings import UncertaintySettings
-from seqrobust.attacks import attacks_named
+from seqrobust.attacks import Goal, attacks_named
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import goal_of
 from seqrobust.errors import ModelError
@@ -90,6 +90,7 @@ def prepare(subject: Subject, settings: UncertaintySettings, opening: Opening) -
         opening.seed,
     )
     predictor.check(torch.tensor(records.attacked.tokens[:FEW]))
+    goal = goal_of(settings, subject.predictor, subject.sequences, subject.targets)
     background = Background(fit_background(records.fitted, settings.order))
     scorers: dict[str, Scorer] = {"background": background}
     try:
@@ -100,7 +101,7 @@ def prepare(subject: Subject, settings: UncertaintySettings, opening: Opening) -
         notices.append(f"the earlier attack had another threat than the attacks made now: {'; '.join(apart)}")
     return UncertaintyReady(
         name=subject.name,
-        study=_study(predictor, members, scorers, records, settings, opening),
+        study=_study(predictor, members, scorers, records, settings, goal, opening),
         members=tuple(members),
         background=background,
         settings=settings,
@@ -121,6 +122,7 @@ def _study(
     scorers: dict[str, Scorer],
     records: Records,
     settings: UncertaintySettings,
+    goal: Goal,
     opening: Opening,
 ) -> Study:
     panel = Panel(task=predictor.task, members=len(members), outputs=predictor.outputs, scores=tuple(scorers))
@@ -136,7 +138,7 @@ def _study(
         calibration=records.calibration,
         threat=settings.threat(records.attacked.alphabet),
         budgets=settings.budgets,
-        goal=goal_of(settings, predictor, records.attacked, records.targets),
+        goal=goal,
         attacks=attacks_named(settings.attacks),
         memory=opening.memory,
         seed=opening.seed,
