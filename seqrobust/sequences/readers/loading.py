@@ -25,7 +25,7 @@ from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
 from seqrobust.sequences.readers.tabular import read_delimited
-from seqrobust.sequences.readers.variants import read_vcf
+from seqrobust.sequences.readers.variants import read_vcf, require_targets_of_alleles
 from seqrobust.sequences.reading_text import COLUMN, parse_readings
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
@@ -67,8 +67,8 @@ def read_sequences(
     alphabet: Alphabet | None = None,
     format: str | None = None,
     columns: Columns | None = None,
-    genome: Path | None = None,
-    annotation: Path | None = None,
+    genome: Path | str | None = None,
+    annotation: Path | str | None = None,
     where: Where | None = None,
     max_length: int | None = None,
     variants: str | None = None,
@@ -92,6 +92,7 @@ def read_sequences(
     Raises DataError that names the file and the line or record of whatever cannot be used.
     """
     source = open_source(Path(path), format)
+    genome, annotation = (None if file is None else Path(file) for file in (genome, annotation))
     try:
         table = _read(source, genome, variants)
         rows, chosen = table.filtered(where or {}), columns or Columns()
@@ -138,6 +139,8 @@ def _assembled(
             coding = replace(coding, features=frozenset(region.name for row in added for region in row))
         readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns, known_targets)
+    if source.format == "vcf" and targets is not None:
+        require_targets_of_alleles(table, list(targets))
     sequences = SequenceSet.from_texts(
         texts,
         alphabet,
