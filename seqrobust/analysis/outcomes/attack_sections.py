@@ -95,11 +95,18 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
             _share_tile(last, "random_success_rate", "flipped by random changes"),
         ]
     numbers.append(Tile(value=figure(attack.get("n")), name="sequences"))
-    if fixed := attack.get("nothing_editable"):
-        numbers.append(Tile(value=figure(fixed["n"]), name="of them in no rate: nothing to edit"))
-    if sides := attack.get("protection"):
-        numbers.append(Tile(value=figure(sides["unprotected"]["n"]), name="attacked with nothing protected"))
+    numbers += confined_tiles(attack)
     return [tile for tile in numbers if tile.value != "n/a"]
+
+
+def confined_tiles(metrics: Mapping[str, Any]) -> list[Tile]:
+    """How many records are in no rate, and how many nothing is protected of; none where a threat fits every record."""
+    found = []
+    if fixed := metrics.get("nothing_editable"):
+        found.append(Tile(value=figure(fixed["n"]), name="of them in no rate: nothing to edit"))
+    if sides := metrics.get("protection"):
+        found.append(Tile(value=figure(sides["unprotected"]["n"]), name="attacked with nothing protected"))
+    return found
 
 
 def _balanced_tiles(attack: Mapping[str, Any], last: Mapping[str, Any]) -> list[Tile]:
