@@ -140,7 +140,7 @@ def _assembled(
         readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns, known_targets)
     if source.format == "vcf" and targets is not None:
-        require_targets_of_alleles(table, list(targets))
+        require_targets_of_alleles(table, list(map(str, targets)))
     sequences = SequenceSet.from_texts(
         texts,
         alphabet,
