@@ -14,6 +14,7 @@ import pandas as pd
 from seqrobust.alphabet import PROTEIN, RNA, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.doubts import doubts
+from seqrobust.sequences.paired_columns import nearly
 from seqrobust.sequences.readers.annotation import annotated
 from seqrobust.sequences.readers.coding_rows import annotated_readings, annotation_kind
 from seqrobust.sequences.readers.columnar import read_parquet
@@ -282,7 +283,7 @@ def _targets(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> 
         return None, []
     names = [str(table.column("target", name)) for name in columns.targets] or _unnamed_targets(table, known)
     if not names:
-        return None, []
+        return None, _overlooked(table, known)
     values = pd.DataFrame({name: _typed(table, name) for name in names})
     many = "column" if len(names) == 1 else "columns"
     said = [] if columns.targets else [f"targets from {many} {', '.join(map(repr, names))}"]
@@ -297,6 +298,21 @@ def _unnamed_targets(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
             return list(names)
     usual = table.column("targets", None)
     return [usual] if usual else []
+
+
+def _overlooked(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
+    """Columns that hardly miss the names that targets may have: they would be taken if they were written otherwise."""
+    present = [] if table.qualifiers else list(map(str, table.columns.columns))
+    for names in known:
+        there = [name for name in names if name in present]
+        alike = [(near, name) for name in names if name not in there for near in nearly(name, present)]
+        if there or alike:
+            said = [f"there is {name!r}" for name in there] + [f"{near!r} is not {name!r}" for near, name in alike]
+            return [
+                f"the columns {', '.join(map(repr, names))} would be the targets, but some are missing: "
+                f"{'; '.join(said[:6])}"
+            ]
+    return []
 
 
 def _typed(table: Table, name: str) -> pd.Series:
