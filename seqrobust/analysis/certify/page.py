@@ -131,6 +131,8 @@ def _shares(row: Metrics) -> tuple[str, ...]:
 
 def _interval_tables(results: pd.DataFrame, metrics: Metrics) -> Iterator[Table]:
     mine = results[results["attackable"]]
+    if metrics.get("nothing_editable"):
+        mine = mine[mine["editable"]]
     counts = mine.groupby(["certified_budget", "attacked_budget"], dropna=False).size()
     rows = []
     for (low, high), count in counts.items():
