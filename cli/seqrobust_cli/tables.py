@@ -49,6 +49,7 @@ def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
     if "accuracy" not in found:
         said = f"R2 {_number(found['r2'])}, Pearson {_number(found['pearson'])}, Spearman {_number(found['spearman'])}"
         out.print(f"{split}: {said} (n = {found['n']})", markup=False)
+        _print_cautions(found)
         return
     said = f"accuracy % {_share(found['accuracy'], found['accuracy_ci'])}"
     if isinstance(found.get("majority_accuracy"), float):
@@ -59,6 +60,10 @@ def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
     for name, one in found.get("labels", {}).items():
         words = [f"{one['positives']} present", f"recall % {_share(one['recall'], one['recall_ci'])}"]
         out.print(f"  {name}: {', '.join([*words, *balanced_words(one)])}", markup=False)
+    _print_cautions(found)
+
+
+def _print_cautions(found: Mapping[str, Any]) -> None:
     for caution in found.get("cautions", ()):
         out.print(f"  {caution}", markup=False)
 
@@ -97,8 +102,7 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
         out.print(f"clean accuracy % {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
     if said := ", ".join(balanced_words(metrics, "clean_")):
         out.print(f"  {said}", markup=False)
-    for caution in metrics.get("cautions", ()):
-        out.print(f"  {caution}", markup=False)
+    _print_cautions(metrics)
     if metrics.get("clean_r2") is not None:
         out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)

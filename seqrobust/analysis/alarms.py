@@ -139,7 +139,28 @@ def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> l
         )
     found += metrics.get("cautions", ())
     warned = [*alarms(metrics, searches), *weaknesses(metrics, searches)]
-    return [*found, *_nothing_editable(metrics), *_unprotected(metrics), *warned]
+    return [*found, *about_threat(metrics), *warned]
+
+
+def about_threat(metrics: Mapping[str, Any]) -> list[str]:
+    """Whom a threat leaves as they are, at every budget or at a small one, and whom it leaves open to every edit.
+
+    Args:
+        metrics: of an attack, an evaluation or a certification.
+    """
+    return [*_nothing_editable(metrics), *_no_edit(metrics), *_unprotected(metrics)]
+
+
+def _no_edit(metrics: Mapping[str, Any]) -> list[str]:
+    """At which budgets records count as kept because the budget comes to no edit on them."""
+    rows = [row for row in metrics["budgets"] if row.get("nothing_editable") and budget_size(row["budget"]) > 0]
+    if not rows:
+        return []
+    counts = [f"{row['nothing_editable']} at budget {row['budget']}" for row in rows]
+    return [
+        f"of {_records(metrics['attacked'])} attacked, {joined(counts)} get no edit at all (the budget comes to none "
+        "on them): they count as kept there, whatever the model does"
+    ]
 
 
 def _nothing_editable(metrics: Mapping[str, Any]) -> list[str]:

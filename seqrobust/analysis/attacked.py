@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from seqrobust.analysis.alarms import remarks
@@ -16,6 +17,7 @@ from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
 from seqrobust.attacks.settings import AttackSettings
+from seqrobust.measures import cautions_of_spread
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +41,7 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
         **attack_metrics(results, problem.predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):
-        metrics |= problem.goal.plain()
+        metrics |= problem.goal.plain() | still(results, problem)
     if (constant := constant_answer(results, problem.predictor)) is not None:
         metrics["constant"] = constant
     if lost := saturated(results, problem.predictor):
@@ -47,6 +49,17 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
     for alarm in remarks(metrics):
         work.notice(alarm)
     return Attacked(results=results, metrics=metrics)
+
+
+def still(results: pd.DataFrame, problem: Problem) -> dict[str, Any]:
+    """``cautions`` where predictions stand for the truth and hardly vary beside the model's training targets."""
+    predictor, goal = problem.plain.predictor, problem.goal
+    if problem.targets is not None or not isinstance(goal, Shift) or not predictor.labels:
+        return {}
+    once = results.drop_duplicates("id")["clean_score"].to_numpy(np.float64)
+    known = predictor.target_spread.get(predictor.labels[goal.output])
+    said = cautions_of_spread(float(once.std()), known) if len(once) > 1 else []
+    return {"cautions": said} if said else {}
 
 
 def _part(parts: Path, shard: int) -> Path:

@@ -7,6 +7,7 @@ latter are counted and measured by themselves, by class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -43,6 +44,16 @@ def without_fixed(results: pd.DataFrame) -> pd.DataFrame:
     fixed = never_editable(results, level)
     kept: pd.DataFrame = results if fixed.all() else results[~fixed].reset_index(drop=True)
     return kept
+
+
+def of_editable(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """An attack's metrics with the clean figures of the records that may be edited: what figures under attack, which
+    count those alone, are to be held against. The same where every record may be edited."""
+    found = {**metrics, **metrics.get("of_editable", {})}
+    for end in ("", "_ci"):
+        if f"clean_accuracy_editable{end}" in metrics:
+            found[f"clean_accuracy{end}"] = metrics[f"clean_accuracy_editable{end}"]
+    return found
 
 
 def unprotected(first: pd.DataFrame, last: pd.DataFrame, *, classes: bool) -> dict[str, Any]:

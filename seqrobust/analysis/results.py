@@ -115,7 +115,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     if problem.sequences.units is not None:
         table[CLUSTER] = np.repeat(cluster_names(sequences), levels)
     if problem.threat.protect:
-        for name, values in _protection(problem, records).items():
+        for name, values in protection(problem, records).items():
             table[name] = np.repeat(values, levels)
     if problem.budgets[0].percent:
         table["budget_share"] = np.tile([str(budget) for budget in problem.budgets], len(sequences))
@@ -130,7 +130,7 @@ def cluster_names(sequences: SequenceSet) -> NDArray[np.object_]:
     return named
 
 
-def _protection(problem: Problem, records: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def protection(problem: Problem, records: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
     """(n,) letters in protected regions, and names of protected regions that are not there."""
     plain, names = problem.plain.sequences.take(records), problem.threat.protect
     shape = (len(plain), plain.width)

@@ -4,11 +4,11 @@ Denominators: robust accuracy counts over all records (a wrong clean prediction 
 attack success over the records that were attacked, those read correctly at first. Records on which no search did
 anything are left out of both and counted (``not_searched``): that nothing was found there means nothing. Records whose
 threat has no other sequence at any budget are in no rate but clean accuracy, and counted by class
-(``nothing_editable``); ``clean_accuracy_editable`` is that of the others. At a smaller budget that comes to no edit a
-record counts as kept. With every record attacked or wrong, robust accuracy equals clean accuracy of the editable times
-one minus attack success. A goal that wants one answer leaves records alone that give it already, and may end at another
-wrong answer (``otherwise_wrong``): then robust accuracy, clean accuracy and the share of all records on which the goal
-is reached differ by those. What accuracy hides where classes are uneven stands beside it, made in
+(``nothing_editable``); ``clean_accuracy_editable`` and ``of_editable`` are of the others. At a smaller budget that
+comes to no edit a record counts as kept. With every record attacked or wrong, robust accuracy equals clean accuracy of
+the editable times one minus attack success. A goal that wants one answer leaves records alone that give it already, and
+may end at another wrong answer (``otherwise_wrong``): then robust accuracy, clean accuracy and the share of all records
+on which the goal is reached differ by those. What accuracy hides where classes are uneven stands beside it, made in
 :mod:`seqrobust.analysis.class_robustness`.
 """
 
@@ -64,9 +64,8 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
     elif not measured:
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
     elif labelled:
-        found = fit(first["target"], first["clean_prediction"])
-        head |= {f"clean_{name}": value for name, value in found.items()}
-        if said := cautions_of_values(found["r2"]):
+        head |= _clean_fit(first)
+        if said := cautions_of_values(head["clean_r2"]):
             head["cautions"] = said
     classes = not measured
     if len(able) < len(first):
@@ -78,12 +77,20 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
             kept = able["clean_prediction"] == able["target"]
             head["clean_accuracy_editable"] = proportion(int(kept.sum()), len(able))
             head["clean_accuracy_editable_ci"] = share_interval(kept, units_in(able))
+        if labelled:
+            about = clean_measures(able, task) if classes else _clean_fit(able)
+            head["of_editable"] = {name: value for name, value in about.items() if name.startswith("clean_")}
         if not classes:
             head["nothing_editable"]["by_class"] = {}
     last = groups[-1][1]
     head |= unprotected(able, last[counted[last.index]], classes=classes)
     budgets = [_budget(key, rows[counted[rows.index]], task, labelled=labelled) for key, rows in groups]
     return head | {"budgets": budgets}
+
+
+def _clean_fit(first: pd.DataFrame) -> dict[str, float | None]:
+    found = fit(first["target"], first["clean_prediction"])
+    return {f"clean_{name}": value for name, value in found.items()}
 
 
 def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from seqrobust.models.source import ModelSource
 from seqrobust.progress import Progress
 from seqrobust.sequences import SequenceSet, Targets, encode_targets
 from seqrobust.sequences.data_source import DataSource
+from seqrobust.sequences.paired_columns import unnamed
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.targets import NAME_THE_OUTPUTS
@@ -63,6 +64,9 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
         )
         return subject
     predictor = subject.predictor
+    columns, labels = list(map(str, subject.sequences.targets.columns)), predictor.labels or ()
+    if len(columns) > 1 and unnamed(labels, predictor.task) and not set(labels) <= set(columns):
+        opening.progress.say(f"the model's outputs have no names: taken to be {', '.join(columns)}, in this order")
     try:
         return replace(subject, targets=encode_targets(subject.sequences.targets, predictor.task, predictor.labels))
     except LabelError as error:

@@ -108,7 +108,7 @@ def read(path: str | Path, *, alphabet: str | Alphabet | None = None, **more: An
         path: the file.
         alphabet: what its letters mean; None to guess.
         more: see :func:`seqrobust.sequences.readers.read_sequences`: ``columns``, ``format``, ``genome``,
-            ``annotation``, ``where``, ``max_length``.
+            ``annotation``, ``variants``, ``where``, ``max_length``; files as paths or text.
 
     Raises DataError for a file that cannot be read.
     """

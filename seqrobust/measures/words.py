@@ -15,6 +15,8 @@ _CONSTANT = 0.95
 """From this share of all answers on, it is almost the only one."""
 _KNOWS_LITTLE = 0.1
 """Below this share of the variance explained, a model of values knows hardly anything."""
+_NEARLY_STILL = 0.1
+"""Below this share of the training targets' spread, predictions hardly vary: they explain 19 % of it at most."""
 
 
 def uneven(counts: Sequence[int]) -> bool:
@@ -59,6 +61,20 @@ def cautions_of_values(r2: float | None, name: str = "") -> list[str]:
     how = "hardly" if r2 > 0 else "no"
     of = f" of {name}" if name else ""
     return [f"R²{of} is {r2:.2g}: the predictions are {how} better than always giving the mean of the targets"]
+
+
+def cautions_of_spread(predicted: float, known: float | None) -> list[str]:
+    """The same where no truth is known but how widely values spread in training.
+
+    >>> cautions_of_spread(0.02, 2.0)
+    ['predictions spread by 0.02 (sd), the training targets by 2: the model says nearly the same of every record']
+    >>> cautions_of_spread(1.5, 2.0), cautions_of_spread(0.0, None)
+    ([], [])
+    """
+    if known is None or predicted >= _NEARLY_STILL * known:
+        return []
+    spreads = f"predictions spread by {predicted:.2g} (sd), the training targets by {known:.2g}"
+    return [f"{spreads}: the model says nearly the same of every record"]
 
 
 def _missing(measures: Mapping[str, Any]) -> list[str]:

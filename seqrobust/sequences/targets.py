@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from seqrobust.errors import DataError, LabelError
 from seqrobust.sequences.kinds import TASKS as TASKS
 from seqrobust.sequences.kinds import Task as Task
+from seqrobust.sequences.paired_columns import paired_columns
 from seqrobust.tasks import task_of
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "missing", "?"})
@@ -189,9 +191,7 @@ def _unseen_label(names: list[str], codes: pd.Series, known: tuple[str, ...], co
 
 
 def _regression(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
-    columns = list(labels) if labels and set(labels) <= set(map(str, raw.columns)) else list(raw.columns)
-    if labels and len(labels) != len(columns):
-        raise DataError("the number of target columns differs from the model's outputs", expected=", ".join(labels))
+    columns = _in_order(raw, labels, "regression")
     numbers = raw[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
     bad = ~np.isfinite(numbers)
     if bad.any():
@@ -206,6 +206,12 @@ def _regression(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
             fix=_number_instead(str(value).strip(), missing=missing),
         )
     return Targets(task="regression", labels=tuple(labels or map(str, columns)), values=numbers)
+
+
+def _in_order(raw: pd.DataFrame, labels: Sequence[str] | None, task: Task) -> list[Any]:
+    """The columns that belong to the outputs, in their order."""
+    by_name = {str(column): column for column in raw.columns}
+    return [by_name[name] for name in paired_columns(list(by_name), labels, task)]
 
 
 def _number_instead(text: str, *, missing: bool) -> str:
@@ -231,7 +237,7 @@ def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
             )
         values = np.array([[name in names for name in known] for names in sets], np.float32)
         return Targets(task="multilabel", labels=known, values=values.reshape(len(sets), len(known)))
-    columns = list(labels) if labels and set(labels) <= set(map(str, raw.columns)) else list(raw.columns)
+    columns = _in_order(raw, labels, "multilabel")
     values = raw[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
     if not np.isin(values, (0, 1)).all():
         raise DataError("a multilabel column holds 0 or 1", found=f"other values in {', '.join(map(str, columns))}")

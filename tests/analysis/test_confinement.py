@@ -87,6 +87,8 @@ def test_records_without_the_only_region_are_in_no_rate(tmp_path: Any) -> None:
     assert found["nothing_editable"] == {"n": 3, "by_class": {"no": 3}}
     assert (found["n"], found["attacked"], found["clean_accuracy"]) == (6, 3, 1)
     assert found["clean_accuracy_editable"] == 1
+    assert found["of_editable"].keys() <= found.keys()
+    assert "clean_balanced_accuracy" in found["of_editable"]
     # One G of two, and not one of four in two edits: both short records flip, the third stands.
     assert [row["attack_success_rate"] for row in found["budgets"]] == pytest.approx([2 / 3, 2 / 3])
     assert [row["robust_accuracy"] for row in found["budgets"]] == pytest.approx([1 / 3, 1 / 3])

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seqrobust.alphabet import DNA
 from seqrobust.analysis.asked import ModelOnData, Opening
 from seqrobust.analysis.subject import Subject, known_targets
+from seqrobust.errors import DataError
 from seqrobust.models import ModelCard
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
@@ -84,6 +85,37 @@ def test_names_of_outputs_are_names_of_columns(
     assert subject.sequences.targets is not None
     assert list(subject.sequences.targets.columns) == found
     assert any(text.startswith("targets from column") and all(name in text for name in found) for text in said)
+
+
+@pytest.mark.parametrize(
+    ("header", "task", "labels", "words"),
+    [
+        ("Activity\tnoise", "regression", ("activity",), "'Activity' is not 'activity'"),
+        ("nucleus\tother", "multilabel", ("membrane", "nucleus"), "there is 'nucleus'"),
+        ("nucleus\tother", "multilabel", ("cytosol", "golgi"), None),
+    ],
+)
+def test_a_column_that_hardly_misses_is_told(
+    header: str, task: Task, labels: tuple[str, ...], words: str | None, tmp_path: Path
+) -> None:
+    subject, said = opened(tmp_path, header, task, labels)
+    assert subject.targets is None
+    assert any("some are missing" in text for text in said) == (words is not None)
+    assert any((words or "the clean prediction stands for the truth") in text for text in said)
+
+
+def test_named_outputs_are_not_paired_by_place_and_unnamed_ones_are_told(tmp_path: Path) -> None:
+    named = Columns(targets=("noise", "activity"))
+    with pytest.raises(DataError, match="some are missing"):
+        opened(tmp_path, "activity\tnoise", "regression", ("a", "b"), named)
+    (tmp_path / "model.py").write_text(MODEL)
+    source = ModelSource(model=f"{tmp_path / 'model.py'}:two", alphabet="DNA", task="multilabel")
+    heard = Heard()
+    asked = ModelOnData(model=source, data=DataSource(path=tmp_path / "data.tsv", columns=named))
+    subject = asked.open(Opening(device="cpu", progress=heard), action="attacked")
+    assert subject.targets is not None
+    assert subject.targets.values.tolist() == [[(i + 1) % 2, i % 2] for i in range(4)]
+    assert "the model's outputs have no names: taken to be noise, activity, in this order" in heard.said
 
 
 def test_what_is_named_and_what_is_not_wanted_come_first(tmp_path: Path) -> None:

@@ -136,3 +136,69 @@ def test_metrics_count_what_is_known() -> None:
 def _problem() -> Problem:
     torch.manual_seed(0)
     return problem_of(nn.Sequential(nn.Flatten(), nn.Linear(32, 1)), "binary", ["ACGTACGT"] * 4, ANY, 2)
+
+
+REGIONS: list[dict[str, tuple[int, int]]] = [
+    {"core": (2, 5)},
+    {},
+    {"core": (0, 8)},
+    {"core": (7, 8)},
+    {},
+    {"core": (2, 4)},
+]
+
+
+def _both(threat: sr.Substitutions, *, labelled: bool = False) -> tuple[sr.Result, sr.Result]:
+    """Certificates and an attack of the same records, some without the region ``core``, one of it alone."""
+    torch.manual_seed(11)
+    net = nn.Sequential(
+        nn.Conv1d(4, 6, 3, padding=1), nn.GELU(), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(6, 3)
+    )
+    rng = np.random.default_rng(4)
+    texts = ["".join(rng.choice(list("ACGT"), 8)) for _ in REGIONS]
+    model = sr.wrap(net, alphabet="DNA", task="classification", device="cpu")
+    found = sr.records(texts, alphabet="DNA", regions=REGIONS, targets=[0, 1, 2, 0, 1, 2] if labelled else None)
+    return sr.certify(model, found, threat), sr.attack(model, found, threat, attacks=("exhaustive",))
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize(("only", "protect"), [(["core"], []), ([], ["core"])])
+def test_rates_are_of_the_records_that_an_attack_counts(only: list[str], protect: list[str], labelled: bool) -> None:
+    proof, attack = _both(sr.Substitutions("1..2", only=only, protect=protect), labelled=labelled)
+    keys = ("n", "attacked", "nothing_editable", "clean_accuracy_editable", "regions_absent", "protection")
+    assert {key: proof.metrics.get(key) for key in keys} == {key: attack.metrics.get(key) for key in keys}
+    for one, other in zip(proof.metrics["budgets"], attack.metrics["budgets"], strict=True):
+        # Every member is looked at, so that the attack is exact as well.
+        assert one["certified_accuracy"] == one["robust_accuracy"] == other["robust_accuracy"]
+        assert one["nothing_editable"] == other["nothing_editable"]
+    for label, found in (proof.metrics.get("by_class") or {}).items():
+        assert found["n"] == attack.metrics["budgets"][0]["by_class"][label]["n"]
+
+
+def test_records_that_cannot_be_edited_are_said_and_not_certified() -> None:
+    proof, _ = _both(sr.Substitutions(2, only=["core"]))
+    assert proof.metrics["nothing_editable"]["n"] == 2
+    said = proof.page.sections[0].answer
+    assert "on 2 of 6 records" in said[0].lower()
+    assert "of the sequences that may be edited" in said[1]
+    assert any("nothing may be edited" in notice for notice in proof.notices)
+    tiles = {tile.name: tile.value for tile in proof.page.sections[0].tiles}
+    assert tiles["of them in no rate: nothing to edit"] == "2"
+
+
+def test_records_without_the_protected_region_are_said() -> None:
+    proof, _ = _both(sr.Substitutions(2, protect=["core"]))
+    assert proof.metrics["regions_absent"] == {"core": 2}
+    said = proof.page.sections[0].answer
+    assert "have no core, so nothing of them is protected" in said[1]
+    assert any("have no core" in notice for notice in proof.notices)
+
+
+def test_small_shares_that_come_to_no_edit_are_said() -> None:
+    proof, attack = _both(sr.Substitutions("5%,50%", only=["core"]))
+    for metrics in (proof.metrics, attack.metrics):
+        none, some = (row["nothing_editable"] for row in metrics["budgets"])
+        assert none == metrics["attacked"]
+        assert some < none
+    for found in (proof, attack):
+        assert any(f"attacked, {none} at budget 5%" in notice for notice in found.notices)

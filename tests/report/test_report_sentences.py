@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from seqrobust.analysis.outcomes import answer
+from seqrobust.analysis.outcomes.attack_sections import tiles
 from seqrobust.report.words import percent, percent_range
+from seqrobust.statistics import paired
 
 
 def flips(
@@ -193,6 +195,33 @@ def test_further_sentences_tell_the_smallest_budget_and_the_fall() -> None:
     metrics["budgets"].insert(0, {"budget": 1, "attack_success_rate": 0.2})
     further = answer(metrics)[1:]
     assert further == ["A single letter is enough for 20 % of them.", "Accuracy falls from 95 % to 36 %."]
+
+
+def test_accuracies_name_whom_they_are_of() -> None:
+    metrics = flips(rate=0.62) | {"nothing_editable": {"n": 10, "by_class": {}}, "clean_accuracy_editable": 0.9}
+    metrics["budgets"][0]["robust_accuracy"] = 0.36
+    fall = next(sentence for sentence in answer(metrics) if sentence.startswith("Accuracy"))
+    assert fall == (
+        "Accuracy on the 590 sequences that may be edited falls from 90 % to 36 % (95 % of all 600 without change)."
+    )
+    named = {tile.name: tile.value for tile in tiles(metrics)}
+    assert named["accuracy of all without change"] == "95 %"
+    assert named["accuracy of those that may be edited without change"] == "90 %"
+    assert named["accuracy of those that may be edited under attack"] == "36 %"
+
+
+@pytest.mark.parametrize(("units", "least"), [(1, "1"), (4, "0.125"), (5, "0.0625"), (6, None), (100, None)])
+def test_an_attack_is_not_blamed_where_no_test_can_tell(units: int, least: str | None) -> None:
+    metrics = flips(rate=0.1, ci=[0.05, 0.2])
+    last = metrics["budgets"][0]
+    last |= {"random_success_rate_ci": [0.02, 0.08], "over_random": paired([1] * units, [0] * units).plain()}
+    assert last["over_random"]["smallest"] == 2 ** (1 - units)
+    said = answer(metrics)[-1]
+    if least is None:
+        assert said == "The attack is not clearly better than random changes."
+    else:
+        assert said.startswith(f"Too few independent units ({units})")
+        assert said.endswith(f"below {least}.")
 
 
 def test_honesty_about_chance_failure_and_few_records() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,6 +41,50 @@ def test_given_labels_set_the_order() -> None:
     targets = encode_targets(frame(y=["a", "b"]), "binary", ["b", "a"])
     assert targets.values.tolist() == [1, 0]
     assert targets.outputs == 1
+
+
+SEVERAL: list[Task] = ["multilabel", "regression"]
+
+
+@pytest.mark.parametrize("task", SEVERAL)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_columns_belong_to_the_outputs_of_their_names(task: Task, order: tuple[int, ...]) -> None:
+    names, truth = ["nucleus", "membrane", "golgi"], np.random.default_rng(0).integers(0, 2, (9, 3))
+    raw = pd.DataFrame({names[column]: truth[:, column] for column in order} | {"other": 7})
+    targets = encode_targets(raw, task, names)
+    assert targets.labels == tuple(names)
+    for column in range(3):
+        assert targets.values[:, column].tolist() == truth[:, column].tolist()
+
+
+@pytest.mark.parametrize("task", SEVERAL)
+@pytest.mark.parametrize(
+    ("columns", "labels", "words"),
+    [
+        (["b", "A"], ["a", "b"], ["names of the model's outputs", "without a", "'A' is not 'a'"]),
+        (["b", "a "], ["a", "b"], ["without a", "'a ' is not 'a'"]),
+        (["y", "z"], ["a", "b"], ["without a, b"]),
+        (["a"], ["a", "b", "c", "d"], ["without b, c, d"]),
+        (["y"], ["a", "b", "c", "d"], ["without a, b, c, d"]),
+        (["y"], ["0", "1", "2", "3"], ["number of target columns", "4 columns", "1: y"]),
+        (["y", "z"], ["a"], ["without a"]),
+    ],
+)
+def test_columns_never_stand_for_outputs_by_their_place(
+    task: Task, columns: list[str], labels: list[str], words: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        encode_targets(pd.DataFrame({name: [0, 1] for name in columns}), task, labels)
+    for word in [*words, "--no-targets"]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("task", SEVERAL)
+def test_outputs_without_names_and_single_ones_take_what_there_is(task: Task) -> None:
+    two = encode_targets(pd.DataFrame({"y": [0, 1], "z": [1, 1]}), task, ["0", "1"])
+    assert two.values.tolist() == [[0, 1], [1, 1]]
+    one = encode_targets(pd.DataFrame({"measured": [0, 1]}), task, ["activity"])
+    assert one.values.tolist() == [[0], [1]]
 
 
 @pytest.mark.parametrize(

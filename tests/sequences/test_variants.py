@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import random
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import seqrobust as sr
 from seqrobust.alphabet import DNA
 from seqrobust.errors import DataError
 from seqrobust.sequences.data_config import DataConfig, load_data
-from seqrobust.sequences.readers import Loaded, read_sequences
+from seqrobust.sequences.readers import Columns, Loaded, read_sequences
 
 HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 CHROMOSOMES = {"1": "".join(random.Random(0).choices("ACGT", k=300)), "X": "acgtn" * 12}
@@ -140,16 +142,49 @@ def test_the_length_has_to_be_said(genome: Path, tmp_path: Path, variants: str |
 
 def test_columns_of_the_file_can_be_targets_and_filters(genome: Path, tmp_path: Path) -> None:
     """Packed, and from a config; reference and alternative stay in one split."""
-    alts = [{"A": "C"}.get(CHROMOSOMES["1"][start], "A") for start in range(30, 90)]
-    lines = [
-        line(start, 1, alt, f"v{start}", f"SIG={start % 2}") for start, alt in zip(range(30, 90), alts, strict=True)
-    ]
-    path = tmp_path / "some.vcf.gz"
-    path.write_bytes(gzip.compress((HEAD + "\n".join(lines) + "\n").encode()))
-    config = DataConfig(path=path, genome=genome, variants="21:pairs", target="INFO_SIG", alphabet="DNA")
+    path, alts = _labelled(tmp_path)
+    config = DataConfig(path=path, genome=genome, variants="21:pairs", target="allele", alphabet="DNA")
     sequences = load_data(config, "binary", 0).sequences
     assert len(sequences) == 120
     assert sequences.splits is not None
     assert all(sequences.splits[row] == sequences.splits[row + 1] for row in range(0, 120, 2))
     one = DataConfig(path=path, genome=genome, variants="21", target="INFO_SIG", where={"alt": "C"})
     assert len(load_data(one, "binary", 0).sequences) == alts.count("C")
+
+
+@pytest.mark.parametrize("name", ["INFO_SIG", "FILTER", "alt"])
+def test_a_reference_allele_has_no_label_of_its_variant(genome: Path, tmp_path: Path, name: str) -> None:
+    path, _ = _labelled(tmp_path)
+    pairs = partial(read_sequences, path, genome=genome, alphabet=DNA, variants="21:pairs")
+    with pytest.raises(DataError, match="not true of the reference allele") as caught:
+        pairs(columns=Columns(targets=(name,)))
+    assert "60 records" in str(caught.value.found)
+    with pytest.raises(DataError, match="not true of the reference allele"):
+        pairs(known_targets=[[name]])
+    assert len(pairs(columns=Columns(unlabelled=True)).sequences) == 120
+    alternatives = pairs(columns=Columns(targets=(name,)), where={"allele": ["alt"]}).sequences
+    alone = read_sequences(path, genome=genome, variants="21", columns=Columns(targets=(name,))).sequences
+    assert alternatives.texts == alone.texts
+    assert alternatives.targets is not None
+    assert alone.targets is not None
+    assert alternatives.targets[name].tolist() == alone.targets[name].tolist()
+
+
+def test_files_may_be_named_by_text(genome: Path, tmp_path: Path) -> None:
+    path, _ = _labelled(tmp_path)
+    assert len(sr.read(str(path), genome=str(genome), variants="21")) == 60
+    bed = tmp_path / "some.bed"
+    bed.write_text("1\t10\t40\tpeak\n")
+    named = sr.read(str(bed), genome=str(genome), annotation=str(bed))
+    assert named.texts == [CHROMOSOMES["1"][10:40]]
+
+
+def _labelled(folder: Path) -> tuple[Path, list[str]]:
+    """A packed file of 60 variants whose INFO names one of two classes, and their alternatives."""
+    alts = [{"A": "C"}.get(CHROMOSOMES["1"][start], "A") for start in range(30, 90)]
+    lines = [
+        line(start, 1, alt, f"v{start}", f"SIG={start % 2}") for start, alt in zip(range(30, 90), alts, strict=True)
+    ]
+    path = folder / "some.vcf.gz"
+    path.write_bytes(gzip.compress((HEAD + "\n".join(lines) + "\n").encode()))
+    return path, alts

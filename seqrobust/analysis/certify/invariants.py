@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from seqrobust.analysis.certify.study import CertifyReady
 from seqrobust.analysis.subject import Subject
 from seqrobust.attacks import predictions
 from seqrobust.attacks.streams import RecordStreams
+from seqrobust.report.words import budget_size
 
 _SAMPLE = 16
 _ROUNDING = 1e-9
@@ -39,6 +41,7 @@ def invariants(subject: Subject, ready: CertifyReady, findings: CertifyFindings)
     yield _members_drawn(ready, results)
     yield from _written(ready, findings)
     yield _falling(findings)
+    yield _rates_of_editable(findings)
     yield from metrics_sound(findings.metrics)
 
 
@@ -82,6 +85,37 @@ def _written(ready: CertifyReady, findings: CertifyFindings) -> Iterator[Outcome
     if not codons:
         # Letters say nothing of how many codons they are of.
         yield within_budget(table)
+
+
+def _rates_of_editable(findings: CertifyFindings) -> Outcome:
+    """What cannot be edited is broken by nothing and in no rate: shares again, counted over the other records."""
+    results, metrics = findings.results, findings.metrics
+    fixed = ~results["editable"].to_numpy(bool)
+    faults = [
+        f"record {name!r} cannot be edited, and is broken"
+        for name in results["id"][fixed & results["attacked_units"].notna().to_numpy(bool)]
+    ]
+    left_out = (metrics.get("nothing_editable") or {"n": 0})["n"]
+    # Where nothing of any record may be edited, and where the budget is 0, all are counted.
+    if left_out != fixed.sum() and not (left_out == 0 and (fixed.all() or not _spends(metrics))):
+        faults.append(f"{left_out} records are said to be in no rate, {fixed.sum()} cannot be edited")
+    able = results[~fixed] if left_out else results
+    right = int(able["attackable"].sum())
+    faults += [
+        f"{key} is {row[key]:.4f} at {row['budget']}, more than {right} of {len(able)} records"
+        for row in metrics["budgets"]
+        for key in ("certified_accuracy", "robust_accuracy")
+        if row[key] is not None and row[key] * len(able) > right + _ROUNDING * len(able)
+    ]
+    standing = int((able["attackable"].astype(bool) & able["attacked_units"].isna()).sum())
+    said = metrics["budgets"][-1]["robust_accuracy"]
+    if said is not None and abs(said * len(able) - standing) > _ROUNDING * max(len(able), 1):
+        faults.append(f"{said:.4f} of {len(able)} records are said to stand at the largest budget, {standing} do")
+    return faults_of("rates of records that may be edited", "shares against the table", len(results), faults)
+
+
+def _spends(metrics: Mapping[str, Any]) -> bool:
+    return budget_size(metrics["budgets"][-1]["budget"]) > 0
 
 
 def _falling(findings: CertifyFindings) -> Outcome:

@@ -12,7 +12,7 @@ from seqrobust.analysis.certify.findings import CertifyFindings
 from seqrobust.analysis.certify.picture import certified_curve
 from seqrobust.analysis.certify.sentences import answer
 from seqrobust.analysis.data_summary import data_summary
-from seqrobust.analysis.outcomes import ReportInput, page_of
+from seqrobust.analysis.outcomes import ReportInput, confined_tiles, page_of
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Details, Page, Picture, Section, Table, Tile
 from seqrobust.report.words import figure as number_text
@@ -25,6 +25,11 @@ _CAPTION = (
     "reaches the goal. Between the two lies what is unknown."
 )
 _MEANING = (
+    (
+        "Who counts",
+        "shares are of the records that may be edited at the largest budget, as in an attack: others stand whatever "
+        "the model does, and are counted by themselves.",
+    ),
     ("Certified", "no sequence within the threat at that budget reaches the goal. Ties count for the adversary."),
     ("Not broken", "no sequence that reaches the goal is known: an upper bound of the share that truly stands."),
     ("Exact", "share of records for which one or the other is known."),
@@ -96,6 +101,7 @@ def _tiles(metrics: Metrics) -> Iterator[Tile]:
     yield Tile(value=percent(number(last["robust_accuracy"])), name="not broken by any known sequence", note=within)
     yield Tile(value=percent(number(metrics["exact_fraction"])), name="known exactly at every budget")
     yield Tile(value=number_text(metrics["n"]), name="sequences")
+    yield from confined_tiles(metrics)
 
 
 def _budget_table(metrics: Metrics) -> Table:
@@ -125,6 +131,8 @@ def _shares(row: Metrics) -> tuple[str, ...]:
 
 def _interval_tables(results: pd.DataFrame, metrics: Metrics) -> Iterator[Table]:
     mine = results[results["attackable"]]
+    if metrics.get("nothing_editable"):
+        mine = mine[mine["editable"]]
     counts = mine.groupby(["certified_budget", "attacked_budget"], dropna=False).size()
     rows = []
     for (low, high), count in counts.items():

@@ -22,7 +22,8 @@ def certified_curve(metrics: Mapping[str, Any]) -> Figure:
     """
     figure = Figure(figsize=(8.8, 3.3), layout="constrained")
     axes = figure.subplots()
-    start = metrics["attacked"] / metrics["n"] if metrics["n"] else 0.0
+    n = metrics["n"] - (metrics.get("nothing_editable") or {"n": 0})["n"]
+    start = metrics["attacked"] / n if n else 0.0
     rows = [row for row in metrics["budgets"] if budget_size(row["budget"]) > 0]
     k = [0.0, *(budget_size(row["budget"]) for row in rows)]
     above = [start, *(number(row["robust_accuracy"]) for row in rows)]

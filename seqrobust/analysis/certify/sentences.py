@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqrobust.analysis.alarms import about_threat
 from seqrobust.report.words import budget_size, budget_words, figure, number, percent, place_words, plural, unit_of
 from seqrobust.tasks import task_in
 
@@ -12,7 +13,14 @@ Metrics = Mapping[str, Any]
 
 
 def answer(metrics: Metrics, *, protect: Sequence[str] = (), only: Sequence[str] = ()) -> list[str]:
-    """The largest budget first, then the smallest, then how much is known."""
+    """What the rates leave out, the largest budget, then the smallest, then how much is known."""
+    warned = [f"{said[0].upper()}{said[1:]}." for said in about_threat(metrics)]
+    return [*warned, *_answer(metrics, protect, only)]
+
+
+def _answer(metrics: Metrics, protect: Sequence[str], only: Sequence[str]) -> list[str]:
+    if not metrics["attacked"] and metrics.get("nothing_editable"):
+        return ["There is nothing to certify: no record that may be edited gives the right answer unchanged."]
     if not metrics["attacked"]:
         return ["There is nothing to certify: no record gives the right answer unchanged."]
     rows = [row for row in metrics["budgets"] if budget_size(row["budget"]) > 0]
@@ -26,7 +34,7 @@ def answer(metrics: Metrics, *, protect: Sequence[str] = (), only: Sequence[str]
 def _of_budget(metrics: Metrics, row: Metrics, place: str) -> str:
     within = f"With {budget_words(row['budget'], unit_of(metrics))}{place}"
     low, high = number(row["certified_accuracy"]), number(row["robust_accuracy"])
-    kept = _kept(metrics)
+    kept = f"{_those_editable(metrics)}{_kept(metrics)}"
     if not row["unknown"]:
         return f"{within}, exactly {percent(low)} of the sequences {kept}: each was proved, or is broken."
     if not low:
@@ -35,6 +43,10 @@ def _of_budget(metrics: Metrics, row: Metrics, place: str) -> str:
         f"{within}, at least {percent(low)} of the sequences {kept}, as is proved, and at most {percent(high)}; "
         f"of {_those(row)} it is unknown."
     )
+
+
+def _those_editable(metrics: Metrics) -> str:
+    return "that may be edited " if metrics.get("nothing_editable") else ""
 
 
 def _kept(metrics: Metrics) -> str:
@@ -49,6 +61,7 @@ def _those(row: Metrics) -> str:
 
 
 def _known(metrics: Metrics) -> list[str]:
-    said = f"At every budget {percent(number(metrics['exact_fraction']))} of the records are known exactly."
+    share, those = percent(number(metrics["exact_fraction"])), _those_editable(metrics)
+    said = f"At every budget {share} of the records {those}are known exactly."
     note = "Wilson intervals speak about other sequences like these; the certificates themselves hold without any."
     return [said, note]

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from seqrobust.analysis.alarms import about_threat
 from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.certify.findings import CertifyFindings
 from seqrobust.analysis.certify.metrics import certify_metrics
@@ -59,13 +60,16 @@ def prepare(subject: Subject, settings: CertifySettings, opening: Opening) -> Ce
 def study(ready: CertifyReady, work: Work) -> CertifyFindings:
     """Certify every record; parts that an interrupted run left behind are read instead."""
     results, problem = _certified(ready, work), ready.problem
+    metrics = certify_metrics(results, budgets_of(problem), problem, ready.settings)
+    for said in about_threat(metrics):
+        work.notice(said)
     return CertifyFindings(
         name=ready.name,
         labels=ready.predictor.labels or (),
         settings=ready.settings,
         results=results,
         sequences=problem.plain.sequences,
-        metrics=certify_metrics(results, budgets_of(problem), problem, ready.settings),
+        metrics=metrics,
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.clusters import CLUSTER
-from seqrobust.analysis.results import clean_answers, cluster_names, written_edits
+from seqrobust.analysis.results import clean_answers, cluster_names, protection, written_edits
 from seqrobust.attacks import Problem
 from seqrobust.certification import METHODS, Standing
 from seqrobust.certification.shard import Certified
@@ -24,7 +24,9 @@ def results_table(problem: Problem, records: NDArray[np.int64], found: Certified
     is known; both empty for records whose clean prediction is wrong. ``exact`` where nothing lies between the two, or
     between the certificate and the largest budget. ``method`` proved the certificate, or found the sequence where there
     is nothing to prove below it; ``open_because`` says why a record is not exact. ``certified_units`` and
-    ``attacked_units`` are the two budgets in the whole units that unequal costs are multiples of.
+    ``attacked_units`` are the two budgets in the whole units that unequal costs are multiples of. ``editable`` and,
+    where regions are protected, ``protected`` and ``lacks`` are those of an attack's table, at the largest budget;
+    ``editable_budgets`` counts the budgets (of ascending ones the last) at which the record has another sequence.
     """
     sequences = problem.sequences.take(records)
     standings = found.standings
@@ -54,6 +56,9 @@ def results_table(problem: Problem, records: NDArray[np.int64], found: Certified
         "attackable": [one.attackable for one in standings],
         "certified_units": np.array([one.certified for one in standings], np.int64),
         "attacked_units": pd.array([one.broken for one in standings], dtype="Int64"),
+        "editable": found.run.editable[:, -1].cpu().numpy(),
+        "editable_budgets": found.run.editable.sum(1).cpu().numpy(),
+        **(protection(problem, records) if problem.threat.protect else {}),
     }
     table: pd.DataFrame = pd.DataFrame(columns)
     for name in ("certified_budget", "attacked_budget"):

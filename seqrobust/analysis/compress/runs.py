@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from seqrobust.analysis import attack_metrics
+from seqrobust.analysis.attacked import still
 from seqrobust.analysis.class_robustness import clean_measures
 from seqrobust.analysis.compress.methods import Compressed, Method, compressed
 from seqrobust.analysis.compress.pooled import against
@@ -171,6 +172,7 @@ class CompressRuns:
             "layer": variant.layer,
             "task": self.predictor.task,
             **attack_metrics(rival.results, self.predictor.task, labelled=self.targets is not None),
+            **still(rival.results, rival.problem),
         }
 
     def rows(self, variant: Variant, rival: Rival) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import torch
 
 from seqrobust.analysis.alarms import remarks
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.attacked import still
 from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.diagnosis import from_model, from_results
 from seqrobust.analysis.evaluate.findings import EvaluateFindings
@@ -149,7 +150,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         "masking": diagnosis(evidence),
     }
     if isinstance(problem.goal, Shift):
-        metrics |= problem.goal.plain()
+        metrics |= problem.goal.plain() | still(table, problem)
     constant = constant_answer(table, predictor)
     metrics |= {} if constant is None else {"constant": constant}
     if lost := saturated(table, predictor):

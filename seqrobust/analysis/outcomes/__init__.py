@@ -1,5 +1,6 @@
 """What came of an attack, as pages show it: shared by all analyses that attack."""
 
+from seqrobust.analysis.outcomes.attack_sections import confined_tiles
 from seqrobust.analysis.outcomes.budget_curve import budget_curve
 from seqrobust.analysis.outcomes.examples import example_edits
 from seqrobust.analysis.outcomes.overview import overview_picture
@@ -16,6 +17,7 @@ __all__ = [
     "answer",
     "before_after_logo",
     "budget_curve",
+    "confined_tiles",
     "example_edits",
     "overview_picture",
     "page_of",

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqrobust.analysis.confinement import of_editable
 from seqrobust.analysis.outcomes.examples import example_edits
 from seqrobust.analysis.outcomes.report_input import ReportInput
 from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled
@@ -39,7 +40,7 @@ _MEANING = (
     (
         "Accuracy",
         "share of all sequences that are classified correctly; under attack, those classified correctly whatever the "
-        "attacks tried.",
+        "attacks tried, of the sequences that may be edited at the largest budget.",
     ),
     (
         "Success",
@@ -76,39 +77,50 @@ _MEANING = (
 def tiles(attack: Mapping[str, Any]) -> list[Tile]:
     """The numbers to remember; those that were not measured are left out."""
     last = next(reversed(budgets_of(attack)), {})
+    whole, attack = attack, of_editable(attack)
+    whose = " of those that may be edited" if attack.get("nothing_editable") else ""
     within = budget_words(last["budget"], unit_of(attack)) if last else ""
     if task_in(attack).measured:
         numbers = [
             Tile(value=figure(last.get("mean_shift")), name="mean shift", note=within),
             Tile(value=figure((last.get("shift_quantiles") or {}).get("0.5")), name="median shift", note=within),
             Tile(value=figure(last.get("random_mean_shift")), name="mean shift by random changes"),
-            Tile(value=figure(attack.get("clean_r2")), name="R² without change"),
-            Tile(value=figure(last.get("r2")), name="R² under attack", note=within),
+            Tile(value=figure(attack.get("clean_r2")), name=f"R²{whose} without change"),
+            Tile(value=figure(last.get("r2")), name=f"R²{whose} under attack", note=within),
         ]
     else:
-        kept = "predictions kept under attack" if is_unlabelled(attack) else "accuracy under attack"
+        kept = f"{'predictions kept' if is_unlabelled(attack) else 'accuracy'}{whose} under attack"
         numbers = [
-            _share_tile(attack, "clean_accuracy", "accuracy without change"),
+            *([_share_tile(whole, "clean_accuracy", "accuracy of all without change")] if whose else []),
+            _share_tile(attack, "clean_accuracy", f"accuracy{whose} without change"),
             _share_tile(last, "robust_accuracy", kept),
             *_balanced_tiles(attack, last),
             _share_tile(last, "attack_success_rate", "flipped by the attack"),
             _share_tile(last, "random_success_rate", "flipped by random changes"),
         ]
     numbers.append(Tile(value=figure(attack.get("n")), name="sequences"))
-    if fixed := attack.get("nothing_editable"):
-        numbers.append(Tile(value=figure(fixed["n"]), name="of them in no rate: nothing to edit"))
-    if sides := attack.get("protection"):
-        numbers.append(Tile(value=figure(sides["unprotected"]["n"]), name="attacked with nothing protected"))
+    numbers += confined_tiles(attack)
     return [tile for tile in numbers if tile.value != "n/a"]
+
+
+def confined_tiles(metrics: Mapping[str, Any]) -> list[Tile]:
+    """How many records are in no rate, and how many nothing is protected of; none where a threat fits every record."""
+    found = []
+    if fixed := metrics.get("nothing_editable"):
+        found.append(Tile(value=figure(fixed["n"]), name="of them in no rate: nothing to edit"))
+    if sides := metrics.get("protection"):
+        found.append(Tile(value=figure(sides["unprotected"]["n"]), name="attacked with nothing protected"))
+    return found
 
 
 def _balanced_tiles(attack: Mapping[str, Any], last: Mapping[str, Any]) -> list[Tile]:
     """Beside an accuracy that one class carries."""
     if not uneven([one["n"] for one in (last.get("by_class") or {}).values()]):
         return []
+    whose = " of those that may be edited" if attack.get("nothing_editable") else ""
     return [
-        _share_tile(attack, "clean_balanced_accuracy", "balanced accuracy without change"),
-        _share_tile(last, "robust_balanced_accuracy", "balanced accuracy under attack"),
+        _share_tile(attack, "clean_balanced_accuracy", f"balanced accuracy{whose} without change"),
+        _share_tile(last, "robust_balanced_accuracy", f"balanced accuracy{whose} under attack"),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqrobust.analysis.confinement import of_editable
 from seqrobust.analysis.outcomes.sentences import budgets_of
 from seqrobust.report.sections import Table
 from seqrobust.report.words import figure, interval_of, number, one_line, percent, percent_range, unit_of
@@ -50,7 +51,7 @@ def labels_table(metrics: Mapping[str, Any]) -> Table:
 
 def attacked_tables(attack: Mapping[str, Any]) -> list[Table]:
     """Of an attack: what uneven classes do not flatter by budget, and each class or label at the largest budget."""
-    spent = budgets_of(attack)
+    attack, spent = of_editable(attack), budgets_of(attack)
     if not spent or attack.get("clean_balanced_accuracy") is None:
         return [table for table in [_attacked_classes(attack, spent[-1])] if table.rows] if spent else []
     means = "mean_" if "clean_labels" in attack else ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqrobust.analysis.alarms import remarks
+from seqrobust.analysis.confinement import of_editable
 from seqrobust.measures import uneven
 from seqrobust.report.words import (
     budget_size,
@@ -22,6 +23,7 @@ from seqrobust.report.words import (
     percent,
     percent_range,
     place_words,
+    plural,
     unit_of,
 )
 from seqrobust.tasks import task_in
@@ -30,6 +32,8 @@ FEW = 30
 """Below this many sequences a share in per cent suggests a precision that is not there."""
 
 _FEW_CLASSES = 4
+_LEVEL = 0.05
+"""Of a test; one that cannot come out below it tells nothing of an attack."""
 
 Metrics = Mapping[str, Any]
 
@@ -79,8 +83,14 @@ def attacked_count(attack: Metrics) -> int | None:
 
 def clean_accuracy(attack: Metrics) -> tuple[float, tuple[float, float]]:
     """Accuracy before any edit and its interval, of the records that may be edited: what others fall from."""
-    key = "clean_accuracy_editable" if "clean_accuracy_editable" in attack else "clean_accuracy"
-    return number(attack.get(key)), interval_of(attack.get(f"{key}_ci"))
+    able = of_editable(attack)
+    return number(able.get("clean_accuracy")), interval_of(able.get("clean_accuracy_ci"))
+
+
+def editable_words(attack: Metrics) -> str:
+    """Whom figures under attack are of, where that is not every record; empty where it is."""
+    fixed = attack.get("nothing_editable")
+    return f"the {plural(int(attack['n']) - fixed['n'], 'sequence')} that may be edited" if fixed else ""
 
 
 def is_unlabelled(attack: Metrics) -> bool:
@@ -184,7 +194,10 @@ def _fall(attack: Metrics, last: Metrics) -> list[str]:
     clean, robust = clean_accuracy(attack)[0], number(last.get("robust_accuracy"))
     if math.isnan(clean) or math.isnan(robust):
         return []
-    return [f"Accuracy falls from {percent(clean)} to {percent(robust)}.", *_balanced(attack, last)]
+    who = editable_words(attack)
+    whole = f" ({percent(number(attack.get('clean_accuracy')))} of all {int(attack['n']):,} without change)"
+    fall = f"Accuracy{f' on {who}' if who else ''} falls from {percent(clean)} to {percent(robust)}"
+    return [f"{fall}{whole if who else ''}.", *_balanced(of_editable(attack), last)]
 
 
 def _balanced(attack: Metrics, last: Metrics) -> list[str]:
@@ -223,6 +236,15 @@ def _first_budget(spent: list[Metrics], correct: int | None, unit: str) -> list[
 
 
 def _no_better_than_chance(last: Metrics) -> list[str]:
+    """What cannot be said against chance: for the attack's sake, or because there are too few records to tell."""
+    units = (last.get("over_random") or {}).get("units")
+    # Signs of so many units are exchanged in 2^units ways, two of which are as far apart as can be.
+    least = min(2.0 ** (1 - units), 1.0) if units else 0.0
+    if least > _LEVEL:
+        return [
+            f"Too few independent units ({units}) to tell the attack from random changes: no p-value could lie below "
+            f"{figure(least)}."
+        ]
     low, _ = interval_of(last.get("attack_success_rate_ci"))
     _, high = interval_of(last.get("random_success_rate_ci"))
     return ["The attack is not clearly better than random changes."] if low <= high else []
@@ -242,9 +264,10 @@ def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: 
     rate = number(last.get("attack_success_rate"))
     if not math.isnan(rate):
         sentences.append(_reached(rate, n, last))
-    clean, after = number(attack.get("clean_r2")), number(last.get("r2"))
+    clean, after = number(of_editable(attack).get("clean_r2")), number(last.get("r2"))
     if not (math.isnan(clean) or math.isnan(after)):
-        sentences.append(f"R² {'falls' if after < clean else 'goes'} from {figure(clean)} to {figure(after)}.")
+        who = f" on {said}" if (said := editable_words(attack)) else ""
+        sentences.append(f"R²{who} {'falls' if after < clean else 'goes'} from {figure(clean)} to {figure(after)}.")
     if n < FEW:
         sentences.append(f"Only {n:g} sequence{'' if n == 1 else 's'} could be attacked: take this as rough.")
     return sentences

@@ -14,6 +14,7 @@ import pandas as pd
 from seqrobust.alphabet import PROTEIN, RNA, Alphabet
 from seqrobust.errors import DataError
 from seqrobust.sequences.doubts import doubts
+from seqrobust.sequences.paired_columns import nearly
 from seqrobust.sequences.readers.annotation import annotated
 from seqrobust.sequences.readers.coding_rows import annotated_readings, annotation_kind
 from seqrobust.sequences.readers.columnar import read_parquet
@@ -25,7 +26,7 @@ from seqrobust.sequences.readers.letters import guess_alphabet, has_lower_case
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Columns, Table, Where
 from seqrobust.sequences.readers.tabular import read_delimited
-from seqrobust.sequences.readers.variants import read_vcf
+from seqrobust.sequences.readers.variants import read_vcf, require_targets_of_alleles
 from seqrobust.sequences.reading_text import COLUMN, parse_readings
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
@@ -67,8 +68,8 @@ def read_sequences(
     alphabet: Alphabet | None = None,
     format: str | None = None,
     columns: Columns | None = None,
-    genome: Path | None = None,
-    annotation: Path | None = None,
+    genome: Path | str | None = None,
+    annotation: Path | str | None = None,
     where: Where | None = None,
     max_length: int | None = None,
     variants: str | None = None,
@@ -92,6 +93,7 @@ def read_sequences(
     Raises DataError that names the file and the line or record of whatever cannot be used.
     """
     source = open_source(Path(path), format)
+    genome, annotation = (None if file is None else Path(file) for file in (genome, annotation))
     try:
         table = _read(source, genome, variants)
         rows, chosen = table.filtered(where or {}), columns or Columns()
@@ -138,6 +140,8 @@ def _assembled(
             coding = replace(coding, features=frozenset(region.name for row in added for region in row))
         readings = coding if readings is None else readings.beside(coding)
     targets, chosen = _targets(table, columns, known_targets)
+    if source.format == "vcf" and targets is not None:
+        require_targets_of_alleles(table, list(map(str, targets)))
     sequences = SequenceSet.from_texts(
         texts,
         alphabet,
@@ -279,7 +283,7 @@ def _targets(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> 
         return None, []
     names = [str(table.column("target", name)) for name in columns.targets] or _unnamed_targets(table, known)
     if not names:
-        return None, []
+        return None, _overlooked(table, known)
     values = pd.DataFrame({name: _typed(table, name) for name in names})
     many = "column" if len(names) == 1 else "columns"
     said = [] if columns.targets else [f"targets from {many} {', '.join(map(repr, names))}"]
@@ -294,6 +298,21 @@ def _unnamed_targets(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
             return list(names)
     usual = table.column("targets", None)
     return [usual] if usual else []
+
+
+def _overlooked(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
+    """Columns that hardly miss the names that targets may have: they would be taken if they were written otherwise."""
+    present = [] if table.qualifiers else list(map(str, table.columns.columns))
+    for names in known:
+        there = [name for name in names if name in present]
+        alike = [(near, name) for name in names if name not in there for near in nearly(name, present)]
+        if there or alike:
+            said = [f"there is {name!r}" for name in there] + [f"{near!r} is not {name!r}" for near, name in alike]
+            return [
+                f"the columns {', '.join(map(repr, names))} would be the targets, but some are missing: "
+                f"{'; '.join(said[:6])}"
+            ]
+    return []
 
 
 def _typed(table: Table, name: str) -> pd.Series:

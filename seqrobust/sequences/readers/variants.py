@@ -1,13 +1,14 @@
 """VCF as sequences: every variant put into its genome, and a window of the length that a model reads cut around it.
 
 Each alternative allele is applied by itself; others nearby are not. Windows have one length whatever is inserted or
-deleted: the left flank stays, letters come in or go out at the right end.
+deleted: the left flank stays, letters come in or go out at the right end. What a file says of a variant (that it is
+pathogenic, say) is true of its alternative allele alone: the reference beside it has no target.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,6 +83,25 @@ def read_vcf(source: Source, genome: Path | None, asked: str | None) -> Table:
         places=_places(windows, lengths),
         notices=tuple(notices),
     )
+
+
+def require_targets_of_alleles(table: Table, targets: Sequence[str]) -> None:
+    """Raise DataError where reference alleles would carry what the file says of their variants as a target.
+
+    Args:
+        table: rows of :func:`read_vcf`, those left that are wanted.
+        targets: names of target columns; ``allele`` is the one that is each record's own.
+    """
+    others = [name for name in targets if name != "allele"]
+    references = int((table.columns["allele"] == "ref").sum())
+    if others and references:
+        raise DataError(
+            "what a VCF file says of a variant is not true of the reference allele",
+            expected="targets of alternative alleles alone",
+            found=f"target {', '.join(others)} on {counted(references, 'record')} with the reference allele",
+            fix="--variants LENGTH (without :pairs) or --where allele=alt for labelled alternatives; --no-targets for "
+            "both alleles without labels",
+        )
 
 
 def _windows(genome: Genome, variant: Variant, source: Source, length: int, *, pairs: bool) -> Iterator[Window]:
