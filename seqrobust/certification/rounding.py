@@ -8,6 +8,7 @@ and by the largest slopes of activations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -87,9 +88,16 @@ def steepest(node: fx.Node, network: Network, size: Tensor) -> Tensor | float:
     if name == "exp":
         return size
     settings = [one for one in arguments(node).values() if isinstance(one, (int, float)) and not isinstance(one, bool)]
-    if name not in SLOPES or (name in _SCALED and any(not 0 <= one <= 1 for one in settings)):
+    unusual = name in _SCALED and any(not 0 <= one <= 1 for one in settings)
+    if name not in SLOPES or unusual or (name == "softplus" and _falls(node, network.unit)):
         raise UnknownNetworkError(f"the slope of {named(node, network.traced)} is not known")
     return SLOPES[name]
+
+
+def _falls(node: fx.Node, unit: float) -> bool:
+    """Whether torch's softplus, which is the identity from a threshold on, falls there by more than its rounding."""
+    beta, threshold = (float(arguments(node)[name]) for name in ("beta", "threshold"))
+    return beta <= 0 or threshold <= 0 or math.exp(-threshold) > _ULPS * unit * threshold
 
 
 _SCALED = frozenset(["elu", "celu", "leaky_relu"])

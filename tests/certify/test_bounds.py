@@ -277,3 +277,17 @@ def test_faults_are_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
         except (AssertionError, InternalError):
             caught += 1
     assert caught
+
+
+@pytest.mark.parametrize("method", ["bounds", "window_sums"])
+def test_a_softplus_that_falls_at_its_threshold_is_not_taken_to_grow(method: str) -> None:
+    """One letter moves its input from above the threshold to just below it, where the value is larger."""
+    module = nn.Sequential(
+        nn.Conv1d(4, 1, 1, bias=False), nn.Softplus(threshold=0.2), nn.Flatten(), nn.Linear(6, 1)
+    ).eval()
+    with torch.no_grad():
+        module[0].weight[0, :, 0] = torch.tensor([0.5, 0.19, 0.5, 0.5])
+        module[3].weight.fill_(1.0)
+        module[3].bias.fill_(-3.2)
+    asked = problem_of(module, "binary", ["AGTAGT"], ANY, 1)
+    check(asked, certified(asked, [method]), exact=False)
