@@ -242,6 +242,49 @@ def test_a_network_that_does_not_add_up_is_refused() -> None:
             WindowTables(wrong, 4).verify(tokens)
 
 
+def detector(
+    motif: str, length: int, *pool: nn.Module, stride: int = 1, padding: int = 0, size: float = 20.0
+) -> nn.Module:
+    """A network that hears of one motif alone, so that random sequences show nothing of what it does with it."""
+    net = nn.Sequential(nn.Conv1d(4, 1, len(motif), stride=stride, padding=padding), nn.ReLU(), *pool, nn.Flatten())
+    net.append(nn.Linear(net(torch.zeros(1, 4, length)).shape[1], 1))
+    first, last = net[0], net[-1]
+    with torch.no_grad():
+        first.weight.fill_(-1.0)
+        first.bias.fill_(1.0 - len(motif))
+        for place, letter in enumerate(motif):
+            first.weight[0, "ACGT".index(letter), place] = 1.0
+        last.weight.fill_(size)
+        last.bias.fill_(-1.0)
+    return net.eval()
+
+
+@pytest.mark.parametrize(
+    ("motif", "clean", "edited", "pool", "stride", "padding"),
+    [
+        ("TGTG", "GCAAAAAAG", "GCAAATGTG", (nn.MaxPool1d(2, 3, ceil_mode=True),), 2, 1),
+        ("AGGT", "GCGTCGTGC", "GCGAGGTGC", (nn.AvgPool1d(3, 2, 1), nn.Tanh()), 2, 1),
+        ("CGG", "AGTTAATGG", "AGTTACGGG", (nn.AdaptiveMaxPool1d(2),), 2, 1),
+        ("CGG", "AGTTAATGG", "AGTTACGGG", (nn.AdaptiveAvgPool1d(3), nn.ReLU()), 1, 0),
+        ("CGG", "AGTTAATGG", "AGTTACGGG", (nn.AvgPool1d(3, 2, 1, count_include_pad=False), nn.ReLU()), 1, 0),
+    ],
+)
+def test_what_random_sequences_do_not_show_is_no_sum(
+    motif: str, clean: str, edited: str, pool: tuple[nn.Module, ...], stride: int, padding: int
+) -> None:
+    """Pools whose units in a part of the record are others: a motif that is written flips what was certified."""
+    module = detector(motif, len(clean), *pool, stride=stride, padding=padding)
+    logits = [module(nn.functional.one_hot(torch.tensor(["ACGT".index(c) for c in text]), 4).T[None].float()).item()
+              for text in (clean, edited)]  # fmt: skip
+    assert logits[0] < 0 < logits[1]
+    edits = sum(a != b for a, b in zip(clean, edited, strict=True))
+    asked = problem(module, "binary", most=edits, texts=[clean])
+    for methods in (["window_sums"], ["auto"]):
+        standings = certified(asked, methods)
+        assert standings[0].certified < edits
+        check(asked, standings, exact=methods == ["auto"])
+
+
 class Masked(nn.Module):
     """A class that is never predicted: its logit is minus infinity."""
 

@@ -145,7 +145,9 @@ def _shown(ready: InspectReady, pairs: Pairs, work: Work) -> list[int]:
 def _activations(predictor: Predictor, pairs: Pairs, found: Found, work: Work) -> None:
     """Layers and gates, a piece per batch."""
     cells = max(pairs.clean.shape[1] * predictor.alphabet.size * (len(pairs.random) + 2), 1)
-    size = int(np.clip(_TOGETHER // cells, 1, 64))
+    # Layers are watched while one batch goes through them: all versions of a record stand in it together.
+    fits = predictor.batch_size // (len(pairs.random) + 2)
+    size = int(np.clip(min(_TOGETHER // cells, fits), 1, 64))
     work.progress.start("inspect", len(pairs))
     done = 0
     with predictor.attached():

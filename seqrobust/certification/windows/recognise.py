@@ -13,6 +13,7 @@ from seqrobust.certification.network import Network, affine_tail, named
 from seqrobust.certification.operators import UnknownNetworkError, absolute, added, terms, variables
 from seqrobust.certification.ranges import Ranges, any_letters, ranges_of
 from seqrobust.certification.rounding import gamma
+from seqrobust.certification.windows.crops import require_same_units
 from seqrobust.certification.windows.dependence import Reach, reaches
 
 MOST_WINDOWS = 1 << 20
@@ -123,7 +124,7 @@ def window_sum(network: Network) -> WindowSum:
             constant = constant + _fixed(network, sources[-1], fixed)
     _require_narrow(windows, nodes, network)
     count = sum(terms(node, network.traced) for node in tail)
-    return WindowSum(
+    sums = WindowSum(
         network=network,
         sources=tuple(sources),
         windows=tuple(sorted(windows, key=lambda one: (one.last, one.first))),
@@ -131,6 +132,8 @@ def window_sum(network: Network) -> WindowSum:
         constant_size=constant_size + constant.abs(),
         rounding=gamma(count + 1, network.unit),
     )
+    require_same_units(sums)
+    return sums
 
 
 def _require_narrow(windows: list[Window], nodes: tuple[fx.Node, ...], network: Network) -> None:
