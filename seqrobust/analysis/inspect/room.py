@@ -15,7 +15,7 @@ INSPECT = Room(
     invariants=invariants,
     page=page,
     outputs=(
-        *(f"parts/{name}-{5 * '[0-9]'}.json" for name in ("layers", "linearity")),
+        *(f"parts/{name}-{5 * '[0-9]'}.json" for name in ("layers-[0-9][0-9]", "linearity")),
         *(f"parts/part-{5 * '[0-9]'}.parquet", "inspect.parquet", "inspect.png"),
     ),
 )

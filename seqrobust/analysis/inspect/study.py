@@ -145,7 +145,8 @@ def _shown(ready: InspectReady, pairs: Pairs, work: Work) -> list[int]:
 def _activations(predictor: Predictor, pairs: Pairs, found: Found, work: Work) -> None:
     """Layers and gates, a piece per batch."""
     cells = max(pairs.clean.shape[1] * predictor.alphabet.size * (len(pairs.random) + 2), 1)
-    # Layers are watched while one batch goes through them: all versions of a record stand in it together.
+    # Layers are watched while one batch goes through them: all versions of a record stand in it together. A piece is
+    # named by its size too, for a run may go on with other batches.
     fits = predictor.batch_size // (len(pairs.random) + 2)
     size = int(np.clip(min(_TOGETHER // cells, fits), 1, 64))
     work.progress.start("inspect", len(pairs))
@@ -158,7 +159,7 @@ def _activations(predictor: Predictor, pairs: Pairs, found: Found, work: Work) -
                 inspect_activations(predictor, batch, piece)
                 return piece.plain()
 
-            found.extend(kept(work.parts / f"layers-{number:05d}.json", inspected, work.progress.say))
+            found.extend(kept(work.parts / f"layers-{size:02d}-{number:05d}.json", inspected, work.progress.say))
             done += len(batch)
             work.progress.advance(done)
 
