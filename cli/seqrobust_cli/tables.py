@@ -100,6 +100,9 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
     )
     if metrics.get("clean_accuracy") is not None:
         out.print(f"clean accuracy % {_share(metrics['clean_accuracy'], metrics['clean_accuracy_ci'])}", markup=False)
+    if "clean_accuracy_editable" in metrics:
+        share = _share(metrics["clean_accuracy_editable"], metrics["clean_accuracy_editable_ci"])
+        out.print(f"  of records that may be edited, which accuracy under attack is of: {share}", markup=False)
     if said := ", ".join(balanced_words(metrics, "clean_")):
         out.print(f"  {said}", markup=False)
     _print_cautions(metrics)

@@ -158,8 +158,8 @@ def _no_edit(metrics: Mapping[str, Any]) -> list[str]:
         return []
     counts = [f"{row['nothing_editable']} at budget {row['budget']}" for row in rows]
     return [
-        f"of {_records(metrics['attacked'])} attacked, {joined(counts)} get no edit at all (the budget comes to none "
-        "on them): they count as kept there, whatever the model does"
+        f"of {_records(metrics['attacked'])} attacked, {joined(counts)} cannot be edited at all (the budget comes "
+        "to no edit on them): they count as kept there, whatever the model does"
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from seqrobust_cli.main import _exit_code
 from torch import nn
 
 import seqrobust as sr
+from seqrobust.analysis.certify.invariants import _rates_of_editable
 from seqrobust.analysis.certify.metrics import certify_metrics
 from seqrobust.analysis.certify.study import budgets_of
 from seqrobust.attacks import Problem
@@ -202,3 +204,13 @@ def test_small_shares_that_come_to_no_edit_are_said() -> None:
         assert some < none
     for found in (proof, attack):
         assert any(f"attacked, {none} at budget 5%" in notice for notice in found.notices)
+
+
+def test_rates_that_count_what_cannot_be_edited_are_found_out() -> None:
+    proof, _ = _both(sr.Substitutions(2, only=["core"]))
+    findings = proof.findings
+    assert _rates_of_editable(findings).verdict == "holds"
+    last = proof.metrics["budgets"][-1]
+    more = {**last, "robust_accuracy": last["robust_accuracy"] / 2}
+    for wrong in ({"nothing_editable": None}, {"nothing_editable": {"n": 1, "by_class": {}}}, {"budgets": [more]}):
+        assert _rates_of_editable(replace(findings, metrics={**proof.metrics, **wrong})).verdict == "broken"

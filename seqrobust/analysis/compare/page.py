@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from seqrobust.analysis.compare.findings import CompareFindings
 from seqrobust.analysis.compare.picture import Metrics, shown_budgets, transfer_picture, transfer_table
+from seqrobust.analysis.confinement import of_editable
 from seqrobust.analysis.outcomes.class_tables import balanced_tables, share
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
@@ -48,7 +49,7 @@ def _cautions(metrics: Metrics) -> Iterator[tuple[str, str]]:
 
 def _balanced(metrics: Metrics) -> Iterator[Table]:
     """Accuracy and what uneven classes do not flatter, at the largest budget; nothing where the truth is not known."""
-    models = metrics["models"]
+    models = {name: of_editable(one) for name, one in metrics["models"].items()}
     if all(one.get("clean_balanced_accuracy") is None for one in models.values()):
         return
     last = next(iter(models.values()))["budgets"][-1]["budget"]
@@ -56,7 +57,9 @@ def _balanced(metrics: Metrics) -> Iterator[Table]:
         (one_line(name), share(one, "clean_accuracy"), share(one["budgets"][-1], "robust_accuracy"))
         for name, one in models.items()
     )
-    yield Table(caption="Accuracy", columns=("model", "clean", f"own attack, budget {last}"), rows=rows)
+    some = any(one.get("nothing_editable") for one in models.values())
+    caption = "Accuracy on records that may be edited" if some else "Accuracy"
+    yield Table(caption=caption, columns=("model", "clean", f"own attack, budget {last}"), rows=rows)
     yield from balanced_tables([(name, one, one["budgets"][-1]) for name, one in models.items()], last)
 
 
