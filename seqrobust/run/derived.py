@@ -13,7 +13,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 """Of fingerprints: a run whose folder states another one was made by another version, and cannot be resumed."""
 
 
