@@ -275,14 +275,14 @@ def test_models_in_memory_are_compared(tmp_path: Path) -> None:
 def test_the_value_explained_is_the_one_in_the_table(tmp_path: Path) -> None:
     files(tmp_path)
     rng = np.random.default_rng(0)
-    head = "id\ta\tb\tc\tsequence\tregions\n"
+    head = "id\tup\tflat\tdown\tsequence\tregions\n"
     rows = [f"r{i}\t{i}\t1\t{-i}\t{''.join(rng.choice(list('ACGT'), 14))}\tcore:3-6;tail:10-14" for i in range(6)]
     (tmp_path / "data.tsv").write_text(head + "\n".join(rows) + "\n")
     model = ModelSource(
         model=f"{tmp_path / 'model.py'}:net", alphabet="DNA", task="regression", labels=("up", "flat", "down")
     )
     asked = ModelOnData(
-        model=model, data=DataSource(path=tmp_path / "data.tsv", columns=Columns(targets=("a", "b", "c")))
+        model=model, data=DataSource(path=tmp_path / "data.tsv", columns=Columns(targets=("up", "flat", "down")))
     )
     settings = StabilitySettings(
         methods=("saliency",), goals=("random",), sanity_records=0, budget=1, random_draws=1, output="down", draw=False
