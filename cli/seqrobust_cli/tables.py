@@ -128,7 +128,7 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
         )
     out.print(table)
     out.print(
-        "flipped, random: share of the attacked [95 % Wilson interval]; fwd, grad: evaluations per record so far",
+        "flipped, random: share of the attacked [95 % interval]; fwd, grad: evaluations per record so far",
         markup=False,
     )
     if metrics["budgets"]:

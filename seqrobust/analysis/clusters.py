@@ -46,9 +46,9 @@ def near_copies(sequences: SequenceSet) -> str | None:
     count = len(np.union1d(one, other))
     if count < SOME * len(sequences):
         return None
-    units = len(np.unique(linked(len(sequences), one, other)))
+    kinds = plural(len(np.unique(linked(len(sequences), one, other))), "kind")
     return (
-        f"{count:,} of {len(sequences):,} records are near copies of another one ({units:,} kinds in all), and are "
+        f"{count:,} of {len(sequences):,} records are near copies of another one ({kinds} in all), and are "
         "taken for independent all the same: intervals are too narrow unless --cluster names a column of families"
     )
 
