@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import seqrobust as sr
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.models import Predictor
 from seqrobust.sequences import Task
@@ -125,3 +127,60 @@ def test_logits_are_those_of_plain_calls(form: tuple[Any, ...]) -> None:
             np.testing.assert_allclose(
                 one[usable], expected[usable], rtol=0.05 if coarse else 1e-3, atol=0.1 if coarse else 1e-3
             )
+
+
+def _plainly(module: nn.Module, texts: list[str], alphabet: Alphabet, turned: Callable[[Numbers], Numbers]) -> Numbers:
+    """(n, outputs) logits of texts by one plain call each."""
+    dtype = next(module.parameters()).dtype
+    answers = []
+    for text in texts:
+        encoded = torch.zeros(1, alphabet.size, len(text), dtype=dtype)
+        for place, letter in enumerate(text):
+            if letter in alphabet.letters:
+                encoded[0, alphabet.letters.index(letter), place] = 1
+        with torch.no_grad():
+            answers.append(module(encoded).double().numpy().reshape(1, -1))
+    return turned(np.concatenate(answers))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS, ids=[form[0] for form in FORMS])
+def test_scores_of_commands_are_those_of_plain_calls(form: tuple[Any, ...], tmp_path: Path) -> None:
+    """What ``attack`` and ``evaluate`` write of clean and edited sequences, and what ``ism`` writes of every letter."""
+    name, task, outputs, end, turned = form
+    for number, dtype in enumerate([torch.float32, torch.float64, torch.float32]):
+        rng = np.random.default_rng([7, number, sum(map(ord, name))])
+        alphabet, length = (DNA, PROTEIN)[int(rng.integers(2))], int(rng.integers(8, 16))
+        with torch.random.fork_rng():
+            torch.manual_seed(number)
+            module = Random(rng, alphabet.size, length, outputs, end).to(dtype).eval()
+        texts = ["".join(rng.choice(list(alphabet.letters), length)) for _ in range(6)]
+        records = sr.records(texts, alphabet=alphabet.name)
+        text_of = dict(zip(records.ids, texts, strict=True))
+        how: dict[str, Any] = {"task": task, "alphabet": alphabet.name}
+        goal: dict[str, Any] = {"goal": "up", "delta": 0.1} if task == "regression" else {}
+        quick: dict[str, Any] = {"methods": ("one_step", "random"), "probe_records": 2}
+        for table in (
+            sr.attack(module, records, 2, attacks=("one_step",), random_draws=1, **how, **goal).table,
+            sr.evaluate(module, records, 1, random_draws=1, **quick, **how, **goal).table,
+        ):
+            asked = {"clean": [text_of[one] for one in table["id"]], "adversarial": list(table["adversarial_sequence"])}
+            for kind, sequences in asked.items():
+                columns = [column for column in table if str(column).startswith(f"{kind}_output_")]
+                found = table[columns or [f"{kind}_prediction"]].to_numpy(float)
+                _close(found, _plainly(module, sequences, alphabet, turned)[:, : found.shape[1]])
+        sr.ism(module, records, **how).save(tmp_path / str(number))
+        with np.load(tmp_path / str(number) / "ism.npz") as archive:
+            reference, scores = archive["reference"], archive["scores"]
+        _close(reference, _plainly(module, texts, alphabet, turned))
+        for letter, place in zip(rng.integers(alphabet.size, size=4), rng.integers(length, size=4), strict=True):
+            mutants = [text[:place] + alphabet.letters[letter] + text[place + 1 :] for text in texts]
+            _close(scores[:, letter, place], _plainly(module, mutants, alphabet, turned))
+
+
+def _close(found: Numbers, expected: Numbers) -> None:
+    """Equal up to single precision, where a probability still tells how far it is from 0 and 1."""
+    usable = np.isfinite(expected) & (np.abs(expected) < 12)
+    assert found.shape == expected.shape
+    assert usable.any()
+    np.testing.assert_allclose(found[usable], expected[usable], rtol=1e-3, atol=1e-3)
