@@ -17,6 +17,7 @@ from seqrobust.alphabet import Alphabet, alphabet_named
 from seqrobust.analysis.sides import Sides
 from seqrobust.analysis.subject import Subject, spread_rows
 from seqrobust.errors import DataError, ModelError
+from seqrobust.files import is_file
 from seqrobust.models import load_checkpoint
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
@@ -214,7 +215,7 @@ def sides_of(
     outside = subject_of(inside.predictor, nonmembers, name="model")
     others = None if population is None else subject_of(inside.predictor, population, name="model")
     first, second = _targets(inside, "members"), _targets(outside, "non-members")
-    named = model if isinstance(model, str | Path) and Path(model).is_file() else None
+    named = model if isinstance(model, str | Path) and is_file(model) else None
     return Sides(
         name=inside.name,
         predictor=inside.predictor,

@@ -97,7 +97,7 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
     of code, or whose weights do not fit its architecture or are not finite.
     """
     content = read_weights(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or not _is(content.get("format"), FORMAT):
         raise ModelError(
             "not a checkpoint of seqrobust",
             found="a state dict" if _is_state_dict(content) else type(content).__name__,
@@ -105,11 +105,12 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
             fix="for a model of your own give its code: --model package.module:factory (or file.py:factory) --weights "
             + path.name,
         )
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
         raise ModelError(
             "the checkpoint is of another format version",
             expected=str(VERSION),
-            found=str(content.get("version")),
+            found=str(version)[:80],
             where=str(path),
             fix="use the version of seqrobust that wrote it, or a newer one",
         )
@@ -145,6 +146,11 @@ def _rebuilt(content: Mapping[str, Any], path: Path) -> tuple[SequenceModel, Mod
             fix="it was changed or damaged after it was written: train again, or fetch it again",
         ) from None
     return module, card
+
+
+def _is(found: object, wanted: str) -> bool:
+    """Whether a value is that text: a tensor would compare by element."""
+    return isinstance(found, str) and found == wanted
 
 
 def _is_state_dict(content: object) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from seqrobust.files import is_file, is_there
 from seqrobust.options import MODEL, Option, checked, names_of
 from seqrobust.sequences.kinds import TASKS, OutputScale, Task, Unknown
 
@@ -85,7 +86,7 @@ class Reading:
     def step_files(self) -> list[Path]:
         """Files of the step before the model."""
         named = [Path(text.rpartition(":")[0]) for text in (self.preprocess, self.backward) if text]
-        return [path for path in named if path.is_file()]
+        return [path for path in named if is_file(path)]
 
     def source(self, model: str, weights: Path | None = None) -> ModelSource:
         """A model of which all this is said."""
@@ -109,7 +110,7 @@ class ModelSource(Reading):
     @property
     def is_reference(self) -> bool:
         """Whether it names a factory rather than a checkpoint."""
-        return ":" in self.model and not Path(self.model).exists()
+        return ":" in self.model and not is_there(self.model)
 
     @property
     def name(self) -> str:
@@ -120,7 +121,7 @@ class ModelSource(Reading):
     def files(self) -> list[Path]:
         """Files that are read, as far as they are known by name."""
         named = [Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model), self.weights]
-        found = [path for path in named if path is not None and path.is_file()]
+        found = [path for path in named if path is not None and is_file(path)]
         return list(dict.fromkeys([*found, *self.step_files]))
 
 
@@ -128,7 +129,7 @@ def named_source(text: str, reading: Reading) -> tuple[str, ModelSource]:
     """Name and model from ``NAME=MODEL``; one without a name is called after its factory, its file, or the file's
     folder.
     """
-    name, _, model = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+    name, _, model = text.partition("=") if "=" in text and not is_there(text) else ("", "", text)
     return name or called(model), reading.source(model)
 
 
@@ -139,6 +140,6 @@ def called(model: str) -> str:
     ('cnn', 'small', 'wide')
     """
     path = Path(model)
-    if not path.exists() and ":" in model:
+    if not is_there(path) and ":" in model:
         return model.rpartition(":")[2]
     return path.parent.name if path.name == "model.ckpt" and path.parent.name else path.stem

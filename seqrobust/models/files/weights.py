@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from seqrobust.errors import ModelError
+from seqrobust.files import is_file
 from seqrobust.models.files.foreign_files import check_not_foreign
 from seqrobust.models.files.numpy_pickles import finished, read_as_numbers
 
@@ -29,7 +30,7 @@ def read_weights(path: Path) -> Any:
     Raises ModelError for a file that is missing, damaged, of another kind, or that would have to run code to be read.
     """
     check_not_foreign(path)
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError("there is no such file of weights", where=str(path), fix="check --model or --weights")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)

@@ -23,6 +23,7 @@ import pyfaidx
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from seqrobust.errors import DataError
+from seqrobust.files import is_file
 from seqrobust.sequences.readers.genome_index import index_fits, is_bgzip
 
 _LINE = 60
@@ -73,7 +74,7 @@ def opened_genome(path: Path) -> Iterator[Genome]:
 
     Raises DataError for a file that is missing, no FASTA, or holds a name twice.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise DataError("there is no such genome file", where=str(path))
     with tempfile.TemporaryDirectory() as folder:
         fasta, notices = _opened(path, Path(folder))

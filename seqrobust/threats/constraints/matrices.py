@@ -186,7 +186,7 @@ def _parsed(path: Path) -> list[motifs.Motif]:
         kind = "jaspar" if start.startswith(">") else "meme" if start.startswith("<?xml") else "minimal"
         found = list(motifs.parse(io.StringIO(text), kind))
     # Biopython's parsers have no error of their own: what fails is whatever line came unexpected.
-    except (OSError, EOFError, ValueError, KeyError, IndexError, AssertionError, UnboundLocalError) as error:
+    except Exception as error:
         raise ThreatError(
             "a file of motifs cannot be read",
             expected="JASPAR counts, minimal MEME with its background line, or MEME XML, over DNA or RNA",
