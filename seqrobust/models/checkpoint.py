@@ -26,6 +26,8 @@ from seqrobust.tasks import task_of
 
 FORMAT = "seqrobust-checkpoint"
 VERSION = 1
+_REPEATED, _FEW = ("blocks", "layers"), 100
+"""Hyper-parameters that say how often something is built, and how often is always tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,15 +124,13 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
 def _rebuilt(content: Mapping[str, Any], path: Path) -> tuple[SequenceModel, ModelCard]:
     try:
         card = _card(content)
+        # A model without memory first: a few bytes can declare a model that no machine holds.
+        _require_few(card.hyperparameters, content["state_dict"])
+        with torch.device("meta"):
+            _require_fit(_built(card), content["state_dict"])
         # The random weights of a new model are overwritten at once: nobody else's draws should move for them.
         with torch.random.fork_rng(devices=[]):
-            module = build_model(
-                card.architecture,
-                alphabet_size=card.alphabet.size,
-                outputs=card.outputs,
-                input_length=card.input_length,
-                **card.hyperparameters,
-            )
+            module = _built(card)
         module.load_state_dict(content["state_dict"])
     except InputError as error:
         # Whatever key of a config it would be elsewhere, here it is the checkpoint that is wrong.
@@ -146,6 +146,35 @@ def _rebuilt(content: Mapping[str, Any], path: Path) -> tuple[SequenceModel, Mod
             fix="it was changed or damaged after it was written: train again, or fetch it again",
         ) from None
     return module, card
+
+
+def _built(card: ModelCard) -> SequenceModel:
+    return build_model(
+        card.architecture,
+        alphabet_size=card.alphabet.size,
+        outputs=card.outputs,
+        input_length=card.input_length,
+        **card.hyperparameters,
+    )
+
+
+def _require_few(hyperparameters: Mapping[str, HyperParameter], weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError for more layers than there are weights of: even without memory, each takes its time."""
+    for name in _REPEATED:
+        count = hyperparameters.get(name, 0)
+        if isinstance(count, int) and count > max(len(weights), _FEW):
+            raise ValueError(f"{count} {name}, and weights of {len(weights)} names")
+
+
+def _require_fit(module: SequenceModel, weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError unless the weights have the names and shapes of the model's."""
+    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if own != found:
+        wrong = sorted(name for name in {*own, *found} if own.get(name) != found.get(name))
+        name = wrong[0]
+        kind = "Missing key" if name not in found else "Unexpected key" if name not in own else "size mismatch"
+        raise ValueError(f"{kind} {name}: {found.get(name)} for {own.get(name)}, {len(wrong)} such in all")
 
 
 def _is(found: object, wanted: str) -> bool:

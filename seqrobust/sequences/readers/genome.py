@@ -25,6 +25,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 from seqrobust.errors import DataError
 from seqrobust.files import is_file
 from seqrobust.sequences.readers.genome_index import index_fits, is_bgzip
+from seqrobust.sequences.readers.packing import Unpacking
 
 _LINE = 60
 _UNREADABLE = (pyfaidx.UnsupportedCompressionFormat, pyfaidx.FastaIndexingError)
@@ -152,7 +153,9 @@ def _tidy(path: Path, unpack: _Unpack | None, scratch: Path) -> Any:
     """The genome from a copy in ``scratch``, plain and with lines of one length."""
     copy = scratch / "genome.fa"
     with path.open("rb") as packed, copy.open("w", encoding="utf-8") as out:
-        handle = io.TextIOWrapper(packed if unpack is None else unpack(packed), encoding="utf-8-sig")
+        size = path.stat().st_size
+        plain = packed if unpack is None else io.BufferedReader(Unpacking(unpack(packed), size, path), 1 << 20)
+        handle = io.TextIOWrapper(plain, encoding="utf-8-sig")
         records = 0
         for title, sequence in SimpleFastaParser(handle):
             out.write(f">{title}\n")
