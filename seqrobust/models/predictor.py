@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.memory import lacks_memory
+from seqrobust.models.adapters.form import Side
 from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
 from seqrobust.models.checks.calling import Caller
 from seqrobust.models.checks.checking import Trial
@@ -61,6 +62,7 @@ class Predictor:
             which numbers the outputs.
         unknown: what an unknown letter's column holds.
         input_length: pad every record with zero columns to this length, for a module of fixed input size.
+        pad: on which side.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
         batch_size: records per forward pass, at most; None for as many as suit the device. It changes speed and
             memory; results are the same bits from :data:`ROWS` on, and below the same up to rounding.
@@ -94,6 +96,7 @@ class Predictor:
         labels: Sequence[str] | None = None,
         unknown: Unknown = "zeros",
         input_length: int | None = None,
+        pad: Side = "right",
         device: str = "auto",
         batch_size: int | None = None,
         scale: OutputScale | Literal["auto"] = "auto",
@@ -113,6 +116,7 @@ class Predictor:
         self.labels: tuple[str, ...] | None = tuple(labels) if labels else None
         self.unknown: Unknown = unknown
         self.input_length = input_length
+        self.pad = pad
         self.device = resolve_device(device)
         self.forwards = 0
         self.gradients = 0
@@ -130,6 +134,7 @@ class Predictor:
             task=task,
             scale="logits" if task_of(task).measured else scale,
             input_length=input_length,
+            pad=pad,
             average_strands=average_strands,
             preprocess=preprocess,
             one_by_one=one_by_one,

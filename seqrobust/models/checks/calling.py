@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from seqrobust.errors import ModelError
 from seqrobust.memory import lacks_memory
+from seqrobust.models.adapters.base import innermost
 from seqrobust.models.wrappers import BPDA
 
 Told: TypeAlias = Literal["never", "padded", "always"]
@@ -75,6 +76,7 @@ class Caller:
 
 def told_lengths(module: nn.Module) -> Told:
     """When a module is to be told lengths, by the signature of its ``forward``."""
+    module = innermost(module)
     try:
         parameter = inspect.signature(module.forward).parameters.get("lengths")
     except (TypeError, ValueError):  # a compiled module, such as one of TorchScript, has a schema
@@ -161,7 +163,7 @@ def _advice(module: nn.Module, error: Exception, ask: Callable[[int | None], Ten
 def _unknown_parameters(module: nn.Module) -> list[str]:
     """Names of parameters of ``forward`` beside input and lengths that have to be given."""
     try:
-        parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+        parameters = list(inspect.signature(innermost(module).forward).parameters.values())[1:]
     except (TypeError, ValueError):
         return []
     free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
