@@ -16,35 +16,7 @@ from torch import Tensor, nn
 import seqrobust as sr
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.adapters.form import Form
-
-LETTERS = "ACGT"
-LENGTH = 24
-
-
-def drawn(count: int, seed: int, length: int = LENGTH, letters: str = LETTERS) -> list[str]:
-    generator = np.random.default_rng(seed)
-    return ["".join(generator.choice(list(letters), length)) for _ in range(count)]
-
-
-def encoded(texts: list[str], order: str = LETTERS) -> Tensor:
-    """(N, K, L), written out letter by letter."""
-    out = torch.zeros(len(texts), len(order), len(texts[0]))
-    for row, text in enumerate(texts):
-        for place, letter in enumerate(text):
-            out[row, order.index(letter), place] = 1
-    return out
-
-
-def net(channels: int = 4, outputs: int = 1) -> nn.Module:
-    torch.manual_seed(7)
-    return nn.Sequential(
-        nn.Conv1d(channels, 6, 5, padding=2),
-        nn.Tanh(),
-        nn.Conv1d(6, 5, 3, padding=1),
-        nn.Tanh(),
-        nn.Flatten(),
-        nn.Linear(5 * LENGTH, outputs),
-    ).eval()
+from tests.models.adapters.drawing import LENGTH, drawn, encoded, net
 
 
 class Around(nn.Module):
@@ -91,7 +63,7 @@ def cases() -> dict[str, Case]:
         "in one row": Case(
             Around(one, lambda x: x.view(len(x), LENGTH, 4).transpose(1, 2), as_is), {"layout": "N(LC)"}, one
         ),
-        "in one row of letters": Case(Around(one, lambda x: x.view(len(x), 4, LENGTH), as_is), {"layout": "N(CL)"}, one),
+        "a row of rows": Case(Around(one, lambda x: x.view(len(x), 4, LENGTH), as_is), {"layout": "N(CL)"}, one),
         "AGCT": Case(one, {"letters": "AGCT"}, lambda x: one(x[:, [0, 2, 1, 3]])),
         "TGCA, channel-last": Case(
             Around(one, lambda x: x.transpose(1, 2), as_is),
@@ -125,7 +97,8 @@ def cases() -> dict[str, Case]:
                        - torch.log(torch.exp(three(x).view(-1, LENGTH, 3)[:, 7, 2]) + 1))[:, None],
         ),
         "side by side": Case(Around(four, as_is, lambda out: (out[:, :1], out[:, 1:])),
-                             {"output_of": "output[0], output[1][:, 2]"}, lambda x: four(x)[:, [0, 3]]),
+                             {"output_of": "output[0], output[1][:, 2]"}, lambda x: four(x)[:, [0, 3]],
+                             "classification"),
         "double": Case(net().double(), {}, lambda x: net()(x)),
     }  # fmt: skip
 
@@ -139,13 +112,15 @@ def test_scores_gradients_and_attacks_are_those_of_a_wrapper_written_by_hand(nam
     texts = drawn(12, seed=1)
     model = sr.wrap(case.model, alphabet="DNA", task=case.task, device="cpu", **case.form)
     records = sr.records(texts, alphabet="DNA")
-    found = sr.attack(model, records, 2, goal="untargeted" if case.task == "classification" else "up", seed=0)
+    found = sr.attack(
+        model, records, 2, attacks="quick", goal="untargeted" if case.task == "classification" else "up", seed=0
+    )
     rows = found.table[found.table["edits"] != ""]
     assert len(rows) >= 6
-    columns = [name for name in rows.columns if name.startswith("output_")]
+    columns = [name for name in rows.columns if name.startswith("adversarial_output_")] or ["adversarial_prediction"]
     with torch.no_grad():
         plain = case.by_hand(encoded(rows["adversarial_sequence"].tolist()))
-    np.testing.assert_allclose(rows[columns].to_numpy(), plain.numpy(), atol=1e-5)
+    np.testing.assert_allclose(rows[columns].to_numpy(float), plain.numpy(), atol=1e-5)
 
     points = torch.rand(4, 4, LENGTH).softmax(1)
     own = model.gradient(points, torch.full((4,), LENGTH), lambda out, _: out.sum(1))
