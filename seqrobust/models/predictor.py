@@ -18,7 +18,7 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.memory import lacks_memory
 from seqrobust.models.bare import ROWS, BareModel, by_length, check_finite
-from seqrobust.models.checks.calling import Caller
+from seqrobust.models.checks.calling import Caller, refuse_unmade
 from seqrobust.models.checks.checking import Trial
 from seqrobust.models.expectation import SAME, each_alone, sample_seed, seeded
 from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one
@@ -241,6 +241,7 @@ class Predictor:
         Raises ModelError for a module that fails, or returns what its task does not allow, or whose scale cannot be
         told, or whose answer for a record depends on what it was asked before or beside it.
         """
+        refuse_unmade(self.module)
         tokens = tokens.to(self.device)
         rows = self._bare.rows
         with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
