@@ -34,6 +34,8 @@ def diagnosed(error: ModelError, bare: BareModel, encoded: Tensor, lengths: Tens
     try:
         encoded, lengths = bare.prepared(encoded, lengths)
         longest = bare.input_length or int(lengths.max())
+        if longest < int(lengths.max()):
+            return error
         asked = Asked(bare=_copied(bare), width=encoded.shape[1])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -88,7 +88,7 @@ class Asked:
     def unreadable(self, length: int) -> bool:
         """Whether what it answers is a tensor, if none that can be read."""
         try:
-            return isinstance(self.answer(AS_IS, _N, length), Tensor)
+            return isinstance(self.answer(AS_IS, _N, length), Tensor) and not self.readings(AS_IS, length)
         except Exception:
             return False
 
