@@ -12,7 +12,13 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.models.adapters.axes import Channels, Layout
 from seqrobust.models.adapters.form import Form
-from seqrobust.models.adapters.functions import BlackBox, estimator_function, is_estimator
+from seqrobust.models.adapters.functions import (
+    BlackBox,
+    class_names,
+    estimator_function,
+    is_estimator,
+    linear_of_kmers,
+)
 from seqrobust.models.adapters.select import Select
 from seqrobust.models.adapters.tokens import Tokens
 from seqrobust.models.adapters.vocabulary import vocabulary_of
@@ -33,7 +39,9 @@ def adapted(
     Raises ModelError for what cannot be a model, or not in this form.
     """
     names: tuple[str, ...] | None = None
-    if is_estimator(thing):
+    if (linear := linear_of_kmers(thing, alphabet)) is not None and form.takes in ("onehot", "strings"):
+        names, thing, form = class_names(thing, labels), linear, replace(form, takes="onehot")
+    elif is_estimator(thing):
         thing, names = estimator_function(thing, labels=labels, measured=measured)
         form = _taking_texts(form)
     if not isinstance(thing, nn.Module) or form.takes in ("strings", "array"):
