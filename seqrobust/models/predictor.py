@@ -18,7 +18,7 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.models.bare import ROWS, BareModel, check_finite
 from seqrobust.models.batches import Batches
-from seqrobust.models.checks.calling import Caller
+from seqrobust.models.checks.calling import Caller, refuse_unmade
 from seqrobust.models.checks.checking import Trial
 from seqrobust.models.devices import resolve_device, suitable_batch
 from seqrobust.models.draws import Draws
@@ -229,6 +229,7 @@ class Predictor:
         Raises ModelError for a module that fails, or returns what its task does not allow, or whose scale cannot be
         told, or whose answer for a record depends on what it was asked before or beside it.
         """
+        refuse_unmade(self.module)
         tokens = tokens.to(self.device)
         rows = self._bare.rows
         with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
