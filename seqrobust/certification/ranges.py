@@ -116,9 +116,9 @@ def _ends(node: fx.Node, network: Network, found: Ranges, rows: int) -> tuple[Te
     if row.curve.grows_usually or is_maximum(node) or name == "getitem":
         return _called(node, network, found.low, rows), _called(node, network, found.high, rows)
     if row.curve.lowest is not None:
-        place, least = row.curve.lowest
+        begin, end, least = row.curve.lowest
         low, high = (_called(node, network, ends, rows) for ends in (found.low, found.high))
-        inside = (found.low[inputs[0]] < place) & (found.high[inputs[0]] > place)
+        inside = (found.low[inputs[0]] < end) & (found.high[inputs[0]] > begin)
         smaller = torch.minimum(low, high)
         return torch.where(inside, torch.full_like(low, least), smaller), torch.maximum(low, high)
     if name == "mul" and len(node.args) == 2:

@@ -25,7 +25,7 @@ class Curve:
             the negative. None for what is not linear anywhere, or not known to be.
         steps: whether it jumps.
         slope: its largest absolute slope at usual settings; None where there is none, or none is known.
-        lowest: of what falls and then rises: where it is lowest, and a little less than its value there.
+        lowest: of what falls, then rises: numbers between which it is lowest, and a little less than its value there.
         scaled: whether numbers among its settings outside 0 to 1 make it steeper, or make it fall.
     """
 
@@ -34,7 +34,7 @@ class Curve:
     bends: tuple[float | str, ...] | None = None
     steps: bool = False
     slope: float | None = None
-    lowest: tuple[float, float] | None = None
+    lowest: tuple[float, float, float] | None = None
     scaled: bool = False
 
     def levels(self, arguments: Mapping[str, Any]) -> list[float]:
@@ -81,11 +81,11 @@ _SLOPES = {
     "tanh": 1.0, "softplus": 1.0, "hardtanh": 1.0, "relu6": 1.0, "abs": 1.0, "mish": 1.1, "hardsigmoid": 0.17,
     "hardswish": 1.5, "clamp": 1.0, "clamp_min": 1.0, "clamp_max": 1.0, "log_sigmoid": 1.0,
 }  # fmt: skip
-_LOWEST = {
-    "abs": (0.0, 0.0),
-    "gelu": (-0.7517915, -0.17004075),
-    "silu": (-1.2784645, -0.27846454),
-    "mish": (-1.1924, -0.30885),
+_LOWEST = {  # for both forms of gelu
+    "abs": (0.0, 0.0, 0.0),
+    "gelu": (-0.7525, -0.7517, -0.1700408),
+    "silu": (-1.2785, -1.2784, -0.2784646),
+    "mish": (-1.1925, -1.1924, -0.30885),
 }
 _SCALED = ("elu", "celu", "leaky_relu")
 
