@@ -22,6 +22,7 @@ from seqrobust.analysis.membership.assignment import batches, steps_an_epoch
 from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_tool
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.dividing.relatives import near_pairs
 from seqrobust.sequences.kmers import (
     expected_jaccard,
     jaccard,
@@ -30,7 +31,6 @@ from seqrobust.sequences.kmers import (
     sketch_jaccard,
     sketches,
 )
-from seqrobust.sequences.relatives import near_pairs
 
 OTHER = str.maketrans("ACGTN", "TGCAN")
 
