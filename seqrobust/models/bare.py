@@ -96,7 +96,7 @@ class BareModel:
         if len(encoded) > self.most:
             parts = zip(torch.split(encoded, self.most), torch.split(lengths, self.most), strict=True)
             return torch.cat([self.raw_outputs(*part) for part in parts])
-        return outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
+        return outputs_matrix(self._call(*self.prepared(encoded, lengths)), len(encoded), self.task)
 
     def function(self, rows: int, length: int) -> Function:
         """From one-hot (rows, K, length) of records without padding to logits (rows, outputs), for tracing."""
@@ -124,7 +124,7 @@ class BareModel:
 
     # Preprocessing ---------------------------------------------------------------------------------------------------
 
-    def _prepared(self, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def prepared(self, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the preprocessing makes of each record, zeros behind its end, and the lengths it has then."""
         if self.preprocess is None:
             return encoded, lengths
