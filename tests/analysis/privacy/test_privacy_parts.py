@@ -35,7 +35,7 @@ def test_the_verdict_in_words() -> None:
         "an adversary who may be wrong once in a hundred finds 3.2 % [2.6, 4.0] of the members (lira online); "
         "chance finds 1.2 %; it tells a member from a non-member with an AUC of 0.610 [0.550, 0.670] (chance 0.5); "
         "together this is more than chance (p = 0.016, corrected for 2 attacks); but members and non-members differ "
-        "without the model (AUC 0.700), so that this may be no leak of the model's; the model answers 99.0 % of the "
+        "without the model (AUC 0.700), so that this may be no leak of the model's; the model answers 99 % of the "
         "members rightly and 74 % of the others; 90 of 100 non-members are near copies of members, which hides what "
         "leaks"
     )
