@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     C,
     Net,
@@ -12,8 +15,6 @@ from neighbours_zoo.nets import (
     conv,
     ends,
 )
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 for word, act in {
     "prelu": nn.PReLU(C),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     C,
     Net,
@@ -11,8 +14,6 @@ from neighbours_zoo.nets import (
     ends,
     norm,
 )
-from torch import nn
-from torch.nn import functional as F
 
 for stride in (1, 2, 3):
     for padding in (0, 1, 2, 5):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from neighbours_zoo.nets import (
     NeedsLengths,
 )
-from torch import Tensor, nn
-
 from seqrobust.alphabet import DNA, Alphabet
 from seqrobust.models import Predictor
 from seqrobust.sequences import Task

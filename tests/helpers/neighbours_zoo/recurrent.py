@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     C,
     Net,
@@ -13,8 +16,6 @@ from neighbours_zoo.nets import (
     norm,
     seq,
 )
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 for cell in (nn.GRU, nn.LSTM, nn.RNN):
     for layers in (1, 2):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     LENGTH,
     C,
@@ -12,8 +15,6 @@ from neighbours_zoo.nets import (
     ends,
     norm,
 )
-from torch import nn
-from torch.nn import functional as F
 
 for name, pool in {
     "2": {"kernel_size": 2},

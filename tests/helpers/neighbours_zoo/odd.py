@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
+
 from neighbours_zoo.nets import (
     LENGTH,
     C,
@@ -14,7 +16,6 @@ from neighbours_zoo.nets import (
     ends,
     norm,
 )
-from torch import nn
 
 case(
     "branch on a value",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     LENGTH,
     C,
@@ -11,8 +14,6 @@ from neighbours_zoo.nets import (
     conv,
     norm,
 )
-from torch import nn
-from torch.nn import functional as F
 
 for word, reduce in {
     "amax": lambda y: y.amax(2),

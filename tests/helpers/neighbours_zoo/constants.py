@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
+
 from neighbours_zoo.nets import (
     LENGTH,
     C,
@@ -10,7 +12,6 @@ from neighbours_zoo.nets import (
     case,
     conv,
 )
-from torch import nn
 
 for word, act in {
     "added": lambda s, x: x + s.p,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     C,
     Net,
@@ -11,8 +14,6 @@ from neighbours_zoo.nets import (
     ends,
     norm,
 )
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class Residual(nn.Module):

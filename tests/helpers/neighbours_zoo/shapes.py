@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from neighbours_zoo.nets import (
     C,
     Net,
@@ -10,8 +13,6 @@ from neighbours_zoo.nets import (
     conv,
     seq,
 )
-from torch import nn
-from torch.nn import functional as F
 
 rc = {
     "max": lambda s, x: torch.maximum(s.h(s.b(x)), s.h(s.b(x.flip(1, 2)))),
