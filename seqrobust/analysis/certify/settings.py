@@ -25,7 +25,7 @@ class CertifySettings(AttackSettings):
         tuple[str, ...],
         Option(
             flag="--method",
-            help="auto (the cheapest first), or some of window_sums, bounds, enumeration.",
+            help="auto (the cheapest first), or some of window_sums, bounds, clusters, enumeration.",
             metavar="NAME[,NAME]",
             read=names_of,
         ),
