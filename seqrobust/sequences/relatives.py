@@ -1,7 +1,8 @@
-"""Records that are nearly the same: near copies by the words they share.
+"""Records that are nearly the same: near copies by the words they share, and relatives of short records by alignment.
 
 Candidates come from MinHash sketches in bands (Leskovec, Rajaraman & Ullman 2014, chapter 3), and are settled by the
-exact Jaccard index. That needs many words in common: it finds records of about 90 % identity and of like length.
+exact Jaccard index. That needs many words in common: it finds records of about 90 % identity and of like length. Of
+short records a few words are shared by chance, and relatives may share none: those are aligned.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from seqrobust.sequences.alignment import BY_CHANCE, chance_score, in_register, local_scores
 from seqrobust.sequences.kmers import expected_jaccard, jaccard, kmer_sets, sketch_jaccard, sketches, word_length
 from seqrobust.sequences.labels import same_molecule
 from seqrobust.sequences.sequence_set import SequenceSet
@@ -25,6 +27,12 @@ _NEIGHBOURS = 64
 """Records of one band that each is compared with; more share a word only where it is everywhere."""
 IDENTITY = 0.9
 """Share of letters in common at which two records are near copies."""
+MOST_ALIGNED = 150
+"""Letters of the median record up to which relatives are aligned: beyond, words tell them from chance."""
+_ALIGNED_CELLS = 2_000_000_000
+"""Letters against letters that are aligned at most, some ten seconds' work; else pairs without a common word are left
+out."""
+_LONGEST_WORD = 14
 
 
 def near_copies_across(
@@ -58,6 +66,50 @@ def near_copies_across(
             if len(rows):
                 found[low, high] = rows
     return found
+
+
+def related_pairs(
+    sequences: SequenceSet, identity: float, *, k: int | None = None, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(P,) and (P,) numbers of records with a share ``identity`` of their letters in common.
+
+    By words of ``k`` letters (:func:`near_pairs`); of short records by alignment too, on either strand, local and place
+    by place. There a pair counts only where about one of all pairs of unrelated records would be so much alike, for
+    chance links would join unrelated families into one.
+    """
+    k = k if k is not None else word_length(sequences.alphabet, int(np.median(sequences.lengths)))
+    one, other = near_pairs(sequences, k, expected_jaccard(identity, k), seed=seed)
+    count = len(sequences)
+    if count < 2 or np.median(sequences.lengths) > MOST_ALIGNED:
+        return one, other
+    by_words = np.minimum(one, other) * count + np.maximum(one, other)
+    coded = np.union1d(by_words, _to_align(sequences))
+    one, other = coded // count, coded % count
+    score = local_scores(sequences, one, other)
+    chance = chance_score(sequences, one, other, expected=2 * BY_CHANCE / (count * (count - 1)))
+    shorter = np.minimum(sequences.lengths[one], sequences.lengths[other])
+    good = (score >= chance) & (np.isin(coded, by_words) | (score >= (2 * identity - 1) * shorter))
+    found = np.union1d(coded[good], in_register(sequences, identity))
+    return found // count, found % count
+
+
+def _to_align(sequences: SequenceSet) -> NDArray[np.int64]:
+    """Pairs that are worth an alignment, as one number each: all, or of many records those with a word in common, as
+    long a word as keeps the work within :data:`_ALIGNED_CELLS`."""
+    count, strands = len(sequences), 2 if sequences.alphabet.complement else 1
+    most = _ALIGNED_CELLS // (strands * int(sequences.lengths.max()) ** 2)
+    if count * (count - 1) // 2 <= most:
+        one, other = np.triu_indices(count, 1)
+        return np.asarray(one * count + other, np.int64)
+    for k in range(word_length(sequences.alphabet, 1), _LONGEST_WORD):
+        if k > sequences.width:
+            break
+        sets = kmer_sets(sequences.tokens, sequences.alphabet, k)
+        held = np.asarray(sets.sum(0), np.int64)
+        if int((held * (held - 1) // 2).sum()) <= most:
+            shared = sparse.triu(sets @ sets.T, 1).tocoo()
+            return np.unique(shared.row.astype(np.int64) * count + shared.col)
+    return np.zeros(0, np.int64)
 
 
 def near_pairs(

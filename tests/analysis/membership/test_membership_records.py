@@ -8,20 +8,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score  # type: ignore[import-untyped]
 
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.analysis.membership import (
     assign_records,
+    auc,
     cluster_records,
     find_copies,
     query_tokens,
     shift_test,
+    target_shift,
 )
 from seqrobust.analysis.membership import copies as copies_module
 from seqrobust.analysis.membership.assignment import batches, steps_an_epoch
 from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_tool
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.alignment import local_scores
 from seqrobust.sequences.kmers import (
     expected_jaccard,
     jaccard,
@@ -30,7 +34,7 @@ from seqrobust.sequences.kmers import (
     sketch_jaccard,
     sketches,
 )
-from seqrobust.sequences.relatives import near_pairs
+from seqrobust.sequences.relatives import near_pairs, related_pairs
 
 OTHER = str.maketrans("ACGTN", "TGCAN")
 
@@ -146,8 +150,57 @@ def test_protein_has_no_other_strand_and_lengths_may_differ() -> None:
 
 def test_many_alike_records_stay_one_cluster() -> None:
     base = texts(1, 120, 7)[0]
-    given = [mutated(base, 0.01, number) for number in range(300)]
+    given = [mutated(base, 0.01, number) for number in range(120)]
     assert set(cluster_records(records(given), method="kmers").numbers.tolist()) == {0}
+
+
+def _score(one: str, other: str) -> int:
+    """Smith & Waterman, cell by cell."""
+    cells = np.zeros((len(one) + 1, len(other) + 1), int)
+    for i, a in enumerate(one, 1):
+        for j, b in enumerate(other, 1):
+            step = 1 if a == b != "N" else -1
+            cells[i, j] = max(0, cells[i - 1, j - 1] + step, cells[i - 1, j] - 2, cells[i, j - 1] - 2)
+    return int(cells.max())
+
+
+def test_local_scores_are_those_of_a_table_filled_cell_by_cell() -> None:
+    rng = np.random.default_rng(2)
+    given = ["".join(rng.choice(list("ACGTN"), rng.integers(1, 24), p=[0.24] * 4 + [0.04])) for _ in range(14)]
+    one, other = np.triu_indices(len(given), 1)
+    expected = [
+        max(_score(given[i], given[j]), _score(given[i], turned(given[j]))) for i, j in zip(one, other, strict=True)
+    ]
+    assert local_scores(records(given), one, other).tolist() == expected
+
+
+@pytest.mark.parametrize("uneven", [False, True])
+def test_unrelated_short_records_are_no_kin(uneven: bool) -> None:
+    """Sixty-letter windows with a consensus in the middle, of even and of uneven letters."""
+    given = texts(150, 60, 8, weights=[0.4, 0.1, 0.1, 0.4] if uneven else None)
+    given = [text[:28] + "AGGT" + text[32:] for text in given]
+    one, _ = related_pairs(records(given), 0.6)
+    assert len(one) <= 4
+
+
+def test_relatives_on_short_dna_are_found_and_count_as_one() -> None:
+    """Families at 80 % of their founder, some with a letter lost or on the other strand, on one side each: nothing
+    leaks, and an interval over them holds one half where one over records does not."""
+    founders, family = texts(16, 60, 3), np.repeat(np.arange(16), 8)
+    given = [mutated(founders[one], 0.2, number) for number, one in enumerate(family)]
+    given = [text[:20] + text[21:] if at % 8 == 7 else text for at, text in enumerate(given)]
+    given = [turned(text) if at % 8 == 6 else text for at, text in enumerate(given)]
+    found = cluster_records(records(given), identity=0.6, method="kmers").numbers
+    assert adjusted_rand_score(family, found) > 0.85
+    rng, held = np.random.default_rng(1), {"records": 0, "families": 0}
+    for _ in range(40):
+        scores = rng.normal(size=16)[family] + 0.5 * rng.normal(size=len(family))
+        inside = family < 8
+        for name, units in (("records", None), ("families", (found[inside], found[~inside]))):
+            low, high = auc(scores[inside], scores[~inside], units).interval or [0, 1]
+            held[name] += low <= 0.5 <= high
+    assert held["families"] >= 34
+    assert held["records"] < 30
 
 
 def test_short_records_are_still_clustered_by_letters() -> None:
@@ -215,6 +268,31 @@ def test_shift_fires_on_another_composition_and_is_quiet_otherwise() -> None:
     assert longer.auc > 0.9
     classes = (np.zeros(150, np.int64), np.repeat([0, 1], 75))
     assert shift_test(records(same[:150]), records(same[150:]), targets=classes).auc > 0.65
+
+
+@pytest.mark.parametrize("kind", ["labels", "values", "spread"])
+def test_a_shift_of_targets_alone_is_found(kind: str) -> None:
+    """Labels that are commoner on one side, values that are larger, or only more spread; none is quiet."""
+    rng = np.random.default_rng(12)
+
+    def drawn(far: bool) -> np.ndarray:
+        if kind == "labels":
+            return (rng.random((150, 3)) < [0.3, 0.7 if far else 0.3, 0.5]).astype(np.float32)
+        return rng.normal(0.8 if far and kind == "values" else 0, 2.5 if far and kind == "spread" else 1, (150, 1))
+
+    found = target_shift((drawn(True), drawn(False)))
+    assert found.warning is not None
+    assert "they do not come from one population" in found.warning
+    quiet = [target_shift((drawn(False), drawn(False)), seed=seed).warning is None for seed in range(12)]
+    assert sum(quiet) >= 10
+
+
+def test_a_sure_difference_of_no_size_is_called_little() -> None:
+    share = np.arange(5000)[:, None] / 5000
+    found = target_shift(((share < 0.53).astype(np.float32), (share < 0.49).astype(np.float32)))
+    assert 0.5 < found.interval[0] < found.auc < 0.53
+    assert found.warning is not None
+    assert "differ a little" in found.warning
 
 
 def test_shift_keeps_clusters_in_one_fold() -> None:

@@ -137,6 +137,7 @@ CALLS: dict[str, Call] = {
     "cumsum": lambda x: x.cumsum(2),
     "diff": lambda x: x.diff(dim=2),
     "to": lambda x: x.to(torch.float64).float(),
+    "_to_copy": lambda x: torch.ops.aten._to_copy(x, dtype=torch.float64).float(),
     "type_as": lambda x: x.type_as(torch.ones((), dtype=torch.float64)).float(),
     "trace": of_each(lambda r: r[:, :8].trace()),
     "conv1d": lambda x: F.conv1d(x, K3),

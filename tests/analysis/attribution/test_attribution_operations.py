@@ -48,6 +48,7 @@ def net(layer: Call) -> Callable[[Tensor], Tensor]:
 NO_SUM = {
     Kind.PLACE: "places are no numbers",
     Kind.CONSTANT: "nothing varies",
+    Kind.LOOKUP: "numbers of rows are places",
     Kind.RECURRENT: "refused",
 }
 """Kinds without a sum to test."""
