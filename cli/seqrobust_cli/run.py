@@ -59,7 +59,8 @@ def read(config: str, overrides: list[str] | None) -> RunConfig:
 
 def plan(config: RunConfig, folder: Path) -> None:
     """Read the data, and say what the run would do."""
-    from seqrobust.run.attacking import check_attack
+    from seqrobust.run.attacking import attack_settings, check_attack
+    from seqrobust.run.estimate import attack_cost
     from seqrobust.run.pipeline import prepared_data
     from seqrobust.run.train import training_settings
     from seqrobust_cli.console import ConsoleProgress, out
@@ -82,6 +83,8 @@ def plan(config: RunConfig, folder: Path) -> None:
         check_attack(config, config.attack, data)
         threat = config.attack.threat().describe()
         lines.append(f"attack: split {config.attack.split}, budgets {config.attack.budget}, {threat}")
+        cost = attack_cost(config, attack_settings(config.attack), data, config.attack.split)
+        lines.append(f"  {cost.words}")
     if seeds is not None:
         lines.append(f"seeds: {', '.join(map(str, seeds))}, a run for each in seed-{seeds[0]} ... of the folder")
     out.print("\n".join([*lines, f"into: {folder}", "nothing was written (--dry-run)"]), markup=False)
