@@ -31,9 +31,7 @@ def write_config(place: Written, asked: StarterAsked) -> None:
     from seqrobust.run.starter_cap import capped
     from seqrobust.yaml_file import read_text
     from seqrobust_cli.console import out
-    from seqrobust_cli.options import checked_task
 
-    checked_task(asked.task)
     if place.path.exists() and not place.overwrite:
         raise ConfigError("the file is there already", where=str(place.path), fix="choose another name, or --overwrite")
     if place.shipped is not None and asked.data is not None:

@@ -20,6 +20,7 @@ from seqrobust.run.config import RunConfig
 from seqrobust.run.train import untrained
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.data_config import Data
+from seqrobust.tasks import task_of
 
 TRIED = 2
 """Records that are tried: the second tells what one costs when everything is loaded."""
@@ -77,7 +78,7 @@ def attack_cost(config: RunConfig, settings: AttackSettings, data: Data, split: 
     rows = _typical(sequences)
     chosen = sequences.take(rows)
     settings = replace(resolved(settings, chosen), max_records=None)
-    if config.task == "regression":
+    if task_of(config.task).measured:
         settings = replace(settings, delta=1.0)
     problem = attack_problem(predictor, chosen, None, settings, seed=config.seed)
     problem = replace(problem, search_on=True)

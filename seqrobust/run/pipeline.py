@@ -21,10 +21,11 @@ from seqrobust.report.html import write_page
 from seqrobust.run.attacking import attack_checkpoint, check_attack
 from seqrobust.run.config import QUESTIONS, RunConfig
 from seqrobust.run.folder import Claim, RunFolder, held, leads
+from seqrobust.run.inherited import about_training
 from seqrobust.run.question_sections import question_sections
 from seqrobust.run.questions import Asked, answered, check_questions
 from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
-from seqrobust.run.train import TrainOutcome, train_stage, untrained
+from seqrobust.run.train import TrainOutcome, check_training, train_stage
 from seqrobust.run.training_audit import training_audit
 from seqrobust.sequences.data_config import Data, load_data
 from seqrobust.sequences.leakage import leaks
@@ -149,9 +150,12 @@ def prepared_data(config: RunConfig, progress: Progress) -> Data:
     data = replace(data, leaks=leaks(data.sequences))
     for notice in (*data.notices, *(leak.words for leak in data.leaks if leak.worth_saying)):
         progress.say(notice)
-    untrained(config, data)
-    if config.training.adversarial is not None:
-        config.training.adversarial.threat().bind(data.sequences.take([0]))
+    check_training(config, data)
+    against, attack = config.training.adversarial, config.attack
+    if against is not None:
+        against.threat().bind(data.sequences.take([0]))
+        if attack is not None and (said := about_training(attack.protect, against.protect, against.only)) is not None:
+            progress.say(said)
     return data
 
 

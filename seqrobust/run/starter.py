@@ -88,7 +88,7 @@ class _Fitted:
     """The lines of a config that depend on a file."""
 
     name: str = "my-run"
-    task: str = "binary"
+    task: Task = "binary"
     path: str = "sequences.tsv"
     alphabet: str = "DNA"
     target: str = "label"
@@ -120,7 +120,7 @@ def starter(asked: StarterAsked) -> Starter:
     made = _Fitted(task=asked.task or "binary")
     if asked.data is not None:
         _fit(made, asked, asked.data)
-    made.goal = _goal(task_of(made.task).measured)  # type: ignore[arg-type]
+    made.goal = _goal(task_of(made.task).measured)
     values = {name: value for name, value in vars(made).items() if name != "notices"}
     return Starter(text=_TEMPLATE.format(**values), notices=tuple(made.notices))
 
@@ -168,7 +168,7 @@ def _fit_target(made: _Fitted, asked: StarterAsked, sequences: SequenceSet) -> N
     made.task = asked.task or guessed_task(sequences.targets)
     if asked.task is None:
         made.notices.append(f"task {made.task}, guessed from {', '.join(map(repr, names))}; --task says another")
-    task: Task | None = asked.task
+    task: Task | None = made.task if asked.task is not None else None
     found = [doubt for name in names for doubt in doubts(sequences.targets[name], task)]
     made.doubts = "".join(f"\n  # mind: {' '.join(f'{one.text}: {one.fix}'.split())}" for one in found)
     made.notices += [text for one in found if (text := f"{one.text}: {one.fix}") and one.text not in made.notices]
@@ -222,12 +222,11 @@ def _fit_classes(made: _Fitted, asked: StarterAsked, sequences: SequenceSet) -> 
     made.labels = ""
     if asked.labels:
         made.labels = f"  labels: [{', '.join(map(_text, asked.labels))}]\n"
-    elif made.task == "binary" and (found := positive_last(sequences.targets.iloc[:, 0])) is not None:
+    elif task_of(made.task).two_sided and (found := positive_last(sequences.targets.iloc[:, 0])) is not None:
         names = ", ".join(map(_text, found.labels))
         made.labels = f"  labels: [{names}]     # the positive class last: {found.why}\n"
         made.notices.append(f"the positive class is {found.labels[1]!r} ({found.why}); data.labels says otherwise")
-    exclusive = made.task in ("binary", "classification")
-    if exclusive and (counts := are_uneven(sequences)) is not None:
+    if task_of(made.task).exclusive and (counts := are_uneven(sequences)) is not None:
         made.weights = f"  class_weights: balanced            # classes are uneven in training: {counts}"
         made.notices.append(f"classes are uneven in training ({counts}): class_weights: balanced")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 from seqrobust.errors import ConfigError
-from seqrobust.options import DATA, Option, names_of
+from seqrobust.options import DATA, Option, checked, names_of
 from seqrobust.sequences.data_source import FileReading
+from seqrobust.sequences.kinds import TASKS, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,13 @@ class StarterAsked(FileReading):
         Path | None, Option(help="A data file to fit it to: alphabet, target, splits, regions.", panel=DATA)
     ] = None
     alphabet: Annotated[str | None, Option(help="DNA, RNA or PROTEIN; else guessed.")] = None
-    task: Annotated[str | None, Option(help="binary, classification, multilabel, regression.")] = None
+    task: Annotated[Task | None, Option(help="binary, classification, multilabel, regression.")] = None
     labels: Annotated[
         tuple[str, ...],
         Option(help="Class names in order; of two the positive one last.", metavar="NAME,NAME", read=names_of),
     ] = ()
 
     def __post_init__(self) -> None:
+        checked("--task", self.task, TASKS)
         if self.data is None and (self.columns != FileReading().columns or self.where or self.labels):
             raise ConfigError("columns of no file", expected="--data FILE", fix="name the file whose columns they are")

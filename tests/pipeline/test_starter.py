@@ -15,6 +15,7 @@ from seqrobust.run.estimate import Cost
 from seqrobust.run.starter import Starter, starter
 from seqrobust.run.starter_asked import StarterAsked
 from seqrobust.run.starter_cap import capped
+from seqrobust.sequences import Task
 from seqrobust.sequences.data_config import Data, load_data
 from seqrobust.sequences.data_source import Columns
 from seqrobust.sequences.split_roles import split_roles
@@ -24,7 +25,7 @@ RANDOM = np.random.default_rng(5)
 TEXTS = ["".join(RANDOM.choice(list("ACGT"), 24)) for _ in range(120)]
 
 
-def made(tmp_path: Path, targets: Columns | None = None, task: str | None = None, **columns: object) -> Starter:
+def made(tmp_path: Path, targets: Columns | None = None, task: Task | None = None, **columns: object) -> Starter:
     pd.DataFrame({"id": [f"r{i}" for i in range(120)], "sequence": TEXTS, **columns}).to_csv(tmp_path / "a.csv")
     return starter(StarterAsked(data=tmp_path / "a.csv", columns=targets or Columns(), task=task))
 
