@@ -15,7 +15,7 @@ from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, page_of
 from seqrobust.files import replacing
-from seqrobust.models.predictor import resolve_device
+from seqrobust.models.devices import resolve_device
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
 from seqrobust.run.attacking import attack_checkpoint, check_attack

@@ -103,7 +103,6 @@ def fit(
     if task_of(train.targets.task).measured:
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
-    threat = adversarial.threat() if adversarial else None
     # Lightning trains a module in the mode it is in, and a model that was loaded or trained before is in evaluation.
     module = RobustModule(
         model.train(),
@@ -115,27 +114,17 @@ def fit(
         seed=seed,
         say=say,
     )
+    threat = adversarial.threat() if adversarial else None
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
     for notice in chosen.notices:
         (say or _unheard)(notice)
     best, callbacks = _callbacks(chosen, settings, history, out / "checkpoints")
-    last = out / "checkpoints" / "last.ckpt"
-    if not resume:
-        # Should this run end before its first epoch does, resuming it must not find another run's weights.
-        last.unlink(missing_ok=True)
-    checkpoint = resumable(last, module)
+    checkpoint = _start(out / "checkpoints" / "last.ckpt", module, resume=resume)
     # Devices are named, for torch warns where it finds several by itself.
     with _quiet(), _compiled(model, settings.compile), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = _trainer(settings, callbacks, out)
-        if isinstance(objective, Replay) and trainer.world_size > 1:
-            raise ConfigError(
-                "remembered adversaries are kept on one device",
-                expected="devices: 1, num_nodes: 1",
-                found=f"{trainer.world_size} processes",
-                where="training.devices",
-                fix="train on one device, or use objective: adversarial",
-            )
+        _check_devices(objective, trainer)
         with _interruptible():
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:
@@ -162,6 +151,25 @@ def check_fit(
     if settings.reverse_complement:
         _ = train.sequences.alphabet.complement_table
     return objective, selection(settings, adversarial, train.targets, valid.targets)
+
+
+def _start(last: Path, module: RobustModule, *, resume: bool) -> Path | None:
+    """The checkpoint to go on from. Should a new run end before its first epoch does, resuming it must not find another
+    run's weights, so those are removed."""
+    if not resume:
+        last.unlink(missing_ok=True)
+    return resumable(last, module)
+
+
+def _check_devices(objective: object, trainer: lightning.Trainer) -> None:
+    if isinstance(objective, Replay) and trainer.world_size > 1:
+        raise ConfigError(
+            "remembered adversaries are kept on one device",
+            expected="devices: 1, num_nodes: 1",
+            found=f"{trainer.world_size} processes",
+            where="training.devices",
+            fix="train on one device, or use objective: adversarial",
+        )
 
 
 def _unheard(_: str) -> None:

@@ -25,7 +25,7 @@ class Heard(Silent):
 
 def config(task: str = "regression", **sections: Any) -> RunConfig:
     target = "has_minus35" if task == "regression" else "label"
-    simulated = {"simulate": {"grammar": "promoter", "n": 60}, "target": target}
+    simulated = {"simulate": {"grammar": "promoter", "n": 120}, "target": target}
     return RunConfig.model_validate({"name": "x", "task": task, "data": simulated, **sections})
 
 
@@ -73,7 +73,7 @@ def test_training_protects_what_the_attack_protects(
 
 
 def test_an_objective_that_cannot_train_is_refused_before_it_does() -> None:
-    made = config(training={"adversarial": {"objective": "trades", "budget": 1}})
+    made = config(training={"adversarial": {"objective": "mart", "budget": 1}})
     with pytest.raises(InputError, match="not for this task"):
         prepared_data(made, Silent())
     uneven = config("classification", training={"adversarial": {"objective": "hinge"}, "class_weights": "balanced"})
@@ -86,5 +86,5 @@ def test_a_dry_run_announces_what_is_long(monkeypatch: pytest.MonkeyPatch, tmp_p
     made = config("classification", attack={"max_records": 4}, probe={}, privacy={}, training={"epochs": 7})
     said = "\n".join(plan.planned(made, prepared_data(made, Silent())))
     assert "at most about 6 seconds for 6 records" in said
-    assert "probe: 4 of 12 records of the split test" in said
+    assert "probe: 4 of 24 records of the split test" in said
     assert "32 shadow models, each a training of 7 epochs; shadows: 0 for none" in said
