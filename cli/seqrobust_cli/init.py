@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from seqrobust.options import Option
-from seqrobust.run.starter_asked import StarterAsked
+from seqrobust.run.starting.asked import StarterAsked
 from seqrobust_cli.generated import command
 
 
@@ -27,8 +27,8 @@ def write_config(place: Written, asked: StarterAsked) -> None:
     from seqrobust.errors import ConfigError
     from seqrobust.files import write_text
     from seqrobust.run.config import find_config
-    from seqrobust.run.starter import Starter, starter
-    from seqrobust.run.starter_cap import capped
+    from seqrobust.run.starting.cap import capped
+    from seqrobust.run.starting.starter import Starter, starter
     from seqrobust.yaml_file import read_text
     from seqrobust_cli.console import out
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqrobust.sequences import SequenceSet
-from seqrobust.sequences.leakage import Leak
+from seqrobust.sequences.dividing.leakage import Leak
 from seqrobust.sequences.summary import describe
 
 

@@ -28,7 +28,7 @@ from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
 from seqrobust.run.train import TrainOutcome, check_training, train_stage
 from seqrobust.run.training_audit import training_audit
 from seqrobust.sequences.data_config import Data, load_data
-from seqrobust.sequences.leakage import leaks
+from seqrobust.sequences.dividing.leakage import leaks
 
 _OUTPUTS = {
     "train": TRAIN_OUTPUTS,

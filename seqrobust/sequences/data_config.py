@@ -14,17 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from seqrobust.alphabet import alphabet_named
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Targets, Task, encode_targets
+from seqrobust.sequences.dividing.leakage import Leak
 from seqrobust.sequences.dividing.splits import assign_splits, carve_split
 from seqrobust.sequences.doubts import doubts
-from seqrobust.sequences.leakage import Leak
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences
 from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
-<<<<<<< HEAD
-from seqrobust.sequences.splits import assign_splits, carve_split
 from seqrobust.sequences.wording import counted
-=======
->>>>>>> main
 
 
 class SimulateConfig(BaseModel):

@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 from seqrobust.errors import ConfigError, InputError
-from seqrobust.run import starter_cap
 from seqrobust.run.config import RunConfig
 from seqrobust.run.estimate import Cost
-from seqrobust.run.starter import Starter, starter
-from seqrobust.run.starter_asked import StarterAsked
-from seqrobust.run.starter_cap import capped
+from seqrobust.run.starting import cap
+from seqrobust.run.starting.asked import StarterAsked
+from seqrobust.run.starting.cap import capped
+from seqrobust.run.starting.starter import Starter, starter
 from seqrobust.sequences import Task
 from seqrobust.sequences.data_config import Data, load_data
 from seqrobust.sequences.data_source import Columns
-from seqrobust.sequences.split_roles import split_roles
+from seqrobust.sequences.dividing.split_roles import split_roles
 from seqrobust.yaml_file import load_config
 
 RANDOM = np.random.default_rng(5)
@@ -145,7 +145,7 @@ def test_what_covers_a_record_is_not_functional(tmp_path: Path) -> None:
 def test_the_attack_is_limited_to_what_takes_a_few_minutes(
     seconds: float, most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starter_cap, "attack_cost", lambda *_: Cost(seconds=seconds, records=60))
+    monkeypatch.setattr(cap, "attack_cost", lambda *_: Cost(seconds=seconds, records=60))
     found = capped(made(tmp_path, label=LABELS, split=["train"] * 60 + ["test"] * 60))
     attack = config_of(found).attack
     assert attack is not None

@@ -11,7 +11,7 @@ import pytest
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.data_config import DataConfig, load_data
-from seqrobust.sequences.leakage import leaks
+from seqrobust.sequences.dividing.leakage import leaks
 
 OTHER = str.maketrans("ACGT", "TGCA")
 

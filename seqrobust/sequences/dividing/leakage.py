@@ -2,7 +2,7 @@
 
 A model that remembers is right on near copies without having learned anything, and no figure of the split shows it.
 Records of one length are compared letter by letter, which finds every near copy; of other records those are found that
-share most of their words (:mod:`seqrobust.sequences.relatives`), as far as a set of that size can be looked through.
+share most of their words (:mod:`~seqrobust.sequences.dividing.relatives`), as far as so large a set can be looked through.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet
+from seqrobust.sequences.dividing.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.encoding import one_hot, reverse_complement
 from seqrobust.sequences.labels import same_molecule
-from seqrobust.sequences.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.wording import counted
 
@@ -40,7 +40,7 @@ class Leak:
         split: its name.
         looked_at: records of it that were compared.
         copies: of those, on either strand, with the letters of a training record.
-        near: others with :data:`~seqrobust.sequences.relatives.IDENTITY` of the letters of one, or more.
+        near: others with :data:`~seqrobust.sequences.dividing.relatives.IDENTITY` of the letters of one, or more.
         nearest: median number of letters between a record and the nearest training record, copies included; None where
             records are not of one length.
     """

@@ -16,9 +16,9 @@ from seqrobust.errors import DataError
 from seqrobust.measures import uneven
 from seqrobust.sequences import SequenceSet, Task
 from seqrobust.sequences.data_source import Columns
+from seqrobust.sequences.dividing.split_roles import SplitRoles, looks_like_splits, split_roles
 from seqrobust.sequences.labels import class_names
 from seqrobust.sequences.readers.table import Table
-from seqrobust.sequences.split_roles import SplitRoles, looks_like_splits, split_roles
 
 NEGATIVE = frozenset(
     {"0", "-", "-1", "no", "n", "false", "neg", "negative", "none", "other", "others", "control", "background", "bg"}

@@ -13,8 +13,8 @@ import yaml
 
 from seqrobust.alphabet import alphabet_named
 from seqrobust.errors import DataError
-from seqrobust.run.starter_asked import StarterAsked
-from seqrobust.run.starter_guesses import (
+from seqrobust.run.starting.asked import StarterAsked
+from seqrobust.run.starting.guesses import (
     are_uneven,
     candidates,
     functional_regions,
@@ -25,14 +25,14 @@ from seqrobust.run.starter_guesses import (
     with_roles,
 )
 from seqrobust.sequences import SequenceSet, Task
+from seqrobust.sequences.dividing.split_roles import SplitRoles
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.readers import read_sequences, read_table
-from seqrobust.sequences.split_roles import SplitRoles
 from seqrobust.sequences.wording import counted
 from seqrobust.tasks import task_of
 
 UNCAPPED = "  # max_records: 200       # attack only so many of them"
-"""The line that :func:`~seqrobust.run.starter_cap.capped` fills in."""
+"""The line that :func:`~seqrobust.run.starting.cap.capped` fills in."""
 _NAMED = 6
 """Regions that the line of the probe names at most."""
 _TEMPLATE = """\

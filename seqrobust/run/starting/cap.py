@@ -6,7 +6,7 @@ from seqrobust.errors import InputError
 from seqrobust.run.attacking import attack_settings
 from seqrobust.run.config import RunConfig
 from seqrobust.run.estimate import Cost, attack_cost, duration
-from seqrobust.run.starter import UNCAPPED, Starter
+from seqrobust.run.starting.starter import UNCAPPED, Starter
 from seqrobust.sequences.data_config import load_data
 from seqrobust.yaml_file import load_config
 
