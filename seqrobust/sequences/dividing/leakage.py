@@ -2,7 +2,7 @@
 
 A model that remembers is right on near copies without having learned anything, and no figure of the split shows it.
 Records of one length are compared letter by letter, which finds every near copy; of other records those are found that
-share most of their words (:mod:`~seqrobust.sequences.dividing.relatives`), as far as so large a set can be looked through.
+share most of their words, as far as so large a set can be looked through.
 """
 
 from __future__ import annotations
