@@ -16,9 +16,11 @@ from torch import Tensor, fx
 from torch.nn import functional
 
 from seqrobust.certification.network import Network, named
-from seqrobust.certification.operators import POINTWISE, UnknownNetworkError, is_affine, keeps_number, variables
+from seqrobust.certification.operators import UnknownNetworkError, is_affine, keeps_number, variables
 from seqrobust.graph.nodes import arguments, operation
+from seqrobust.graph.table import Kind, operator_of
 
+_POINTWISE_AFFINE = frozenset(["batch_norm", "add", "sub", "rsub", "neg"])
 _ROWS, _SIZES, _SAME = 8, (0.1, 1.0, 10.0, 1000.0), 1e-9
 
 
@@ -177,7 +179,7 @@ def _sliding(node: fx.Node, source: fx.Node, network: Network) -> Sliding | None
         before = int(given["pad"][0])
         fill = float(given.get("value") or 0.0)
         return Sliding(node=node, stride=1, before=before, extent=1, fill=fill, length=length, run=lambda x: x)
-    pointwise = name in POINTWISE or name == "batch_norm" or name in ("mul", "add", "sub", "rsub", "div", "neg")
+    pointwise = operator_of(node).kind is Kind.ELEMENTWISE or name in _POINTWISE_AFFINE
     if (pointwise or keeps_number(node, traced)) and _same_everywhere(node, network):
         if name == "batch_norm" and not is_affine(node, traced):
             return None
