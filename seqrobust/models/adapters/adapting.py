@@ -20,6 +20,7 @@ from seqrobust.models.adapters.functions import (
     linear_of_kmers,
 )
 from seqrobust.models.adapters.select import Select
+from seqrobust.models.adapters.streams import Streams
 from seqrobust.models.adapters.tokens import Tokens
 from seqrobust.models.adapters.vocabulary import vocabulary_of
 
@@ -46,7 +47,9 @@ def adapted(
         form = _taking_texts(form)
     if not isinstance(thing, nn.Module) or form.takes in ("strings", "array"):
         thing = _black_box(thing, form, alphabet)
-    if form.layout != "NCL":
+    if form.streams is not None:
+        thing = Streams(thing, form.streams, form.layout)
+    elif form.layout != "NCL":
         thing = Layout(thing, form.layout)
     if form.letters is not None:
         thing = Channels(thing, form.letters, alphabet)
@@ -68,5 +71,11 @@ def _black_box(thing: Any, form: Form, alphabet: Alphabet) -> nn.Module:
             "a function outside torch is taken for a model only when its input is named",
             expected="--takes strings (a list of texts) or --takes array (one-hot, NumPy)",
             found=f"{type(thing).__name__} and --takes {form.takes}",
+        )
+    if form.streams is not None:
+        raise ModelError(
+            "a function outside torch is given one input",
+            found=f"--streams {form.streams}",
+            fix="cut each text, or array, in the function itself",
         )
     return BlackBox(thing, alphabet if form.takes == "strings" else None)
