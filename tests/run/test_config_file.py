@@ -9,7 +9,7 @@ import pytest
 
 from seqrobust.errors import ConfigError, InputError
 from seqrobust.run.config import RunConfig, find_config, read_config
-from seqrobust.run.starter import starter_config
+from seqrobust.run.starting.starter import starter_config
 from seqrobust.run.train import training_settings
 from seqrobust.training import TrainingSettings
 from seqrobust.yaml_file import load_config

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_tool
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.dividing.relatives import MOST_ALIGNED, linked, related_pairs
 from seqrobust.sequences.kmers import expected_jaccard, word_length
 from seqrobust.sequences.labels import same_molecule, same_sequence
-from seqrobust.sequences.relatives import MOST_ALIGNED, linked, related_pairs
 
 Method: TypeAlias = Literal["auto", "kmers", "mmseqs", "cd-hit"]
 

@@ -33,7 +33,7 @@ from seqrobust.analysis.privacy.settings import WITH_SHADOWS
 from seqrobust.analysis.privacy.shadows import Shadows
 from seqrobust.errors import DataError
 from seqrobust.files import plain
-from seqrobust.sequences.relatives import MOST_ALIGNED
+from seqrobust.sequences.dividing.relatives import MOST_ALIGNED
 from seqrobust.tasks import task_of
 
 _GROUPS = 40

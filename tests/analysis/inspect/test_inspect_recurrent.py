@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from seqrobust.analysis.inspect import distances, edited_steps, gate_change, median, recorded, traces, travel
 from seqrobust.errors import InternalError
-from seqrobust.models.recurrent import BidirectionalGRU
+from seqrobust.models.architectures.recurrent import BidirectionalGRU
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_
 from seqrobust.errors import ConfigError, DataError, SeqRobustError
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.alignment import local_scores
+from seqrobust.sequences.dividing.relatives import near_pairs, related_pairs
 from seqrobust.sequences.kmers import (
     expected_jaccard,
     jaccard,
@@ -34,7 +35,6 @@ from seqrobust.sequences.kmers import (
     sketch_jaccard,
     sketches,
 )
-from seqrobust.sequences.relatives import near_pairs, related_pairs
 
 OTHER = str.maketrans("ACGTN", "TGCAN")
 

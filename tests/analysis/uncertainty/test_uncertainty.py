@@ -38,12 +38,12 @@ from seqrobust.analysis.uncertainty import (
     threshold,
 )
 from seqrobust.analysis.uncertainty.abstaining import selective
+from seqrobust.analysis.uncertainty.defending.purifying import Defence, purification
 from seqrobust.analysis.uncertainty.detecting import detection
 from seqrobust.analysis.uncertainty.detection import adaptive_metrics, detection_sentence, expected_flagged, standing
 from seqrobust.analysis.uncertainty.epistemic import epistemic
 from seqrobust.analysis.uncertainty.materials import gather
 from seqrobust.analysis.uncertainty.members import Scorer
-from seqrobust.analysis.uncertainty.purifying import Defence, purification
 from seqrobust.attacks import Shift, Untargeted, attacks_named
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import StraightThrough

@@ -11,9 +11,9 @@ from torch import nn
 
 from seqrobust.analysis.uncertainty.attacking import Study
 from seqrobust.analysis.uncertainty.background import Background
+from seqrobust.analysis.uncertainty.defending.purification import Denoise, RandomLetters
+from seqrobust.analysis.uncertainty.defending.purifying import Defence
 from seqrobust.analysis.uncertainty.members import Mean, predictor_of
-from seqrobust.analysis.uncertainty.purification import Denoise, RandomLetters
-from seqrobust.analysis.uncertainty.purifying import Defence
 from seqrobust.analysis.uncertainty.records import FEW
 from seqrobust.analysis.uncertainty.settings import UncertaintySettings
 from seqrobust.models import StraightThrough

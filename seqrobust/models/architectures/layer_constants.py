@@ -17,9 +17,9 @@ from typing import TypeGuard, TypeVar
 import torch
 from torch import Tensor, nn
 
-from seqrobust.models.activations import STEEPEST
+from seqrobust.models.architectures.activations import STEEPEST
+from seqrobust.models.architectures.spectral import CappedBatchNorm, operator_norm
 from seqrobust.models.masking import MaskedBatchNorm
-from seqrobust.models.spectral import CappedBatchNorm, operator_norm
 
 Layer = TypeVar("Layer", bound=nn.Module)
 _BATCH_NORMS = (nn.BatchNorm1d, MaskedBatchNorm, CappedBatchNorm)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqrobust.errors import ConfigError, ModelError
-from seqrobust.models.activations import activation_named
-from seqrobust.models.spectral import settle
+from seqrobust.models.architectures.activations import activation_named
+from seqrobust.models.architectures.spectral import settle
 
 HyperParameter: TypeAlias = int | float | str | bool
 Model = TypeVar("Model", bound="SequenceModel")

@@ -9,7 +9,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, dropout_layer, fixed_length, readout
+from seqrobust.models.architectures.base import (
+    SequenceModel,
+    at_fixed_length,
+    check_at_least,
+    dropout_layer,
+    fixed_length,
+    readout,
+)
 from seqrobust.models.masking import global_features, reversed_within, valid_positions, zero_padding
 
 
@@ -90,7 +97,7 @@ class GRU(SequenceModel):
         self.readout = readout(self.trunk.features, readout_hidden, outputs, dropout, "relu")
 
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
-        """See :class:`~seqrobust.models.base.SequenceModel`."""
+        """See :class:`~seqrobust.models.SequenceModel`."""
         if self.input_length is not None:
             encoded, lengths = at_fixed_length(encoded, self.input_length, lengths)
         scores: Tensor = self.readout(self.trunk(encoded.transpose(1, 2), lengths))

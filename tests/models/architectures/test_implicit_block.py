@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqrobust.errors import ConfigError
+from seqrobust.models.architectures.spectral import operator_norm, settle
 from seqrobust.models.implicit import ImplicitBlock
-from seqrobust.models.spectral import operator_norm, settle
 
 CHANNELS, WIDTH = 3, 8
 STEPS = (0.2, 1.0, 4.0)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seqrobust.errors import ConfigError
-from seqrobust.models.activations import Exponential, GroupSort, activation_named
+from seqrobust.models.architectures.activations import Exponential, GroupSort, activation_named
 
 
 def test_exponential_is_exp_up_to_six_and_its_tangent_behind() -> None:

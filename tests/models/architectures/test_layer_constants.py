@@ -14,8 +14,8 @@ from torch.nn.utils import parametrizations
 
 from seqrobust.errors import ModelError
 from seqrobust.models import build_model, certified_substitutions
-from seqrobust.models.base import HyperParameter
-from seqrobust.models.layer_constants import layer_constant, product
+from seqrobust.models.architectures.base import HyperParameter
+from seqrobust.models.architectures.layer_constants import layer_constant, product
 from seqrobust.models.masking import MaskedBatchNorm
 from seqrobust.sequences import Task
 

@@ -1,7 +1,7 @@
 """A convolutional network in the line of Basset (Kelley et al. 2016): convolve, normalise, activate, pool, read out.
 
 Options bound how far it can carry a small change: every layer's norm at exactly 1, or below a limit; see
-:mod:`~seqrobust.models.lipschitz` for what follows.
+:mod:`~seqrobust.models.architectures.lipschitz` for what follows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import cast
 from torch import Tensor, nn
 
 from seqrobust.errors import ConfigError, ModelError
-from seqrobust.models.activations import activation_named
-from seqrobust.models.base import (
+from seqrobust.models.architectures.activations import activation_named
+from seqrobust.models.architectures.base import (
     SequenceModel,
     at_fixed_length,
     check_at_least,
@@ -21,11 +21,11 @@ from seqrobust.models.base import (
     fixed_length,
     readout,
 )
+from seqrobust.models.architectures.layer_constants import layer_constant, product
+from seqrobust.models.architectures.lipschitz import GLOBAL_FEATURES, check_one_lipschitz
+from seqrobust.models.architectures.spectral import CappedBatchNorm, bound_layers
 from seqrobust.models.implicit import ImplicitBlock
-from seqrobust.models.layer_constants import layer_constant, product
-from seqrobust.models.lipschitz import GLOBAL_FEATURES, check_one_lipschitz
 from seqrobust.models.masking import MaskedBatchNorm, global_features, max_pool, valid_positions, zero_padding
-from seqrobust.models.spectral import CappedBatchNorm, bound_layers
 
 
 class ConvolutionBlock(nn.Module):
@@ -190,7 +190,7 @@ class CNN(SequenceModel):
             self.scale /= GLOBAL_FEATURES
 
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
-        """See :class:`~seqrobust.models.base.SequenceModel`."""
+        """See :class:`~seqrobust.models.SequenceModel`."""
         if self.input_length is not None:
             encoded, lengths = at_fixed_length(encoded, self.input_length, lengths)
         features, valid = encoded, valid_positions(lengths, encoded.shape[2])
@@ -202,7 +202,7 @@ class CNN(SequenceModel):
 
     @property
     def lipschitz_bound(self) -> float:
-        """See :class:`~seqrobust.models.base.SequenceModel`. It is found anew from the weights as they are.
+        """See :class:`~seqrobust.models.SequenceModel`. It is found anew from the weights as they are.
 
         Raises ModelError in training mode.
         """

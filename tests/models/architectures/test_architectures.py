@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import ARCHITECTURES, SequenceModel, build_model, default_hyperparameters
-from seqrobust.models.base import HyperParameter
+from seqrobust.models.architectures.base import HyperParameter
 
 WIDTH = 24
 SMALL: dict[str, dict[str, HyperParameter]] = {

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from seqrobust.models.spectral import (
+from seqrobust.models.architectures.spectral import (
     CappedBatchNorm,
     SpectralBound,
     bound_layers,

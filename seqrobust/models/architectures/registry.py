@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Mapping
 
 from seqrobust.errors import ConfigError
-from seqrobust.models.base import HyperParameter, SequenceModel, check_at_least
-from seqrobust.models.convolutional import CNN
-from seqrobust.models.hybrid import CNNGRU
-from seqrobust.models.recurrent import GRU
+from seqrobust.models.architectures.base import HyperParameter, SequenceModel, check_at_least
+from seqrobust.models.architectures.convolutional import CNN
+from seqrobust.models.architectures.hybrid import CNNGRU
+from seqrobust.models.architectures.recurrent import GRU
 
 ARCHITECTURES: Mapping[str, type[SequenceModel]] = {"cnn": CNN, "gru": GRU, "cnn_gru": CNNGRU}
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqrobust.errors import ConfigError, ModelError
-from seqrobust.models.activations import STEEPEST
+from seqrobust.models.architectures.activations import STEEPEST
 from seqrobust.sequences.targets import Task
 from seqrobust.tasks import task_of
 

@@ -18,7 +18,7 @@ from seqrobust.models import (
     load_checkpoint,
     save_checkpoint,
 )
-from seqrobust.models.base import HyperParameter
+from seqrobust.models.architectures.base import HyperParameter
 from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
 
 WIDTH = 24

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models import SequenceModel, build_model, certified_substitutions
-from seqrobust.models.activations import ACTIVATIONS, STEEPEST
-from seqrobust.models.base import HyperParameter
-from seqrobust.models.layer_constants import layer_constant
+from seqrobust.models.architectures.activations import ACTIVATIONS, STEEPEST
+from seqrobust.models.architectures.base import HyperParameter
+from seqrobust.models.architectures.layer_constants import layer_constant
 
 LENGTH = 13
 SMALL: dict[str, HyperParameter] = {"channels": 6, "first_kernel": 7, "hidden": 8, "blocks": 2}

@@ -6,10 +6,10 @@ import math
 
 from torch import Tensor, nn
 
-from seqrobust.models.base import SequenceModel, at_fixed_length, check_at_least, fixed_length, readout
-from seqrobust.models.convolutional import ConvolutionBlock, check_activations
+from seqrobust.models.architectures.base import SequenceModel, at_fixed_length, check_at_least, fixed_length, readout
+from seqrobust.models.architectures.convolutional import ConvolutionBlock, check_activations
+from seqrobust.models.architectures.recurrent import RecurrentTrunk
 from seqrobust.models.masking import valid_positions
-from seqrobust.models.recurrent import RecurrentTrunk
 
 
 class CNNGRU(SequenceModel):
@@ -68,7 +68,7 @@ class CNNGRU(SequenceModel):
         self.readout = readout(self.trunk.features, readout_hidden, outputs, dropout, "relu")
 
     def scores(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
-        """See :class:`~seqrobust.models.base.SequenceModel`."""
+        """See :class:`~seqrobust.models.SequenceModel`."""
         if self.input_length is not None:
             encoded, lengths = at_fixed_length(encoded, self.input_length, lengths)
         features, valid = encoded, valid_positions(lengths, encoded.shape[2])
