@@ -28,8 +28,8 @@ class Form:
             ``N(LC)`` in one row.
         letters: the model's channels in order, such as ``AGCT``, or ``ACGTN`` with one for unknown letters; ``-`` is a
             channel of zeros. None for the alphabet's own order.
-        streams: lengths of several inputs, whose letters a record holds one behind the other, such as a peptide's nine and
-            its receptor's 34; the last may be ``*``, for what is left.
+        streams: lengths of several inputs, whose letters a record holds one behind the other, such as a peptide's nine
+            and its receptor's 34; the last may be ``*``, for what is left.
         vocabulary: tokens and their numbers, ``A=5,C=6,G=7,T=8,N=9,CLS=1,SEP=2``, a file of them, or a folder.
         pad: on which side a record is filled up to ``input_length``.
         output_of: which outputs are meant, an expression over what the model returns; see
