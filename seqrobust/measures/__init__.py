@@ -13,7 +13,14 @@ from seqrobust.measures.points import (
     roc_area,
 )
 from seqrobust.measures.summary import decision_measures, ranking_measures
-from seqrobust.measures.words import UNEVEN, cautions, cautions_of_spread, cautions_of_values, uneven
+from seqrobust.measures.words import (
+    UNEVEN,
+    cautions,
+    cautions_of_scale,
+    cautions_of_spread,
+    cautions_of_values,
+    uneven,
+)
 
 __all__ = [
     "UNEVEN",
@@ -22,6 +29,7 @@ __all__ = [
     "average_precision",
     "balanced_accuracy",
     "cautions",
+    "cautions_of_scale",
     "cautions_of_spread",
     "cautions_of_values",
     "confusion_of",

@@ -227,6 +227,14 @@ def target_spread(targets: Targets) -> dict[str, float]:
     return dict(zip(targets.labels, targets.values.std(0, dtype=np.float64).tolist(), strict=True))
 
 
+def target_range(targets: Targets) -> dict[str, list[float]]:
+    """Smallest and largest of each value of a regression; nothing for other tasks."""
+    if not task_of(targets.task).measured:
+        return {}
+    ends = [[float(values.min()), float(values.max())] for values in targets.values.T]
+    return dict(zip(targets.labels, ends, strict=True))
+
+
 def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[str, Any]) -> ModelCard:
     return ModelCard(
         alphabet=data.sequences.alphabet,
@@ -247,6 +255,7 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "metrics": metrics,
                 "targets": [] if data.sequences.targets is None else list(map(str, data.sequences.targets.columns)),
                 "target_spread": target_spread(data.in_split("train")[1]),
+                "target_range": target_range(data.in_split("train")[1]),
                 "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),
