@@ -63,7 +63,17 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
             "(if a column of the table holds them, --target-column names it)"
         )
         return subject
+    return with_targets(subject, model, opening)
+
+
+def with_targets(subject: Subject, model: ModelSource, opening: Opening) -> Subject:
+    """The subject with what its records' targets say, as it is where they have none.
+
+    Raises DataError for targets that are not of the model's task, LabelError for those it does not know.
+    """
     predictor = subject.predictor
+    if subject.sequences.targets is None:
+        return subject
     columns, labels = list(map(str, subject.sequences.targets.columns)), predictor.labels or ()
     if len(columns) > 1 and unnamed(labels, predictor.task) and not set(labels) <= set(columns):
         opening.progress.say(f"the model's outputs have no names: taken to be {', '.join(columns)}, in this order")

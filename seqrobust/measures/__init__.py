@@ -13,6 +13,7 @@ from seqrobust.measures.points import (
     roc_area,
 )
 from seqrobust.measures.summary import decision_measures, ranking_measures
+from seqrobust.measures.threshold import best_threshold
 from seqrobust.measures.words import (
     UNEVEN,
     cautions,
@@ -28,6 +29,7 @@ __all__ = [
     "area",
     "average_precision",
     "balanced_accuracy",
+    "best_threshold",
     "cautions",
     "cautions_of_scale",
     "cautions_of_spread",
