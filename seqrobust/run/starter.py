@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,8 @@ import yaml
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Task
 from seqrobust.sequences.doubts import Doubt, doubts
-from seqrobust.sequences.readers import read_sequences
+from seqrobust.sequences.readers import Columns, label_columns, read_sequences
+from seqrobust.sequences.several_labels import label_fields
 from seqrobust.tasks import task_of
 
 _TEMPLATE = """\
@@ -24,7 +26,7 @@ data:
   path: {path}
   alphabet: {alphabet}          # DNA | RNA | PROTEIN
   target: {target}         # column with the answer{doubts}
-  # sequence: sequence     # column with the sequence, if it is called otherwise
+{sequence}
 {split}
   # where: {{kind: [designed]}}      # keep only rows with these values
   # max_length: 600        # keep only the first letters of long records
@@ -54,32 +56,50 @@ attack:
 """
 
 
-def starter_config(data: Path | None, task: Task | None) -> str:
+_STATES = ("0", "1", "0.0", "1.0", "false", "true", "nan", "")
+"""What stands in columns of labels that a record has or has not, in lower case."""
+
+
+def starter_config(data: Path | None, task: Task | None, columns: Columns | None = None) -> str:
     """The text of a config.
 
     Args:
         data: a data file to take alphabet, target, splits and regions from.
         task: what is predicted; guessed from the target where it is None.
+        columns: which column holds what; None looks for the usual names and, where no target bears one, for columns
+            of 0 and 1.
 
     Raises DataError for a file that cannot be read, or has no target column.
     """
+    columns = columns or Columns()
     if data is None:
-        return _filled("my-run", task or "binary", "sequences.tsv", "DNA", "label", None)
-    sequences = read_sequences(data).sequences
+        return _filled("my-run", task or "binary", "sequences.tsv", "DNA", "label", columns, None)
+    sequences = read_sequences(data, columns=columns).sequences
+    if sequences.targets is None and (names := label_columns(data)):
+        columns = replace(columns, targets=tuple(names))
+        sequences = read_sequences(data, columns=columns).sequences
     if sequences.targets is None:
         raise DataError(
             "no column looks like a target",
-            expected="a column called label, class or target",
+            expected="a column called label, class or target, or columns of 0 and 1",
             where=str(data),
-            fix="rename it, or write the config by hand (data.target)",
+            fix="name it with --target-column",
         )
-    column = str(sequences.targets.columns[0])
-    guessed = task or _guessed_task(sequences.targets[column])
-    doubtful = doubts(sequences.targets[column], task)
-    return _filled(data.name.split(".")[0], guessed, str(data), sequences.alphabet.name, column, sequences, doubtful)
+    names = list(map(str, sequences.targets.columns))
+    guessed = task or _guessed_task(sequences.targets)
+    doubtful = [one for name in names for one in doubts(sequences.targets[name], guessed)]
+    target = names[0] if len(names) == 1 else names
+    called = data.name.split(".")[0]
+    return _filled(called, guessed, str(data), sequences.alphabet.name, target, columns, sequences, doubtful)
 
 
-def _guessed_task(column: pd.Series) -> Task:
+def _guessed_task(targets: pd.DataFrame) -> Task:
+    column = targets.iloc[:, 0]
+    if targets.shape[1] > 1:
+        states = targets.astype(str).apply(lambda one: one.str.lower().isin(_STATES))
+        return "multilabel" if states.all(axis=None) else "regression"
+    if label_fields(column.dropna().astype(str)) is not None:
+        return "multilabel"
     values = column.astype(str).unique()
     if len(values) == 2:
         return "binary"
@@ -92,7 +112,8 @@ def _filled(
     task: Task,
     path: str,
     alphabet: str,
-    target: str,
+    target: str | list[str],
+    columns: Columns,
     sequences: SequenceSet | None,
     doubtful: Sequence[Doubt] = (),
 ) -> str:
@@ -116,6 +137,9 @@ def _filled(
         path=_quoted(path),
         alphabet=alphabet,
         target=_quoted(target),
+        sequence="  # sequence: sequence     # column with the sequence, if it is called otherwise"
+        if columns.sequence is None
+        else f"  sequence: {_quoted(columns.sequence)}",
         doubts="".join(f"\n  # mind: {' '.join(f'{one.text}: {one.fix}'.split())}" for one in doubtful),
         split=split,
         attacked=attacked,
@@ -124,6 +148,6 @@ def _filled(
     )
 
 
-def _quoted(text: str) -> str:
-    """Text as a YAML value on one line."""
-    return yaml.safe_dump(text, width=10_000).removesuffix("\n").removesuffix("\n...")
+def _quoted(text: str | list[str]) -> str:
+    """Text, or a list of texts, as a YAML value on one line."""
+    return yaml.safe_dump(text, width=10_000, default_flow_style=True).removesuffix("\n").removesuffix("\n...")

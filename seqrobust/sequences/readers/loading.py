@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -95,7 +96,7 @@ def read_sequences(
     source = open_source(Path(path), format)
     genome, annotation = (None if file is None else Path(file) for file in (genome, annotation))
     try:
-        table = _read(source, genome, variants)
+        table = read_table(source, genome, variants)
         rows, chosen = table.filtered(where or {}), columns or Columns()
         return _assembled(source, rows, chosen, alphabet, annotation, max_length, known_targets)
     except DataError as error:
@@ -104,7 +105,8 @@ def read_sequences(
         raise error.at(str(path)) from None
 
 
-def _read(source: Source, genome: Path | None, variants: str | None) -> Table:
+def read_table(source: Source, genome: Path | None = None, variants: str | None = None) -> Table:
+    """The rows of a file of any format, before anything is known of what they mean."""
     if source.format == "vcf":
         return read_vcf(source, genome, variants)
     if variants is not None:
@@ -318,12 +320,27 @@ def _overlooked(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
 def _typed(table: Table, name: str) -> pd.Series:
     """Whole numbers as numbers, other text as it stands: the class 1.10 is not the class 1.1, nor 007 the class 7."""
     column = table.columns[name]
+    if (listed := _listed(column)) is not None:
+        return listed
     if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
         return column
     texts = [text.strip() for text in table.texts(name)]
     if all(_INTEGER.fullmatch(text) and len(text) < 18 for text in texts):
         return pd.Series(np.array(texts, np.int64) if texts else [], name=name)
     return pd.Series(texts, name=name, dtype=object)
+
+
+def _listed(column: pd.Series) -> pd.Series | None:
+    """Cells that hold several names, or several 0 and 1, as text; None for a column of other cells."""
+    rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in column]
+    if not rows or not all(isinstance(row, list | tuple) for row in rows):
+        return None
+    items = [item for row in rows for item in row]
+    if all(isinstance(item, str) for item in items):
+        return pd.Series([json.dumps(list(row)) for row in rows], name=column.name, dtype=object)
+    if all(item in (0, 1) for item in items):
+        return pd.Series([json.dumps([int(item) for item in row]) for row in rows], name=column.name, dtype=object)
+    return None
 
 
 def _cropped(sequences: SequenceSet, max_length: int | None) -> tuple[SequenceSet, list[str]]:
