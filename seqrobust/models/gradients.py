@@ -53,6 +53,20 @@ def of_mean(
     return Gradient(logits, value, total / len(draws))
 
 
+def joined(parts: Sequence[Gradient], rows: int) -> Gradient:
+    """Of the first ``rows`` rows of batches, one after another. Raises ModelError where a gradient is not finite."""
+    whole = Gradient(*(torch.cat(one)[:rows] for one in zip(*parts, strict=True)))
+    if not bool(whole.gradient.isfinite().all()):
+        row = int(torch.nonzero(~whole.gradient.isfinite())[0, 0])
+        raise ModelError(
+            "the model's gradient is not finite",
+            found=f"in row {row + 1} of a batch",
+            fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
+            "use attacks that need no gradient (--attack genetic)",
+        )
+    return whole
+
+
 def slope(value: Tensor, inputs: Tensor) -> Tensor:
     """Gradient of a number. Raises ModelError where it does not depend on the inputs in a way torch can follow."""
     if not value.requires_grad:

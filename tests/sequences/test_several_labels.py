@@ -11,11 +11,12 @@ import pytest
 import yaml
 
 from seqrobust.errors import DataError, LabelError
-from seqrobust.run.starter import starter_config
+from seqrobust.run.starting.starter import starter_config
 from seqrobust.sequences import encode_targets
 from seqrobust.sequences.checks import check
 from seqrobust.sequences.data_config import DataConfig, load_data
-from seqrobust.sequences.readers import label_columns, read_sequences
+from seqrobust.sequences.readers import read_sequences, read_table
+from seqrobust.sequences.readers.candidates import label_columns
 from seqrobust.sequences.several_labels import label_fields, label_matrix
 from seqrobust.sequences.summary import describe
 
@@ -119,7 +120,7 @@ def test_columns_of_zeros_and_ones_are_found(tmp_path: Path) -> None:
     frame = pd.DataFrame({"sequence": ["ACGTAC"] * 40, **{name: TRUTH[:, i] for i, name in enumerate(LABELS)}})
     frame["other"], frame["flag"] = np.arange(40), TRUTH[:, 0].astype(bool)
     frame.to_csv(tmp_path / "x.csv", index=False)
-    assert label_columns(tmp_path / "x.csv") == [*LABELS, "flag"]
+    assert label_columns(read_table(tmp_path / "x.csv")) == [*LABELS, "flag"]
     made = yaml.safe_load(starter_config(tmp_path / "x.csv", None))
     assert made["task"] == "multilabel"
     assert made["data"]["target"] == [*LABELS, "flag"]

@@ -15,10 +15,11 @@ from torch import Tensor, fx
 from seqrobust.certification.bounds.ball import Ball
 from seqrobust.certification.bounds.lines import Lines, relu_lines, smooth_lines
 from seqrobust.certification.network import Network, named
-from seqrobust.certification.operators import MAXIMA, UnknownNetworkError, is_affine, variables
-from seqrobust.certification.ranges import GROWING, LOWEST, Ranges
+from seqrobust.certification.operators import UnknownNetworkError, is_affine, is_maximum, variables
+from seqrobust.certification.ranges import Ranges
 from seqrobust.certification.rounding import steepest
 from seqrobust.graph.nodes import arguments, operation
+from seqrobust.graph.table import operator_of
 
 
 def bounded(network: Network, known: Ranges, ball: Ball, node: fx.Node, weights: Tensor) -> Tensor:
@@ -33,28 +34,36 @@ def bounded(network: Network, known: Ranges, ball: Ball, node: fx.Node, weights:
 
     Raises UnknownNetworkError for an operation without lines.
     """
+    slopes, total = carried_back(network, known, node, weights)
+    return total if slopes is None else total + ball.most(slopes)
+
+
+def carried_back(network: Network, known: Ranges, node: fx.Node, weights: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Linear functions of a network's input that lie above R linear functions of a node wherever ranges hold.
+
+    Returns:
+        (R, *input) slopes, None where the node does not depend on the input, and (R,) constants.
+    """
     held = {node: weights}
     total = torch.zeros(len(weights), dtype=torch.float64)
     for one in reversed(network.live):
-        if one not in held:
+        if one not in held or one is network.traced.input:
             continue
         if is_affine(one, network.traced) and operation(one) != "getitem":
             held, constant = network.pulled([one], held)
         else:
             constant = _through(one, network, known, held)
         total = total + constant
-    source = network.traced.input
-    return total if source not in held else total + ball.most(held[source])
+    return held.get(network.traced.input), total
 
 
 def _through(node: fx.Node, network: Network, known: Ranges, held: dict[fx.Node, Tensor]) -> Tensor:
     """Replace the weights of a node that is not affine by those of its argument; gives the (R,) constants."""
     weight = held.pop(node)
-    name, argument = operation(node), variables(node, network.traced)[0]
-    if name == "getitem":
+    argument = variables(node, network.traced)[0]
+    if operation(node) == "getitem":
         node, argument = argument, variables(argument, network.traced)[0]
-        name = operation(node)
-    if name in MAXIMA:
+    if is_maximum(node):
         back, constant = _through_maximum(node, argument, network, known, weight)
     else:
         lines = _lines(node, network, known.low[argument][0], known.high[argument][0], known.size(node)[0])
@@ -66,10 +75,10 @@ def _through(node: fx.Node, network: Network, known: Ranges, held: dict[fx.Node,
 
 
 def _lines(node: fx.Node, network: Network, low: Tensor, high: Tensor, size: Tensor) -> Lines:
-    name = operation(node)
-    if name == "relu":
+    curve = operator_of(node).curve
+    if operation(node) == "relu":
         return relu_lines(low, high)
-    if name in GROWING or name in LOWEST or name == "abs":
+    if curve.grows_usually or curve.lowest is not None:
         function = partial(_called, node, network)
         return smooth_lines(function, steepest(node, network, size), low, high)
     raise UnknownNetworkError(f"no line lies above {named(node, network.traced)}")

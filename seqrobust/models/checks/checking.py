@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from seqrobust.errors import ModelError
 from seqrobust.models.bare import ROWS, BareModel
 from seqrobust.models.checks.calling import settled
+from seqrobust.models.checks.diagnosis import diagnosed
 from seqrobust.models.checks.probing import probes
 from seqrobust.models.checks.repeatability import Randomness, randomness, refuse_dependence
 from seqrobust.models.checks.scale import Evidence, decided
@@ -49,11 +51,14 @@ class Trial:
 
         Raises ModelError where the module fails, or its outputs are not what its task allows.
         """
-        self.matrix, notice = settled(
-            self._bare.caller,
-            lambda rows: self._bare.outputs(self.encoded[:rows], self.lengths[:rows]),
-            self.encoded.shape,
-        )
+        try:
+            self.matrix, notice = settled(
+                self._bare.caller,
+                lambda rows: self._bare.outputs(self.encoded[:rows], self.lengths[:rows]),
+                self.encoded.shape,
+            )
+        except ModelError as error:
+            raise diagnosed(error, self._bare, self.encoded, self.lengths) from error
         return notice
 
     def scale(self) -> tuple[OutputScale, str | None]:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Collection
 
 import pandas as pd
 
-from seqrobust.sequences.readers.loading import read_table
-from seqrobust.sequences.readers.source import open_source
-from seqrobust.sequences.readers.table import USUAL_NAMES
+from seqrobust.sequences.readers.table import USUAL_NAMES, Table
 
 
-def label_columns(path: Path) -> list[str]:
+def label_columns(table: Table, taken: Collection[str | None] = ()) -> list[str]:
     """Names of a table's columns that hold both 0 and 1 and nothing else, gaps aside, in their order.
 
-    None of an annotated flat file, whose columns are what an annotator wrote. Raises DataError for an unreadable file.
+    None of an annotated flat file, whose columns are what an annotator wrote.
+
+    Args:
+        table: the file's rows.
+        taken: columns that hold something else.
     """
-    table = read_table(open_source(path, None))
     if table.qualifiers:
         return []
-    taken = {usual for names in USUAL_NAMES.values() for usual in names}
-    columns = [name for name in map(str, table.columns.columns) if name.lower() not in taken]
+    usual = {name for names in USUAL_NAMES.values() for name in names}
+    columns = [name for name in map(str, table.columns.columns) if name.lower() not in usual and name not in taken]
     return [name for name in columns if _is_label(table.columns[name])]
 
 

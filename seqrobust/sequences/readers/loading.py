@@ -45,6 +45,8 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
+_NO_TABLE = Table(columns=pd.DataFrame(), where=str)
+"""What stands for the rows of a format whose records are cut from another file."""
 _LIKE_A_SEQUENCE = re.compile(r"[ACGTUN]{8,}|[A-Z]{15,}")
 _URACIL = str.maketrans("Tt", "Uu")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
@@ -96,7 +98,7 @@ def read_sequences(
     source = open_source(Path(path), format)
     genome, annotation = (None if file is None else Path(file) for file in (genome, annotation))
     try:
-        table = read_table(source, genome, variants)
+        table = _read(source, genome, variants)
         rows, chosen = table.filtered(where or {}), columns or Columns()
         return _assembled(source, rows, chosen, alphabet, annotation, max_length, known_targets)
     except DataError as error:
@@ -105,8 +107,16 @@ def read_sequences(
         raise error.at(str(path)) from None
 
 
-def read_table(source: Source, genome: Path | None = None, variants: str | None = None) -> Table:
-    """The rows of a file of any format, before anything is known of what they mean."""
+def read_table(path: Path | str, *, format: str | None = None, where: Where | None = None) -> Table:
+    """The rows of a file before they are made records, to look at its columns. Raises DataError as above."""
+    source = open_source(Path(path), format)
+    try:
+        return _READERS[source.format](source).filtered(where or {}) if source.format in _READERS else _NO_TABLE
+    except DataError as error:
+        raise error.at(str(path)) from None
+
+
+def _read(source: Source, genome: Path | None, variants: str | None) -> Table:
     if source.format == "vcf":
         return read_vcf(source, genome, variants)
     if variants is not None:
