@@ -158,9 +158,9 @@ def _names(row: Row) -> tuple[str, ...]:
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
     """In the order they are read: as NCBI numbers them (``part=1/2``), else backwards on the minus strand."""
-    numbers = [_PART.match(row.attributes.get("part", "")) for row in rows]
-    if all(numbers) and len({number[1] for number in numbers if number}) == len(rows):
-        return [row for _, row in sorted(zip(numbers, rows, strict=True), key=lambda pair: int(pair[0][1]))]
+    numbers = [int(found[1]) for row in rows if (found := _PART.match(row.attributes.get("part", "")))]
+    if len(set(numbers)) == len(rows):
+        return [row for _, row in sorted(zip(numbers, rows, strict=True), key=lambda pair: pair[0])]
     return sorted(rows, key=lambda row: row.start, reverse=rows[0].strand == "-")
 
 
