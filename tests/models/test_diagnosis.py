@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import textwrap
 from collections import namedtuple
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import seqrobust as sr
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor, load_module
@@ -336,3 +339,26 @@ def test_weights_go_into_the_model_inside(tmp_path: Path) -> None:
     torch.save({"0.weight": torch.zeros(2, 4, 9)}, tmp_path / "w.pt")
     with pytest.raises(ModelError, match="do not fit"):
         load_module(f"{tmp_path / 'net.py'}:Wrapped", tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(("before", "channels", "says"), [one[1:] for one in INPUTS], ids=[one[0] for one in INPUTS])
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+def test_options_that_are_advised_do_what_the_code_does(
+    before: Callable[[Any], Tensor], channels: int, says: str
+) -> None:
+    module = Net(3, before, lambda out: {"embedding": out.sin(), "logits": out}, channels)
+    rows = tokens()
+    said = re.search(r"say so with (.*); or wrap", advised(module, "classification", rows).split("\n")[0])
+    if said is None:
+        assert says.startswith(("(L, N", "one record")) or "32-bit" in says or "floating" in says
+        return
+    words = shlex.split(said[1])
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    form = {name.removeprefix("--").replace("-", "_"): value for name, value in options.items()}
+    predictor = sr.wrap(module, alphabet="DNA", task="classification", device="cpu", **form)
+    predictor.check(rows)
+    with torch.no_grad():
+        core = module.core(F.pad(one_hot(rows, DNA), (0, 0, 0, channels - 4)))
+    expected = core if "logits" in form["output_of"] else core.sin()
+    with predictor.attached():
+        torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)
