@@ -66,6 +66,14 @@ def is_file(path: Path | str) -> bool:
         return False
 
 
+def is_read(path: Path | str) -> bool:
+    """Whether bytes are read there: from a file, or from a pipe, of which it is to be said that it cannot be."""
+    try:
+        return Path(path).exists() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def is_there(path: Path | str) -> bool:
     """Whether that is a file or a folder; no for what neither can be called."""
     try:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from seqrobust.files import is_file, is_there
+from seqrobust.files import is_read, is_there
 from seqrobust.models.adapters.form import Form
+from seqrobust.models.imports import code_file, imported_files
 from seqrobust.options import MODEL, Option, checked, names_of
 from seqrobust.sequences.kinds import TASKS, OutputScale, Task, Unknown
 
@@ -91,9 +92,8 @@ class Reading(Form):
 
     @property
     def step_files(self) -> list[Path]:
-        """Files of the step before the model."""
-        named = [Path(text.rpartition(":")[0]) for text in (self.preprocess, self.backward) if text]
-        return [path for path in named if is_file(path)]
+        """Files of the step before the model, and those that they import."""
+        return [path for text in (self.preprocess, self.backward) if text for path in _code(text)]
 
     def source(self, model: str, weights: Path | None = None) -> ModelSource:
         """A model of which all this is said."""
@@ -134,17 +134,20 @@ class ModelSource(Reading):
 
     @property
     def files(self) -> list[Path]:
-        """Files that are read, as far as they are known by name."""
-        named: list[Path | None] = [
-            Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model),
-            self.weights,
-        ]
+        """Files that are read, as far as they are known by name; of code, those that it imports too."""
+        named: list[Path | None] = [*(_code(self.model) if self.is_reference else [Path(self.model)]), self.weights]
         if not self.is_reference and is_there(self.model) and Path(self.model).is_dir():
             named = [*sorted(Path(self.model).rglob("*"))]
         if self.vocabulary is not None:
             named.append(Path(self.vocabulary))
-        found = [path for path in named if path is not None and is_file(path)]
+        found = [path for path in named if path is not None and is_read(path)]
         return list(dict.fromkeys([*found, *self.step_files]))
+
+
+def _code(reference: str) -> list[Path]:
+    """The file of code that a reference names, and those that it imports."""
+    found = code_file(reference)
+    return [] if found is None else [found[0], *imported_files(*found)]
 
 
 def named_source(text: str, reading: Reading) -> tuple[str, ModelSource]:

@@ -39,10 +39,8 @@ def id_of(title: str) -> str:
 
 def keys_of(title: str) -> dict[str, str]:
     """The values of a header line by key."""
-    if "=" not in title:
-        return {}
-    found = list(_KEY.finditer(title))
-    ends = [*(one.start() for one in found[1:]), len(title)]
+    found = list(_KEY.finditer(title)) if "=" in title else []
+    ends = [*(one.start() for one in found), len(title)][1:]
     return {one[1]: title[one.end() : end].rstrip() for one, end in zip(found, ends, strict=True)}
 
 

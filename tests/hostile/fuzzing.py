@@ -101,10 +101,14 @@ def _fault(tally: Tally, error: BaseException, shown: object) -> None:
     tally.examples.setdefault(known, shown)
 
 
-def require_none(tally: Tally, name: str) -> None:
-    """Fail with the faults; what was tried is noted in the file that ``SEQROBUST_HOSTILE_TABLE`` names."""
+def noted(name: str, count: int, faults: int) -> None:
+    """Note tries and faults in the file that ``SEQROBUST_HOSTILE_TABLE`` names."""
     if place := os.environ.get("SEQROBUST_HOSTILE_TABLE"):
         with open(place, "a", encoding="utf-8") as handle:
-            total = tally.taken + tally.refused + tally.faults.total()
-            handle.write(f"{name}\t{total}\t{tally.taken}\t{tally.refused}\t{tally.faults.total()}\n")
+            handle.write(f"{name}\t{count}\t{faults}\n")
+
+
+def require_none(tally: Tally, name: str) -> None:
+    """Fail with the faults; what was tried is noted in the file that ``SEQROBUST_HOSTILE_TABLE`` names."""
+    noted(name, tally.taken + tally.refused + tally.faults.total(), tally.faults.total())
     assert not tally.faults, f"{name}: {tally}"

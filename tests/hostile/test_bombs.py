@@ -19,8 +19,8 @@ import torch
 
 from seqrobust.alphabet import DNA
 from seqrobust.errors import DataError, ModelError, SeqRobustError
+from seqrobust.models.architectures.registry import build_model
 from seqrobust.models.checkpoint import ModelCard, load_checkpoint, save_checkpoint
-from seqrobust.models.registry import build_model
 from seqrobust.sequences.fasta_headers import keys_of
 from seqrobust.sequences.readers import packing, read_sequences
 
@@ -112,6 +112,7 @@ def test_what_is_packed_too_tightly_is_refused(tmp_path: Path, monkeypatch: pyte
 def test_long_headers_are_taken_apart_in_one_pass() -> None:
     """A pattern that begins anew at every space takes minutes for this."""
     assert keys_of("a k=1" + " " * 200_000 + "z").keys() == {"k"}
+    assert keys_of("a b c=") == {"c": ""} and keys_of("a =b -c=d") == {}
     assert keys_of("P1 OS=Homo sapiens OX=9606 e= f=g=h") == {"OS": "Homo sapiens", "OX": "9606", "e": "", "f": "g=h"}
 
 

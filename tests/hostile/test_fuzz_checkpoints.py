@@ -13,9 +13,9 @@ from hostile_fuzzing import Tally, attempt, generator, require_none, tries
 from hostile_mutating import WORDS, changed_text, damaged
 
 from seqrobust.alphabet import DNA
+from seqrobust.models.architectures.registry import build_model
 from seqrobust.models.checkpoint import ModelCard, save_checkpoint
 from seqrobust.models.opening import open_predictor
-from seqrobust.models.registry import build_model
 from seqrobust.models.source import ModelSource
 
 HYPER: dict[str, dict[str, Any]] = {

@@ -22,7 +22,7 @@ from seqrobust.alphabet import DNA, PROTEIN, alphabet_named
 from seqrobust.attacks.presets import attacks_named
 from seqrobust.errors import SeqRobustError
 from seqrobust.memory import parse_memory
-from seqrobust.models.registry import build_model
+from seqrobust.models.architectures.registry import build_model
 from seqrobust.options import pairs_of, patterns_of
 from seqrobust.run.config import RunConfig
 from seqrobust.run.registry import ANALYSES
