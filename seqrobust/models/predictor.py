@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
+from seqrobust.models.adapters.form import Side
 from seqrobust.models.bare import ROWS, BareModel, check_finite
 from seqrobust.models.batches import Batches
 from seqrobust.models.checks.calling import Caller, refuse_unmade
@@ -45,6 +46,7 @@ class Predictor:
             which numbers the outputs.
         unknown: what an unknown letter's column holds.
         input_length: pad every record with zero columns to this length, for a module of fixed input size.
+        pad: on which side.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
         batch_size: records per forward pass, at most; None for as many as suit the device. It changes speed and
             memory; results are the same bits from :data:`ROWS` on, and below the same up to rounding.
@@ -77,6 +79,7 @@ class Predictor:
         labels: Sequence[str] | None = None,
         unknown: Unknown = "zeros",
         input_length: int | None = None,
+        pad: Side = "right",
         device: str = "auto",
         batch_size: int | None = None,
         scale: OutputScale | Literal["auto"] = "auto",
@@ -96,6 +99,7 @@ class Predictor:
         self.labels: tuple[str, ...] | None = tuple(labels) if labels else None
         self.unknown: Unknown = unknown
         self.input_length = input_length
+        self.pad = pad
         self.device = resolve_device(device)
         self.forwards = 0
         self.gradients = 0
@@ -110,6 +114,7 @@ class Predictor:
             task=task,
             scale="logits" if task_of(task).measured else scale,
             input_length=input_length,
+            pad=pad,
             average_strands=average_strands,
             preprocess=preprocess,
             one_by_one=one_by_one,

@@ -28,6 +28,7 @@ from seqrobust.training.data import Labelled, RecordDataModule
 from seqrobust.training.losses import regression_scale
 from seqrobust.training.module import RobustModule
 from seqrobust.training.objectives import Replay, make_objective
+from seqrobust.training.objectives.ordinary import Ordinary
 from seqrobust.training.resuming import resumable
 from seqrobust.training.saving import WholeCheckpoints
 from seqrobust.training.selection import Selection, selection
@@ -98,13 +99,10 @@ def fit(
     Raises DataError for records that cannot be trained on, ConfigError for settings that do not fit them, and
     SeqRobustError where the loss is not finite.
     """
-    _check_records(model, train, valid)
+    objective, chosen = check_fit(model, train, valid, settings=settings, adversarial=adversarial, unknown=unknown)
     if task_of(train.targets.task).measured:
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
-    if settings.reverse_complement:
-        _ = train.sequences.alphabet.complement_table
-    objective = make_objective(train, unknown, settings, adversarial)
     # Lightning trains a module in the mode it is in, and a model that was loaded or trained before is in evaluation.
     module = RobustModule(
         model.train(),
@@ -119,7 +117,6 @@ def fit(
     threat = adversarial.threat() if adversarial else None
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
-    chosen = selection(settings, adversarial, train.targets, valid.targets)
     for notice in chosen.notices:
         (say or _unheard)(notice)
     best, callbacks = _callbacks(chosen, settings, history, out / "checkpoints")
@@ -134,6 +131,26 @@ def fit(
         # The other processes of distributed training have done their part; what follows is written by the first.
         raise SystemExit(0)
     return _selected(model, history, best, chosen)
+
+
+def check_fit(
+    model: SequenceModel,
+    train: Labelled,
+    valid: Labelled,
+    *,
+    settings: TrainingSettings,
+    adversarial: AdversarialSettings | None = None,
+    unknown: Unknown = "zeros",
+) -> tuple[Ordinary, Selection]:
+    """The objective and the rule that chooses weights, without training anything; arguments as of :func:`fit`.
+
+    Raises DataError for records that cannot be trained on, and ConfigError for settings that do not fit them.
+    """
+    _check_records(model, train, valid)
+    objective = make_objective(train, unknown, settings, adversarial)
+    if settings.reverse_complement:
+        _ = train.sequences.alphabet.complement_table
+    return objective, selection(settings, adversarial, train.targets, valid.targets)
 
 
 def _start(last: Path, module: RobustModule, *, resume: bool) -> Path | None:

@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from seqrobust.errors import ModelError
 from seqrobust.memory import lacks_memory
+from seqrobust.models.adapters.base import innermost
 from seqrobust.models.wrappers import BPDA
 
 Told: TypeAlias = Literal["never", "padded", "always"]
@@ -76,6 +77,7 @@ class Caller:
 
 def told_lengths(module: nn.Module) -> Told:
     """When a module is to be told lengths, by the signature of its ``forward``."""
+    module = innermost(module)
     try:
         parameter = inspect.signature(module.forward).parameters.get("lengths")
     except (TypeError, ValueError):  # a compiled module, such as one of TorchScript, has a schema
@@ -173,7 +175,7 @@ def refuse_unmade(module: nn.Module) -> None:
 def unknown_parameters(module: nn.Module) -> list[str]:
     """Names of parameters of ``forward`` beside input and lengths that have to be given."""
     try:
-        parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+        parameters = list(inspect.signature(innermost(module).forward).parameters.values())[1:]
     except (TypeError, ValueError):
         return []
     free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
