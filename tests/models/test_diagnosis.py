@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections import namedtuple
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from torch.nn import functional as F
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor, load_module
+from seqrobust.models.adapters.adapting import adapted
+from seqrobust.models.adapters.form import Form
 from seqrobust.models.checks.kinds import Several, fillings, ways
 from seqrobust.sequences import Task
 from seqrobust.sequences.encoding import one_hot
@@ -129,11 +132,23 @@ def followed(advice: str, module: nn.Module) -> nn.Module:
     return made
 
 
+def optioned(advice: str, module: nn.Module) -> nn.Module | None:
+    """The module that the options of an advice make; None where there are none."""
+    rest = advice.split("\n")[0].partition(": ")[2]
+    if "; or wrap it" not in rest:
+        return None
+    words = iter(shlex.split(rest.partition("; or wrap it")[0]))
+    form = {word.removeprefix("--").replace("-", "_"): next(words) for word in words}
+    return adapted(module, Form(**form), DNA)[0]  # type: ignore[arg-type]
+
+
 def check(module: Net, task: Task, advice: str, expected: Tensor, rows: Tensor) -> None:
-    predictor = Predictor(followed(advice, module), alphabet=DNA, task=task, device="cpu")
-    predictor.check(rows)
-    with predictor.attached():
-        torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)
+    for made in (followed(advice, module), optioned(advice, module)):
+        if made is not None:
+            predictor = Predictor(made, alphabet=DNA, task=task, device="cpu")
+            predictor.check(rows)
+            with predictor.attached():
+                torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("before", "channels", "says"), [one[1:] for one in INPUTS], ids=[one[0] for one in INPUTS])
@@ -230,6 +245,19 @@ def test_a_length_and_another_order() -> None:
     advice = advised(Sized(249, last=True), "regression", tokens())
     assert "249 letters only" in advice
     assert "self.inner(x.transpose(1, 2))" in advice
+
+
+def test_a_length_and_a_choice_among_positions() -> None:
+    """As models of tracks over bins of some length want both."""
+
+    class Tracks(Halves):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.max_pool1d(x * self.up(F.max_pool1d(x, self.factor)), 4)
+
+    advice = advised(Tracks(16), "regression", tokens())
+    assert "a multiple of 16" in advice
+    assert '--output-of "[:, :, 4]"' in advice
+    assert "at a time" not in advice
 
 
 def test_one_length_among_records_of_several() -> None:
