@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.letter_orders import other_order
 from seqrobust.errors import LabelError
 from seqrobust.models import ModelCard
 from seqrobust.models.opening import open_predictor
@@ -68,11 +69,15 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
     if len(columns) > 1 and unnamed(labels, predictor.task) and not set(labels) <= set(columns):
         opening.progress.say(f"the model's outputs have no names: taken to be {', '.join(columns)}, in this order")
     try:
-        return replace(subject, targets=encode_targets(subject.sequences.targets, predictor.task, predictor.labels))
+        targets = encode_targets(subject.sequences.targets, predictor.task, predictor.labels)
     except LabelError as error:
         if subject.card is None and model.labels is None and not task_of(predictor.task).measured:
             error.fix = NAME_THE_OUTPUTS
         raise
+    if subject.card is None and (notice := other_order(predictor, subject.sequences, targets)) is not None:
+        predictor.notices.append(notice)
+        opening.progress.say(notice)
+    return replace(subject, targets=targets)
 
 
 def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, action: str) -> Subject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import textwrap
 from collections import namedtuple
@@ -14,11 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import seqrobust as sr
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor, load_module
-from seqrobust.models.adapters.adapting import adapted
-from seqrobust.models.adapters.form import Form
 from seqrobust.models.checks.kinds import Several, fillings, ways
 from seqrobust.sequences import Task
 from seqrobust.sequences.encoding import one_hot
@@ -132,23 +132,11 @@ def followed(advice: str, module: nn.Module) -> nn.Module:
     return made
 
 
-def optioned(advice: str, module: nn.Module) -> nn.Module | None:
-    """The module that the options of an advice make; None where there are none."""
-    rest = advice.split("\n")[0].partition(": ")[2]
-    if "; or wrap it" not in rest:
-        return None
-    words = iter(shlex.split(rest.partition("; or wrap it")[0]))
-    form = {word.removeprefix("--").replace("-", "_"): next(words) for word in words}
-    return adapted(module, Form(**form), DNA)[0]  # type: ignore[arg-type]
-
-
 def check(module: Net, task: Task, advice: str, expected: Tensor, rows: Tensor) -> None:
-    for made in (followed(advice, module), optioned(advice, module)):
-        if made is not None:
-            predictor = Predictor(made, alphabet=DNA, task=task, device="cpu")
-            predictor.check(rows)
-            with predictor.attached():
-                torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)
+    predictor = Predictor(followed(advice, module), alphabet=DNA, task=task, device="cpu")
+    predictor.check(rows)
+    with predictor.attached():
+        torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("before", "channels", "says"), [one[1:] for one in INPUTS], ids=[one[0] for one in INPUTS])
@@ -364,3 +352,26 @@ def test_weights_go_into_the_model_inside(tmp_path: Path) -> None:
     torch.save({"0.weight": torch.zeros(2, 4, 9)}, tmp_path / "w.pt")
     with pytest.raises(ModelError, match="do not fit"):
         load_module(f"{tmp_path / 'net.py'}:Wrapped", tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(("before", "channels", "says"), [one[1:] for one in INPUTS], ids=[one[0] for one in INPUTS])
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+def test_options_that_are_advised_do_what_the_code_does(
+    before: Callable[[Any], Tensor], channels: int, says: str
+) -> None:
+    module = Net(3, before, lambda out: {"embedding": out.sin(), "logits": out}, channels)
+    rows = tokens()
+    said = re.search(r"say so with (.*); or wrap", advised(module, "classification", rows).split("\n")[0])
+    if said is None:
+        assert says.startswith(("(L, N", "one record")) or "32-bit" in says or "floating" in says
+        return
+    words = shlex.split(said[1])
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    form = {name.removeprefix("--").replace("-", "_"): value for name, value in options.items()}
+    predictor = sr.wrap(module, alphabet="DNA", task="classification", device="cpu", **form)
+    predictor.check(rows)
+    with torch.no_grad():
+        core = module.core(F.pad(one_hot(rows, DNA), (0, 0, 0, channels - 4)))
+    expected = core if "logits" in form["output_of"] else core.sin()
+    with predictor.attached():
+        torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)

@@ -15,7 +15,8 @@ from functools import partial
 
 from torch import Tensor
 
-from seqrobust.errors import ModelError
+from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.adapters.expression import parsed
 from seqrobust.models.bare import BareModel
 from seqrobust.models.checks.calling import unknown_parameters
 from seqrobust.models.checks.kinds import Given, Taken, fillings, ways
@@ -147,11 +148,10 @@ def _wrapped(taken: Taken, given: list[Given], others: list[Taken] | None = None
     if taken.alone:
         call = f"torch.stack([{call}.flatten() for x in x])"
     says = f"the model takes {taken.says}" if taken.says else "outputs have to be taken out of what it returns"
-    options = [one for one in (taken.option, given[0].option) if one]
-    whole = (taken is AS_IS or taken.option) and (given[0].plain or given[0].option)
+    options = _options(taken, read)
+    say = f"say so with {options}; or wrap" if options else "wrap"
     lines = [
-        f"{says}: {' '.join(options) + '; or ' if whole else ''}"
-        "wrap it, and name Wrapped instead of your factory (build)",
+        f"{says}: {say} it, and name Wrapped instead of your factory (build)",
         "import torch",
         *(["import torch.nn.functional as F"] if "F." in call else []),
         "class Wrapped(torch.nn.Module):",
@@ -169,3 +169,16 @@ def _wrapped(taken: Taken, given: list[Given], others: list[Taken] | None = None
     if taken.says:
         notes.append("that it runs proves no more than that the shapes fit: compare a record whose score you know")
     return "\n    ".join([*lines, *(f"# {note}" for note in notes if note)])
+
+
+def _options(taken: Taken, read: str) -> str:
+    """What says the same on the command line; empty where that is not known of input or answer."""
+    chosen = read.replace("{}", "output")
+    if chosen == "output":
+        return taken.options
+    try:
+        parsed(chosen)
+    except ConfigError:
+        return ""
+    quoted = chosen.removeprefix("output").replace('"', "'")
+    return f'{taken.options} --output-of "{quoted}"'.strip() if taken is AS_IS or taken.options else ""

@@ -25,17 +25,17 @@ class Taken:
         says: what the model then takes, in words.
         code: the expression of x that is given to ``self.inner``.
         make: does what ``code`` says.
-        option: that says the same on the command line; empty where none does.
         caution: what a run that works does not prove.
         alone: whether the model is called once for each record.
+        options: what says the same on the command line; empty where nothing does.
     """
 
     says: str
     code: str
     make: Callable[[Tensor], object]
-    option: str = ""
     caution: str = ""
     alone: bool = False
+    options: str = ""
 
 
 class Several(tuple[Tensor, ...]):
@@ -53,52 +53,67 @@ def ways(alphabet: Alphabet, width: int) -> Iterator[Taken]:
         alphabet: that of the records, for the order of letters.
         width: channels K of the input.
     """
-    letters = "".join(alphabet.letters)
-    shapes = list(_shapes())
-    for says, layout, code, make in shapes:
-        option = f"--layout {layout}" if layout else ""
-        yield Taken(says=says.replace("4", str(width)), code=code, make=make, option=option)
+    shapes = dict(_shapes())
+    for says, (code, make) in shapes.items():
+        yield Taken(says=says.replace("4", str(width)), code=code, make=make, options=_layout(says))
     yield from _numbers(alphabet)
     for extra in (1, 2, 3, 4, 5, 6):
         widened = f"F.pad(x, (0, 0, 0, {extra}))"
-        order = letters + (alphabet.any_letter if extra == 1 else "-" * extra)
-        for says, layout, code, make in [("(N, 4, L)", "NCL", "x", lambda x: x), *shapes]:
+        for says, (code, make) in {"(N, 4, L)": ("x", lambda x: x), **shapes}.items():
             yield Taken(
                 says=f"{says.replace('4', str(width + extra))}, {width} letters and {_more(extra)}",
                 code=code.replace("x", widened, 1),
                 make=lambda x, make=make, extra=extra: make(functional.pad(x, (0, 0, 0, extra))),  # type: ignore[misc]
-                option=f"--letters {order}" + (f" --layout {layout}" if layout != "NCL" else "") if layout else "",
                 caution=_EXTRA,
+                options=f"{_layout(says)} --letters {''.join(alphabet.letters)}{extra * '-'}".strip()
+                if says == "(N, 4, L)" or _layout(says)
+                else "",
             )
     yield Taken(says=f"one record ({width}, L) at a time, without a batch axis", code="x", make=lambda x: x, alone=True)
     yield Taken(
         says=f"one record (L, {width}) at a time, without a batch axis", code="x.T", make=lambda x: x.T, alone=True
     )
+    letters = "".join(alphabet.letters)
     yield Taken(
         says="a list of texts",
         code=f'["".join({letters!r}[i] for i in row.argmax(0)) for row in x]',
         make=lambda x: ["".join(letters[i] for i in row.argmax(0)) for row in x],
-        option="--takes strings",
         caution="no gradient passes through text: use --attack greedy_all,genetic",
+        options="--takes strings",
     )
 
 
-def _shapes() -> Iterator[tuple[str, str, str, Callable[[Tensor], Tensor]]]:
-    """The same numbers in another order, or with axes of size 1: in words, as ``--layout``, as code, and done."""
-    yield "(N, L, 4)", "NLC", "x.transpose(1, 2)", lambda x: x.transpose(1, 2)
-    yield "(N, 1, 4, L)", "N1CL", "x.unsqueeze(1)", lambda x: x.unsqueeze(1)
-    yield "(N, 4, 1, L)", "NC1L", "x.unsqueeze(2)", lambda x: x.unsqueeze(2)
-    yield "(N, 4, L, 1)", "NCL1", "x.unsqueeze(3)", lambda x: x.unsqueeze(3)
-    yield "(N, 1, L, 4)", "N1LC", "x.transpose(1, 2).unsqueeze(1)", lambda x: x.transpose(1, 2).unsqueeze(1)
-    yield "(N, L, 4, 1)", "NLC1", "x.transpose(1, 2).unsqueeze(3)", lambda x: x.transpose(1, 2).unsqueeze(3)
-    yield "(N, 4 * L), letter by letter", "'N(CL)'", "x.flatten(1)", lambda x: x.flatten(1)
+def _shapes() -> Iterator[tuple[str, tuple[str, Callable[[Tensor], Tensor]]]]:
+    """The same numbers in another order, or with axes of size 1."""
+    yield "(N, L, 4)", ("x.transpose(1, 2)", lambda x: x.transpose(1, 2))
+    yield "(N, 1, 4, L)", ("x.unsqueeze(1)", lambda x: x.unsqueeze(1))
+    yield "(N, 4, 1, L)", ("x.unsqueeze(2)", lambda x: x.unsqueeze(2))
+    yield "(N, 4, L, 1)", ("x.unsqueeze(3)", lambda x: x.unsqueeze(3))
+    yield "(N, 1, L, 4)", ("x.transpose(1, 2).unsqueeze(1)", lambda x: x.transpose(1, 2).unsqueeze(1))
+    yield "(N, L, 4, 1)", ("x.transpose(1, 2).unsqueeze(3)", lambda x: x.transpose(1, 2).unsqueeze(3))
+    yield "(N, 4 * L), letter by letter", ("x.flatten(1)", lambda x: x.flatten(1))
     yield (
         "(N, 4 * L), position by position",
-        "'N(LC)'",
-        "x.transpose(1, 2).flatten(1)",
-        lambda x: x.transpose(1, 2).flatten(1),
+        ("x.transpose(1, 2).flatten(1)", lambda x: x.transpose(1, 2).flatten(1)),
     )
-    yield "(L, N, 4)", "", "x.permute(2, 0, 1)", lambda x: x.permute(2, 0, 1)
+    yield "(L, N, 4)", ("x.permute(2, 0, 1)", lambda x: x.permute(2, 0, 1))
+
+
+_LAYOUTS = {
+    "(N, L, 4)": "NLC",
+    "(N, 1, 4, L)": "N1CL",
+    "(N, 4, 1, L)": "NC1L",
+    "(N, 4, L, 1)": "NCL1",
+    "(N, 1, L, 4)": "N1LC",
+    "(N, L, 4, 1)": "NLC1",
+    "(N, 4 * L), letter by letter": "N(CL)",
+    "(N, 4 * L), position by position": "N(LC)",
+}
+
+
+def _layout(shape: str) -> str:
+    """The option that says the same as one of the shapes; empty for the usual one, and one that has none."""
+    return f"--layout '{_LAYOUTS[shape]}'" if shape in _LAYOUTS else ""
 
 
 def _numbers(alphabet: Alphabet) -> Iterator[Taken]:
@@ -111,8 +126,9 @@ def _numbers(alphabet: Alphabet) -> Iterator[Taken]:
         says="letters by number, (N, L) integers",
         code="x.argmax(1)",
         make=lambda x: x.argmax(1),
-        option="--takes tokens --vocabulary " + ",".join(f"{one}={at}" for at, one in enumerate(alphabet.letters)),
         caution=caution + gradient,
+        options="--takes tokens --vocabulary "
+        + ",".join(f"{letter}={number}" for number, letter in enumerate(alphabet.letters)),
     )
     yield Taken(
         says="letters by number, (N, L) 32-bit integers",
@@ -175,12 +191,6 @@ class Given:
     def plain(self) -> bool:
         """Whether what is returned is taken as it is."""
         return self.code == "{}"
-
-    @property
-    def option(self) -> str:
-        """What says the same on the command line; empty where nothing does, or nothing need be said."""
-        text = self.code.removeprefix("{}")
-        return "" if "{}" in text or "movedim" in text or not text else f'--output-of "{text}"'
 
 
 _NAMES = ("logits", "logit", "output", "outputs", "prediction", "predictions", "preds", "scores", "probs")
