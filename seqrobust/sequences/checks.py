@@ -17,6 +17,7 @@ from seqrobust.errors import DataError
 from seqrobust.sequences.dividing.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.several_labels import label_fields
 from seqrobust.sequences.spreadsheet import changed_names
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
 from seqrobust.sequences.targets import Task, encode_targets
@@ -196,11 +197,18 @@ def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         if spread.min == spread.max and column not in summary.classes and summary.records > 1:
             yield _error(f"column {column!r} has the same value everywhere: {spread.min:g}", "choose another target")
     for column, count in summary.missing.items():
-        if count:
+        if count and not _is_of_sets(sequences, column):
             yield _error(
                 f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
                 "fill it in, or drop these rows from the file",
             )
+
+
+def _is_of_sets(sequences: SequenceSet, column: str) -> bool:
+    """Whether a column names several labels a field, so that an empty one is a record of none."""
+    assert sequences.targets is not None
+    fields = label_fields(sequences.targets[column].dropna().astype(str))
+    return fields is not None and not fields.places
 
 
 def _letters(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
@@ -242,7 +250,9 @@ def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) 
     if sequences.targets is None:
         yield _error(f"no target column for the task {task}", "name it with --target-column")
         return
-    if any(summary.missing.values()):  # said already, and all that encoding would say
+    if any(
+        count and not _is_of_sets(sequences, name) for name, count in summary.missing.items()
+    ):  # said already, and all that encoding would say
         return
     try:
         encode_targets(sequences.targets, task)
