@@ -32,6 +32,7 @@ from seqrobust.sequences.reading_text import COLUMN, parse_readings
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.spreadsheet import changed_names
 from seqrobust.sequences.targets import MISSING_WORDS
 from seqrobust.sequences.wording import counted
 
@@ -264,6 +265,9 @@ def _ids(table: Table, columns: Columns) -> tuple[list[str], list[str]]:
         notices.append(f"{counted(empty, 'record')} without an id called seq and the row number")
     if repeats := len(given) - len(set(given)):
         notices.append(f"{counted(repeats, 'repeated id')}: later ones got #2, #3 ... behind them")
+    if changed := changed_names(given):
+        some = ", ".join(changed[:3])
+        notices.append(f"{counted(len(changed), 'id')} that a spreadsheet may have made of another name ({some})")
     return given, notices
 
 
