@@ -108,7 +108,7 @@ def marked(sequences: SequenceSet, places: Places, seed: int = 0) -> SequenceSet
     parts = {
         FUNCTIONAL: places.functional,
         # Of a record without a functional region nothing is outside: it is in no rate, and searching it is in vain.
-        NONFUNCTIONAL: places.background & places.covered.any(1)[:, None],
+        NONFUNCTIONAL: places.background & places.covered.any(axis=1, keepdims=True),
         MATCHED: matched(sequences, places, seed),
     }
     lists = [
