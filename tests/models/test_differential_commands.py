@@ -214,6 +214,26 @@ def one_edit(text: str, letters: str) -> Iterator[str]:
                 yield text[:place] + letter + text[place + 1 :]
 
 
+def predict(case: Case, _: Path) -> None:
+    """Outputs, probabilities, and answers where rounding does not decide."""
+    table = sr.predict(case.module, case.records, **case.how).table
+    logits = case.plain(case.texts)
+    start = "prediction" if case.task == "regression" else "output_"
+    sure(table[[one for one in table if str(one).startswith(start)]], logits)
+    if case.task == "regression":
+        return
+    if case.task == "classification":
+        p = np.exp(logits - logits.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+    else:
+        p = 1 / (1 + np.exp(-logits))
+    found = table[[one for one in table if str(one).startswith("probability_")]].to_numpy(float)
+    np.testing.assert_allclose(found[np.isfinite(p)], p[np.isfinite(p)], rtol=2e-3, atol=2e-3)
+    if case.task != "multilabel":
+        said, apart = _classes(case, logits), np.abs(case.margins(logits, _classes(case, logits))) > FAR
+        assert (table["prediction"].astype(int).to_numpy() == said)[apart].all()
+
+
 def motifs(case: Case, _: Path) -> None:
     motif = case.alphabet.letters[:3]
     found = sr.motifs(case.module, case.records, motifs=(motif,), at=3, draws=2, **case.how).table
@@ -405,9 +425,10 @@ CHECKS: dict[str, Check] = {
         compare,
         certify,
         motifs,
+        predict,
     )
 }
-ALWAYS = dict(zip(CHECKS, (1, 5, 10, 8, 4, 9, 7, 13, 0, 12, 16), strict=True))
+ALWAYS = dict(zip(CHECKS, (1, 5, 10, 8, 4, 9, 7, 13, 0, 12, 16, 6), strict=True))
 """The form that each command always meets."""
 TRIED = [
     pytest.param(name, form, id=f"{name}-{form[0]}", marks=() if ALWAYS[name] == place else pytest.mark.slow)
