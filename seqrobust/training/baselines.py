@@ -50,7 +50,7 @@ def baselines(train: Labelled, valid: Labelled, test: Labelled, seed: int = 0) -
     near = values[_nearest(described[0], described[2])]
     still = np.repeat(mean[None], len(test.sequences), axis=0)
     if task_of(train.targets.task).exclusive:
-        # Of rare classes a regression's value is small however clear the record is: it is held against the class's share.
+        # Of rare classes a regression's value is small however clear the record: it is held against their share.
         ridge = ridge / np.maximum(mean, 1 / len(values))
     found = {"mean": (still, "always the same"), "ridge": (ridge, how), "nearest": (near, f"nearest by {how}")}
     return {name: {**_kept(_measured(test.targets, scores)), "how": how} for name, (scores, how) in found.items()}

@@ -169,7 +169,8 @@ def examples_section(report: ReportInput) -> Section:
     )
     lead = (
         f"The fewest edits first{'' if measured else ', every predicted class in turn'}. Edited letters are boxed; the "
-        "adversary may not touch shaded letters; bars beneath are regions, blue where they bound the threat. Positions count from 1."
+        "adversary may not touch shaded letters; bars beneath are regions, blue where they bound the threat. "
+        "Positions count from 1."
     )
     if not measured:
         lead += " Score: by how many logits the true answer leads."
