@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 from seqrobust_cli.main import _exit_code
 
-_TIMES = ("seconds", "started", "finished", "time", "epoch_seconds", "command")
+_TIMES = ("seconds", "started", "finished", "time", "epoch_seconds", "candidates_per_second", "command")
 """What two runs of one command may differ in."""
 
 
