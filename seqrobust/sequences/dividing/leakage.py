@@ -63,8 +63,8 @@ class Leak:
         near = f"; the median one is {letters} from its nearest" if letters else ""
         return (
             f"of {counted(self.looked_at, 'record')} of the split {self.split} {self.copies} copy a training record "
-            f"and {self.near} nearly do ({IDENTITY:.0%} of the letters or more){near}: a model that remembers is right on "
-            "these, and may be worse on sequences that are new"
+            f"and {self.near} nearly do ({IDENTITY:.0%} of the letters or more){near}: a model that remembers is "
+            "right on these, and may be worse on sequences that are new"
         )
 
     def plain(self) -> dict[str, Any]:
