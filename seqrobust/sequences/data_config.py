@@ -57,6 +57,7 @@ class DataConfig(BaseModel):
     where: Mapping[str, Any] = Field(default_factory=dict)
     patterns: Mapping[str, str] = Field(default_factory=dict)
     max_length: int | None = Field(None, ge=1)
+    drop_missing: bool = False
     labels: tuple[str, ...] | None = None
     fractions: Mapping[str, float] | None = None
     folds: Mapping[str, tuple[str, ...]] | None = None
@@ -117,9 +118,9 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
             fix="name it with data.target",
             where=_name(config),
         )
-    targets = encode_targets(sequences.targets, task, config.labels)
     if config.labels is None:
         _refuse_doubtful(sequences.targets, task, _name(config))
+    targets = encode_targets(sequences.targets, task, config.labels)
     sequences = with_patterns(sequences, config.patterns) if config.patterns else sequences
     sequences = assign_splits(
         sequences, seed=seed, fractions=config.fractions, mapping=config.folds, by_group=config.by_group
@@ -188,6 +189,7 @@ def _read(config: DataConfig) -> tuple[SequenceSet, tuple[str, ...]]:
         cluster=config.cluster,
         split=config.split,
         regions=config.regions,
+        drop_missing=config.drop_missing,
     )
     loaded = read_sequences(
         config.path,
