@@ -7,7 +7,7 @@ by that bound are added up exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -50,14 +50,16 @@ def _shape(split: Split) -> tuple[int, ...]:
     return split.head.traced.shapes[split.head.traced.output][1:]
 
 
-def three_far(pairs: PairSums, ways: LinearWays, margin: Tensor, units: int) -> Iterator[Batch]:
+def three_far(pairs: PairSums, ways: LinearWays, margin: Callable[[], Tensor], units: int) -> Iterator[Batch]:
     """Triples that cost so much and may reach the goal, of which the first and the last have no column in common.
 
     Args:
         pairs: of the record.
         ways: to the goal.
-        margin: (W,) by which a way may fall short and still reach it.
+        margin: (W,) by which a way may fall short and still reach it, as is known when it is asked for.
         units: the cost.
+
+    Raises UnknownNetworkError for a head that no linear function is known to lie above.
     """
     pairs.find()
     split, n = pairs.columns.split, len(pairs.singles)
@@ -65,14 +67,16 @@ def three_far(pairs: PairSums, ways: LinearWays, margin: Tensor, units: int) -> 
     exact = not split.head.live
     values = _Values(pairs, lines, ways.any)
     for first in range(n):
-        found = values.above(first, margin, units)
+        # Triples are not among those that the margin was measured on.
+        allowed = 2 * margin()
+        found = values.above(first, allowed, units)
         if len(found) > _MANY and not exact:
             found = _Values(pairs, lines_above(split, ways, *_box_of(pairs, first)), ways.any).above(
                 first, margin, units
             )
         for rows in torch.split(found, ROWS):
             edits = torch.cat([torch.full((len(rows), 1), first), rows], 1)
-            yield Batch(edits=edits, sums=pairs.of(edits), done=first / n)
+            yield Batch(edits=edits, sums=pairs.of(edits), done=first / n, kind="far")
 
 
 class _Values:
@@ -105,7 +109,8 @@ class _Values:
                 self.base[way] + self.alone[first, way] + self.alone[start:, way] + self.together[way, first, start:]
             )
             value = self.together[way, start:, start:][:, last] + before[:, None] + self.alone[start:, way][last]
-            reaches = value >= -margin[way] - self.slack[way]
+            # What is no number may be anything.
+            reaches = ~(value < -margin[way] - self.slack[way])
             possible = possible | reaches if self.any else possible & reaches
         rows = torch.nonzero(fits & possible)
         return torch.stack([rows[:, 0], last[rows[:, 1]]], 1) + start
