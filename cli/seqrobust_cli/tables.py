@@ -149,6 +149,8 @@ def _shift_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _print_shifts(metrics: Mapping[str, Any], *, stated: bool) -> None:
     """What the columns of shifts are, whose goal lies beyond what was trained on, and what is no error."""
+    from seqrobust.analysis.measured_truth import measured_words
+
     draws = metrics.get("random_draws")
     out.print(
         f"random +-: mean distance that random edits move the value, up or down; best draw: of {draws}, to the goal",
@@ -161,6 +163,8 @@ def _print_shifts(metrics: Mapping[str, Any], *, stated: bool) -> None:
             f"{found['high']:.3g}); of the {found['n']} others reached: {rate} %",
             markup=False,
         )
+    if (known := measured_words(metrics)) is not None:
+        out.print(known, markup=False)
     if not stated and metrics.get("clean_r2") is not None:
         out.print(
             "no R2 under attack: nothing states that the edits leave the true value (--protect), so shifts say how "
