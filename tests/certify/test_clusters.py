@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from seqrobust.alphabet import DNA
 from seqrobust.attacks import Problem, Shift, Targeted
 from seqrobust.certification.clusters import columns as columns_module
+from seqrobust.certification.clusters import far
 from seqrobust.certification.clusters.columns import Columns, singles_of
 from seqrobust.certification.clusters.split import split_of
 from seqrobust.certification.network import network_of
@@ -83,6 +84,14 @@ class Leaning(nn.Module):
 def test_every_record_is_known_exactly(name: str) -> None:
     problem = asked(Leaning(made(name), 0.3))
     assert check(problem, certified(problem, ["clusters"]), exact=True)
+
+
+@pytest.mark.parametrize("many", [0, 1 << 20], ids=["bounds anew for each edit", "one bound for all"])
+def test_triples_that_are_apart_are_known_exactly(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(far, "_MANY", many)
+    for name in ("reach of one", "strided, dilated"):
+        problem = asked(Leaning(made(name), 0.4))
+        check(problem, certified(problem, ["clusters"]), exact=True)
 
 
 def test_protected_letters_stay() -> None:

@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 from seqrobust_cli.main import _exit_code
 
-_TIMES = ("seconds", "started", "finished", "time", "epoch_seconds", "candidates_per_second", "command")
-"""What two runs of one command may differ in."""
+_TIMES = ("second", "started", "finished", "command")
+"""What names of values hold in which two runs of one command may differ."""
 
 
 def _called(typed: Sequence[str], folder: Path, temporary: Path) -> int:
@@ -70,7 +70,7 @@ def results(folder: Path) -> dict[str, Any]:
         name = file.relative_to(folder).as_posix()
         if file.suffix == ".parquet" and "parts" not in file.parts:
             table = pd.read_parquet(file)
-            found[name] = table.drop(columns=[one for one in table if one in _TIMES]).to_json(double_precision=15)
+            found[name] = table.drop(columns=[one for one in table if _is_of_time(one)]).to_json(double_precision=15)
         elif file.name == "metrics.json":
             found[name] = _timeless(json.loads(file.read_text()))
         elif file.suffix in (".fa", ".npz") and "parts" not in file.parts:
@@ -78,7 +78,11 @@ def results(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _is_of_time(name: str) -> bool:
+    return any(part in name for part in _TIMES)
+
+
 def _timeless(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _timeless(item) for key, item in value.items() if key not in _TIMES}
+        return {key: _timeless(item) for key, item in value.items() if not _is_of_time(key)}
     return [_timeless(item) for item in value] if isinstance(value, list) else value

@@ -21,12 +21,14 @@ class Batch:
     Attributes:
         edits: (rows, m) their numbers.
         sums: (rows, sums).
-        done: share of all such sets that came before.
+        done: share of the sets of its kind that came before.
+        kind: which sets are gone through with it.
     """
 
     edits: Tensor
     sums: Tensor
     done: float
+    kind: str
 
 
 class PairSums:
@@ -92,7 +94,7 @@ class PairSums:
     def one(self, units: int) -> Iterator[Batch]:
         """Single edits that cost so much."""
         rows = torch.nonzero(self.singles.price == units).flatten()
-        yield Batch(edits=rows[:, None], sums=self.columns.base + self.columns.alone[rows], done=0.0)
+        yield Batch(edits=rows[:, None], sums=self.columns.base + self.columns.alone[rows], done=0.0, kind="one")
 
     def two(self, units: int) -> Iterator[Batch]:
         """Pairs that cost so much."""
@@ -106,7 +108,7 @@ class PairSums:
             rows = torch.nonzero(singles.price[start:] == units - singles.price[edit]).flatten()
             if len(rows):
                 edits = torch.stack([torch.full_like(rows, edit), rows + start], 1)
-                yield Batch(edits=edits, sums=added[rows], done=edit / n)
+                yield Batch(edits=edits, sums=added[rows], done=edit / n, kind="two")
 
     def three_near(self, units: int) -> Iterator[Batch]:
         """Triples that cost so much, of which the first and the last have a column in common."""
@@ -130,7 +132,7 @@ class PairSums:
         cost = price[here][:, None, None] + price[middle][:, None] + price[there]
         chosen = torch.nonzero(cost == units)
         edits = chosen + torch.tensor([here.start, middle.start, there.start])
-        return Batch(edits=edits, sums=sums[tuple(chosen.T)], done=done)
+        return Batch(edits=edits, sums=sums[tuple(chosen.T)], done=done, kind="near")
 
     def of(self, edits: Tensor) -> Tensor:
         """(rows, sums) of sets (rows, 3) of which the first and the last edit have no column in common."""
