@@ -15,7 +15,7 @@ from seqrobust.analysis.robustness import attack_metrics, constant_answer, satur
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
-from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
+from seqrobust.attacks import Problem, Shift, attacks_for, scores_for
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.measures import cautions_of_spread
 
@@ -31,8 +31,9 @@ class Attacked:
 def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked:
     """Attack every record; shards that an interrupted run left behind are read instead."""
     scores = scores_for(problem.predictor, memory=work.memory)
+    attacks = attacks_for(problem.predictor, settings.attacks)
     work.progress.start("attack", len(problem.sequences))
-    results = run_shards(problem, attacks_named(settings.attacks), partial(_part, work.parts), work.progress, scores)
+    results = run_shards(problem, attacks, partial(_part, work.parts), work.progress, scores)
     for notice in scores.notices:
         work.notice(notice)
     metrics = {
@@ -73,6 +74,6 @@ def heading(problem: Problem, settings: AttackSettings) -> dict[str, Any]:
         "goal": problem.goal.describe(problem.predictor.labels or ()),
         "threat": problem.threat.describe(),
         "moves": settings.moves,
-        "attacks": [attack.name for attack in attacks_named(settings.attacks)],
+        "attacks": [attack.name for attack in attacks_for(problem.predictor, settings.attacks)],
         "random_draws": settings.random_draws,
     }

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet, alphabet_named
 from seqrobust.analysis.sides import Sides
-from seqrobust.analysis.subject import Subject, spread_rows
+from seqrobust.analysis.subject import Subject, spread_rows, with_answers
 from seqrobust.errors import DataError, ModelError
 from seqrobust.models import load_checkpoint
 from seqrobust.models.opening import open_predictor
@@ -197,6 +197,7 @@ def subject_of(
     predictor = _predictor(model, given, alphabet, task, labels)
     sequences = _sequences(given, predictor.alphabet)
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
+    sequences = with_answers(predictor, sequences)
     subject = Subject(name=name, predictor=predictor, sequences=sequences, targets=None)
     if sequences.targets is None or not labelled:
         return subject

@@ -18,11 +18,30 @@ _AT_ONCE = 4
 
 
 class Gradient(NamedTuple):
-    """Outputs (M, outputs), an objective (M,) and its gradient (M, K, L) with respect to the one-hot input."""
+    """Outputs (M, outputs), an objective (M,) and its gradient (M, K, L) with respect to the one-hot input.
+
+    ``missing`` (M,) bool marks rows whose gradient is none, and stands as zeros; None where every row has one.
+    """
 
     logits: Tensor
     value: Tensor
     gradient: Tensor
+    missing: Tensor | None = None
+
+
+class Blindness(NamedTuple):
+    """Why gradients are of no use: in words, and whether there is none to be had at all."""
+
+    text: str
+    absent: bool
+
+
+def without(function: Callable[[Tensor], Tensor], inputs: Tensor, objective: Callable[[Tensor], Tensor]) -> Gradient:
+    """What :func:`of_one` says of a function that has no gradient: zeros, all of them missing."""
+    with torch.no_grad():
+        logits = function(inputs)
+        missing = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
+        return Gradient(logits, objective(logits), torch.zeros_like(inputs), missing)
 
 
 def of_one(function: Callable[[Tensor], Tensor], inputs: Tensor, objective: Callable[[Tensor], Tensor]) -> Gradient:
@@ -87,7 +106,7 @@ def _pieces(encoded: Tensor, lengths: Tensor) -> Iterator[tuple[Tensor, Tensor]]
         yield encoded[start : start + _AT_ONCE], lengths[start : start + _AT_ONCE]
 
 
-def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, lengths: Tensor) -> str | None:
+def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, lengths: Tensor) -> Blindness | None:
     """What to say of a function whose gradient at its input is zero or cannot be had.
 
     Args:
@@ -105,16 +124,21 @@ def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, len
                 weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
                 found = slope((logits * weights).sum(), points)
         except ModelError as error:
-            return f"{error.problem} ({error.found}), so gradients cannot guide an attack: {BPDA}"
+            return Blindness(
+                f"{error.problem} ({error.found}), so gradients cannot guide an attack. Attacks that need none go on: "
+                f"every single edit is scored, all pairs of short records, decisions alone; or {BPDA}",
+                absent=True,
+            )
         except (RuntimeError, MemoryError) as error:  # who asks for gradients will hear of it
             if lacks_memory(error):
                 return None
             raise
-        if bool(found.any()):
+        if bool(found.nan_to_num().any()):
             return None
     if not len(encoded):
         return None
-    return (
+    return Blindness(
         "the gradient at the model's input is exactly zero for every record tried, so it cannot guide an attack; if "
-        f"there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are saturated, give logits"
+        f"there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are saturated, give logits",
+        absent=False,
     )

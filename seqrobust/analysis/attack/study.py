@@ -9,7 +9,7 @@ from seqrobust.analysis.attack.findings import AttackFindings
 from seqrobust.analysis.attacked import attacked
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks import Problem, attacks_named
+from seqrobust.attacks import Problem, attacks_for
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.stating import attack_problem
@@ -34,7 +34,7 @@ def prepare(subject: Subject, settings: AttackSettings, opening: Opening) -> Att
     """See :class:`~seqrobust.analysis.room.Room`. Raises InputError for a threat or goal that cannot be had."""
     settings = resolved(settings, subject.sequences)
     problem = attack_problem(subject.predictor, subject.sequences, subject.targets, settings, seed=opening.seed)
-    require_coverage(problem, attacks_named(settings.attacks))
+    require_coverage(problem, attacks_for(problem.predictor, settings.attacks))
     return AttackReady(name=subject.name, problem=problem, settings=settings)
 
 

@@ -214,7 +214,7 @@ def _written_over(threat: BoundThreat, other: Tensor) -> Tensor:
 def broken_without_bounds(sample: Sample, progress: Progress) -> NDArray[np.bool_]:
     """(n,) whether gradient attacks reach the goal once everything that may change is free to."""
     problem = replace(sample.problem, budgets=_WIDE, control_draws=0)
-    return _found(problem, UNBOUNDED, sample.rows, progress).reached
+    return found_at(problem, UNBOUNDED, sample.rows, progress).reached
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -232,7 +232,7 @@ def by_effort(sample: Sample, budget: Budget, progress: Progress) -> dict[str, F
     found = {}
     for number, (steps, restarts) in enumerate(settings):
         attack = DiscretePGD(steps=steps, restarts=restarts)
-        found[effort(steps, restarts)] = _found(problem, (attack,), sample.rows, lambda _: None)
+        found[effort(steps, restarts)] = found_at(problem, (attack,), sample.rows, lambda _: None)
         progress((number + 1) / len(settings))
     return found
 
@@ -246,8 +246,8 @@ def effort(steps: int, restarts: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}, {restarts} restarts"
 
 
-def _found(problem: Problem, attacks: Sequence[Attack], rows: Rows, progress: Progress) -> Found:
-    """At the largest budget of the problem."""
+def found_at(problem: Problem, attacks: Sequence[Attack], rows: Rows, progress: Progress = lambda _: None) -> Found:
+    """What attacks find at the largest budget of the problem."""
     size = max(len(shard) for shard in problem.shards())
     reached, value = [np.zeros(0, bool)], [np.zeros(0)]
     for start in range(0, len(rows), size):
