@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqrobust.models.hybrid import CNNGRU
-from seqrobust.models.recurrent import GRU
+from seqrobust.models.architectures.hybrid import CNNGRU
+from seqrobust.models.architectures.recurrent import GRU
 
 CALIBRATION = 64
 """Random sequences that running statistics and the outputs' scale are taken from."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import keyword
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -115,7 +116,8 @@ def _fields(kind: Any) -> Iterator[tuple[dataclasses.Field[Any], Any, Option | N
 
 
 def _name(field: dataclasses.Field[Any], option: Option) -> str:
-    return option.named(field.name).partition("/")[0].lstrip("-").replace("-", "_")
+    name = option.named(field.name).partition("/")[0].lstrip("-").replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _typed(field: dataclasses.Field[Any], plain: Any, option: Option) -> tuple[Any, Any]:

@@ -34,7 +34,7 @@ app.command()(train)
 app.command()(sweep)
 for _name, _command in commands().items():
     app.command(_name)(_command)
-app.command()(init)
+app.command("init")(init)
 data_app.command()(simulate)
 app.add_typer(data_app, name="data")
 

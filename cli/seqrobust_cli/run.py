@@ -59,29 +59,13 @@ def read(config: str, overrides: list[str] | None) -> RunConfig:
 
 def plan(config: RunConfig, folder: Path) -> None:
     """Read the data, and say what the run would do."""
-    from seqrobust.run.attacking import check_attack
     from seqrobust.run.pipeline import prepared_data
-    from seqrobust.run.train import training_settings
+    from seqrobust.run.plan import planned
     from seqrobust_cli.console import ConsoleProgress, out
 
     seeds = config.seeds
     config = config if seeds is None else config.with_seed(seeds[0])
-    data = prepared_data(config, ConsoleProgress())
-    settings, adversarial = training_settings(config)
-    splits = data.sequences.splits
-    assert splits is not None
-    counts = ", ".join(f"{name} {int((splits == name).sum())}" for name in dict.fromkeys(splits.tolist()))
-    lines = [
-        f"data: {len(data.sequences)} {data.sequences.alphabet.name} records ({counts}), task {config.task}, "
-        f"{', '.join(data.targets.labels)}",
-        f"model: {config.model.architecture} {config.model.hyperparameters or ''}".rstrip(),
-        f"training: {settings.epochs} epochs, "
-        + (f"against {adversarial.threat().describe()}" if adversarial else "ordinary"),
-    ]
-    if config.attack is not None:
-        check_attack(config, config.attack, data)
-        threat = config.attack.threat().describe()
-        lines.append(f"attack: split {config.attack.split}, budgets {config.attack.budget}, {threat}")
+    lines = [*planned(config, prepared_data(config, ConsoleProgress()))]
     if seeds is not None:
         lines.append(f"seeds: {', '.join(map(str, seeds))}, a run for each in seed-{seeds[0]} ... of the folder")
     out.print("\n".join([*lines, f"into: {folder}", "nothing was written (--dry-run)"]), markup=False)

@@ -9,8 +9,8 @@ import pandas as pd
 
 from seqrobust.report.words import plural
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.dividing.relatives import IDENTITY, linked, near_pairs
 from seqrobust.sequences.kmers import expected_jaccard, word_length
-from seqrobust.sequences.relatives import IDENTITY, linked, near_pairs
 from seqrobust.statistics import LEAST, Units, count_units, unit_numbers
 
 CLUSTER = "cluster"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.dividing.leakage import Leak
 from seqrobust.sequences.summary import describe
 
 
-def data_summary(sequences: SequenceSet) -> dict[str, Any]:
-    """What a report says about records, as plain data."""
+def data_summary(sequences: SequenceSet, leaks: Sequence[Leak] = ()) -> dict[str, Any]:
+    """What a report says about records, as plain data.
+
+    Args:
+        sequences: the records.
+        leaks: how much of each split stands in the training records, where that was looked for.
+    """
     summary = describe(sequences)
     return {
         "n": summary.records,
@@ -25,4 +32,5 @@ def data_summary(sequences: SequenceSet) -> dict[str, Any]:
             region.name: {"count": region.count, "records": region.records, "median_length": region.median_length}
             for region in summary.regions
         },
+        **({"leakage": {leak.split: leak.plain() for leak in leaks}} if leaks else {}),
     }

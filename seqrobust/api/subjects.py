@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,14 @@ from seqrobust.analysis.sides import Sides
 from seqrobust.analysis.subject import Subject, spread_rows, with_answers
 from seqrobust.errors import DataError, ModelError
 from seqrobust.models import load_checkpoint
+from seqrobust.models.adapters.adapting import adapted
+from seqrobust.models.adapters.form import Form
 from seqrobust.models.opening import open_predictor
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import SAMPLES, ModelSource
 from seqrobust.sequences import Region, SequenceSet, Targets, Task, encode_targets
 from seqrobust.sequences.readers import guess_alphabet, read_sequences
+from seqrobust.tasks import task_of
 from seqrobust.training.data import Labelled
 
 Model = Predictor | nn.Module | str | Path
@@ -66,7 +69,7 @@ def load(
 
 
 def wrap(
-    module: nn.Module,
+    model: nn.Module | Callable[..., Any],
     *,
     alphabet: str | Alphabet,
     task: Task,
@@ -75,29 +78,39 @@ def wrap(
     batch_size: int | None = None,
     **more: Any,
 ) -> Predictor:
-    """A module made ready for questions. It is given back in the mode and on the device it came with.
+    """A model made ready for questions. A module is given back in the mode and on the device it came with.
 
     Args:
-        module: maps one-hot (N, K, L) float32 to outputs (N, T); one logit (N,) or (N, 1) for a binary task.
+        model: maps one-hot (N, K, L) float32 to outputs (N, T), one logit (N,) or (N, 1) for a binary task, unless more
+            is said; a module, a function, or an estimator of scikit-learn.
         alphabet: ``DNA``, ``RNA`` or ``PROTEIN``: rows of the one-hot matrix are its letters in alphabetical order.
         task: ``binary``, ``classification``, ``multilabel`` or ``regression``.
         labels: names of the outputs, in their order.
         device, batch_size: where it runs, and how many records at a time; None for as many as suit the device.
-        more: whatever else :class:`~seqrobust.models.predictor.Predictor` knows, such as ``input_length``.
+        more: what :class:`~seqrobust.models.adapters.form.Form` says of input and output, such as ``layout="NLC"``,
+            ``takes="strings"`` or ``output_of="counts"``; and whatever else
+            :class:`~seqrobust.models.predictor.Predictor` knows, such as ``input_length``.
+
+    Raises ModelError for what is no model, or none in this form.
 
     >>> from torch import nn
     >>> wrap(nn.Sequential(nn.Flatten(), nn.Linear(32, 1)), alphabet="DNA", task="binary").alphabet.name
     'DNA'
+    >>> found = wrap(lambda texts: [text.count("TATA") for text in texts], alphabet="DNA", task="regression",
+    ...              takes="strings")
     """
     letters = alphabet if isinstance(alphabet, Alphabet) else alphabet_named(alphabet)
+    said = {one.name: more[one.name] for one in fields(Form) if one.name in more}
+    rest = {name: value for name, value in more.items() if name not in said or name == "pad"}
+    module, names = adapted(model, Form(**said), letters, labels=labels, measured=task_of(task).measured)
     return Predictor(
         module,
         alphabet=letters,
         task=task,
-        labels=labels,
+        labels=labels or names,
         device=device,
         batch_size=batch_size,
-        **{"samples": SAMPLES, **more},
+        **{"samples": SAMPLES, **rest},
     )
 
 

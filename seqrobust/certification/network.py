@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from seqrobust.certification.operators import MAXIMA, UnknownNetworkError, is_affine, variables
+from seqrobust.certification.operators import UnknownNetworkError, is_affine, is_maximum, variables
 from seqrobust.graph.nodes import mapped, operation
 from seqrobust.graph.recording import CannotTraceError
 from seqrobust.graph.tracing import Traced, trace
@@ -146,7 +146,7 @@ def alike(tokens: Tensor, letters: int) -> Tensor:
 def _require_values(network: Network) -> None:
     """Raise UnknownNetworkError where a network goes on with the places of maxima rather than with the maxima."""
     for node in network.live:
-        if operation(node) == "getitem" and operation(node.all_input_nodes[0]) in MAXIMA and node.args[1] != 0:
+        if operation(node) == "getitem" and is_maximum(node.all_input_nodes[0]) and node.args[1] != 0:
             raise UnknownNetworkError(f"it goes on with the places of {named(node.all_input_nodes[0], network.traced)}")
 
 

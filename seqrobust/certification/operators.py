@@ -1,6 +1,7 @@
-"""What elementary operations are to a proof: affine, pointwise, maxima, or merely local; and their absolute values.
+"""How proofs read a node: which of its arguments vary, whether it is affine in them, and its absolute values.
 
-One table for every method that reads a traced network. Whatever is not in it is refused by name, never guessed.
+What is known of operations stands in :mod:`seqrobust.graph.table`; whatever is not marked there is refused by name,
+never guessed.
 """
 
 from __future__ import annotations
@@ -14,34 +15,16 @@ import torch
 from torch import Tensor, fx
 
 from seqrobust.graph.nodes import arguments, mapped, operation
+from seqrobust.graph.table import Kind, operator_of
 from seqrobust.graph.tracing import Traced
 
-RESHAPING = frozenset([
-    "view", "reshape", "_unsafe_view", "flatten", "unflatten", "transpose", "permute", "t", "numpy_t", "movedim",
-    "unsqueeze", "squeeze", "expand", "slice", "select", "narrow", "flip", "unbind", "split", "chunk", "getitem",
-    "swapaxes",
-])  # fmt: skip
-"""Affine: every element of the result is one of the argument."""
-
-_ADDING = frozenset(["mean", "sum", "avg_pool1d", "adaptive_avg_pool1d", "cat", "concat", "stack", "pad",
-                     "constant_pad_nd", "neg"])  # fmt: skip
-_WEIGHTED = frozenset(["conv1d", "linear", "addmm", "mm", "matmul", "bmm", "einsum", "batch_norm", "mul", "div"])
 _SUMS = frozenset(["add", "sub", "rsub"])
-AFFINE = RESHAPING | _ADDING | _WEIGHTED | _SUMS
-
-POINTWISE = frozenset([
-    "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "sigmoid", "tanh", "exp", "softplus", "hardtanh",
-    "relu6", "mish", "abs", "square", "pow", "sqrt", "log", "log1p", "sin", "cos", "clamp", "clamp_min", "clamp_max",
-    "threshold", "round", "floor", "ceil", "to", "_to_copy", "gt", "ge", "lt", "le", "eq", "ne", "sign", "hardsigmoid",
-    "hardswish", "softsign", "log_sigmoid", "logsigmoid", "reciprocal", "rsqrt",
-])  # fmt: skip
-"""Each element of the result depends on that element of the arguments."""
-
-JOINING = frozenset(["mul", "div", "maximum", "minimum", "where", "add", "sub", "logical_and", "bitwise_and"])
-"""Pointwise of several arguments, where more than one depends on the input."""
-
-MAXIMA = frozenset(["max_pool1d", "amax", "max", "adaptive_max_pool1d"])
-"""Maxima over windows or axes; ``max`` and ``adaptive_max_pool1d`` with their places beside them."""
+_PRODUCTS = frozenset(["mul", "div"])
+_JOINED = frozenset(["cat", "concat", "stack"])
+_PADDED = frozenset(["pad", "constant_pad_nd"])
+_PIECES = frozenset(["unbind", "split", "chunk"])
+_ONE_TENSOR = frozenset(["div", "batch_norm", "conv1d", "linear"])
+"""Affine in their first argument, and in no other that varies."""
 
 
 class UnknownNetworkError(Exception):
@@ -65,24 +48,32 @@ def keeps_number(node: fx.Node, traced: Traced) -> bool:
     return traced.dtypes.get(node) in floats and traced.dtypes.get(node.all_input_nodes[0]) in floats
 
 
+def is_maximum(node: fx.Node) -> bool:
+    """Whether a node is the maximum of some numbers, over windows, axes or arguments."""
+    row = operator_of(node)
+    return row.followed and row.kind is Kind.MAXIMUM
+
+
 def is_affine(node: fx.Node, traced: Traced) -> bool:
     """Whether a node is an affine function of its arguments that depend on the input."""
-    name, inputs = operation(node), variables(node, traced)
+    name, inputs, row = operation(node), variables(node, traced), operator_of(node)
     if keeps_number(node, traced):
         return True
     if name == "getitem":
-        return operation(node.all_input_nodes[0]) in ("unbind", "split", "chunk")
-    if name not in AFFINE:
+        return operation(node.all_input_nodes[0]) in _PIECES
+    if not row.followed or row.kind is Kind.MAXIMUM:
         return False
-    if name == "div":
-        return bool(inputs == [node.args[0]]) and node.kwargs.get("rounding_mode") is None
-    if name == "batch_norm":
-        return bool(inputs == [node.args[0]]) and not arguments(node)["training"]
-    if name in ("pad", "constant_pad_nd"):
+    if name == "div" and node.kwargs.get("rounding_mode") is not None:
+        return False
+    if name == "batch_norm" and arguments(node)["training"]:
+        return False
+    if name in _PADDED:
         return bool(arguments(node).get("mode", "constant") == "constant")
-    if name in ("conv1d", "linear"):
+    if name in _ONE_TENSOR:
         return bool(inputs == [node.args[0]])
-    return len(inputs) == 1 and _times(node, inputs[0]) == 1 if name in _WEIGHTED else True
+    if row.kind is Kind.PRODUCT or name in _PRODUCTS:
+        return len(inputs) == 1 and _times(node, inputs[0]) == 1
+    return True
 
 
 def _times(node: fx.Node, wanted: fx.Node) -> int:
@@ -115,13 +106,13 @@ def absolute(node: fx.Node, traced: Traced, values: Mapping[fx.Node, Tensor], ro
         return only
     if name == "batch_norm":
         return only * _along_channels(norm_scale(node, traced).abs(), node, traced)
-    if name in ("mul", "div") and (numbers := [one for one in node.args if isinstance(one, (int, float))]):
+    if name in _PRODUCTS and (numbers := [one for one in node.args if isinstance(one, (int, float))]):
         return only * abs(numbers[0]) if name == "mul" else only / abs(numbers[0])
-    if name in ("pad", "constant_pad_nd"):
+    if name in _PADDED:
         return torch.nn.functional.pad(only, list(arguments(node)["pad"]))
     without = {"conv1d": (2, "bias"), "linear": (2, "bias"), "addmm": (0, "self")}.get(name)
     bias = None if without is None else arguments(node).get(without[1], None)
-    joined = name in ("cat", "concat", "stack")
+    joined = name in _JOINED
     constants = dict(traced.constants)
     for one in node.all_input_nodes:
         if one in constants:
@@ -171,12 +162,12 @@ def added(node: fx.Node, traced: Traced, at_zero: Tensor) -> Tensor:
 def terms(node: fx.Node, traced: Traced) -> int:
     """The most terms that an element of an affine node sums, each a rounded product."""
     name = operation(node)
-    if name in RESHAPING or name in ("cat", "concat", "stack", "pad", "constant_pad_nd", "neg"):
+    if operator_of(node).kind is Kind.MOVING or name == "neg":
         return 0
     if name in ("conv1d", "linear"):
         return math.prod(traced.constants[node.args[1]].shape[1:]) + 1  # type: ignore[index]
     if name == "batch_norm":
         return 8
-    if name in ("mul", "div", "add", "sub", "rsub") or keeps_number(node, traced):
+    if name in _PRODUCTS | _SUMS or keeps_number(node, traced):
         return 2
     return max(math.prod(traced.shapes[one][1:]) for one in variables(node, traced)) + 1

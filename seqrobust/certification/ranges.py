@@ -14,32 +14,11 @@ import torch
 from torch import Tensor, fx
 
 from seqrobust.certification.network import Network, named
-from seqrobust.certification.operators import (
-    MAXIMA,
-    RESHAPING,
-    UnknownNetworkError,
-    absolute,
-    is_affine,
-    variables,
-)
+from seqrobust.certification.operators import UnknownNetworkError, absolute, is_affine, is_maximum, variables
 from seqrobust.certification.rounding import error_of
 from seqrobust.graph.nodes import arguments, operation
+from seqrobust.graph.table import Kind, operator_of
 
-GROWING = frozenset([
-    "relu", "leaky_relu", "elu", "selu", "celu", "sigmoid", "tanh", "exp", "softplus", "hardtanh", "relu6", "clamp",
-    "clamp_min", "clamp_max", "round", "floor", "ceil", "to", "_to_copy", "hardsigmoid", "softsign", "log_sigmoid",
-])  # fmt: skip
-"""Activations that nowhere fall, at usual settings."""
-
-LOWEST = {"gelu": (-0.7517915, -0.17004075), "silu": (-1.2784645, -0.27846454), "mish": (-1.1924, -0.30885)}
-"""Where activations that fall and rise are lowest, and a little less than their value there."""
-
-_WHOLE = RESHAPING | {
-    "conv1d", "linear", "mul", "add", "sub", "rsub", "sum", "cat", "stack", "pad", "constant_pad_nd", "matmul", "mm",
-    "addmm", "einsum", "neg", "relu", "round", "floor", "ceil", "to", "_to_copy", "clamp", "clamp_min", "clamp_max",
-    "gt", "ge", "lt", "le", "eq", "ne", "where", "maximum", "minimum", "abs", "sign", *MAXIMA,
-}  # fmt: skip
-"""Operations that make whole numbers of whole numbers."""
 _EXACT = 2.0**24
 """Whole numbers below it are exact in single precision."""
 _WIDER = 1e-12
@@ -111,7 +90,7 @@ def _add(node: fx.Node, network: Network, found: Ranges, rows: int) -> None:
     if _is_whole(node, network, found):
         found.whole.add(node)
     inputs = variables(node, network.traced)
-    if node in found.whole or (operation(node) == "embedding" and inputs[0] in found.whole):
+    if node in found.whole or (operator_of(node).kind is Kind.LOOKUP and inputs[0] in found.whole):
         zero = found.low[node]
         found.error[node] = zero * 0 if isinstance(zero, Tensor) else tuple(part * 0 for part in zero)
         return
@@ -120,9 +99,9 @@ def _add(node: fx.Node, network: Network, found: Ranges, rows: int) -> None:
 
 
 def _ends(node: fx.Node, network: Network, found: Ranges, rows: int) -> tuple[Tensor, Tensor]:
-    traced, name = network.traced, operation(node)
+    traced, name, row = network.traced, operation(node), operator_of(node)
     inputs = variables(node, traced)
-    if name == "embedding":
+    if row.kind is Kind.LOOKUP:
         weight = traced.constants[node.args[0]]  # type: ignore[index]
         shape = (rows, *traced.shapes[node][1:])
         return weight.amin(0).expand(shape), weight.amax(0).expand(shape)
@@ -134,12 +113,12 @@ def _ends(node: fx.Node, network: Network, found: Ranges, rows: int) -> tuple[Te
         size = absolute(node, traced, {one: centre[one].abs() + radius[one] for one in inputs}, rows)
         half = absolute(node, traced, radius, rows) + _WIDER * (size + middle[node].abs())
         return middle[node] - half, middle[node] + half
-    if name in GROWING or name in MAXIMA or name == "getitem":
+    if row.curve.grows_usually or is_maximum(node) or name == "getitem":
         return _called(node, network, found.low, rows), _called(node, network, found.high, rows)
-    if name in LOWEST or name == "abs":
-        place, least = LOWEST.get(name, (0.0, 0.0))
+    if row.curve.lowest is not None:
+        begin, end, least = row.curve.lowest
         low, high = (_called(node, network, ends, rows) for ends in (found.low, found.high))
-        inside = (found.low[inputs[0]] < place) & (found.high[inputs[0]] > place)
+        inside = (found.low[inputs[0]] < end) & (found.high[inputs[0]] > begin)
         smaller = torch.minimum(low, high)
         return torch.where(inside, torch.full_like(low, least), smaller), torch.maximum(low, high)
     if name == "mul" and len(node.args) == 2:
@@ -170,7 +149,7 @@ def _called(node: fx.Node, network: Network, ends: Mapping[fx.Node, Tensor], row
 def _is_whole(node: fx.Node, network: Network, found: Ranges) -> bool:
     """Whether a node holds whole numbers that single precision holds exactly."""
     traced = network.traced
-    if operation(node) not in _WHOLE or not all(one in found.whole for one in variables(node, traced)):
+    if not operator_of(node).whole or not all(one in found.whole for one in variables(node, traced)):
         return False
     for one in node.all_input_nodes:
         value = traced.constants.get(one)

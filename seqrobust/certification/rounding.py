@@ -16,27 +16,21 @@ from torch import Tensor, fx
 
 from seqrobust.certification.network import Network, named
 from seqrobust.certification.operators import (
-    MAXIMA,
     UnknownNetworkError,
     absolute,
     added,
     is_affine,
+    is_maximum,
     terms,
     variables,
 )
 from seqrobust.graph.nodes import arguments, operation
+from seqrobust.graph.table import operator_of
 
 _FACTOR = 2.0
 """For kernels that rearrange products, and for this analysis' own rounding."""
 _ULPS = 8
 """Units in the last place by which an activation's kernel may be off."""
-SLOPES = {
-    "relu": 1.0, "leaky_relu": 1.0, "elu": 1.0, "celu": 1.0, "selu": 1.76, "gelu": 1.13, "silu": 1.1, "sigmoid": 0.25,
-    "tanh": 1.0, "softplus": 1.0, "hardtanh": 1.0, "relu6": 1.0, "abs": 1.0, "mish": 1.1, "hardsigmoid": 0.17,
-    "hardswish": 1.5, "softsign": 1.0, "clamp": 1.0, "clamp_min": 1.0, "clamp_max": 1.0, "log_sigmoid": 1.0,
-}  # fmt: skip
-"""Largest absolute slopes, at usual settings."""
-
 Values = Mapping[fx.Node, Tensor]
 
 
@@ -68,7 +62,7 @@ def error_of(node: fx.Node, network: Network, sizes: Values, errors: Values, row
         traced.replay([node], at_zero, rows)
         size = absolute(node, traced, {one: sizes[one] + errors[one] for one in inputs}, rows)
         return carried + gamma(count, unit) * (size + added(node, traced, at_zero[node]))
-    if name in MAXIMA or name == "getitem":
+    if is_maximum(node) or name == "getitem":
         held = {inputs[0]: errors[inputs[0]]}
         traced.replay([node], held, rows)
         return held[node]
@@ -84,21 +78,17 @@ def steepest(node: fx.Node, network: Network, size: Tensor) -> Tensor | float:
 
     Raises UnknownNetworkError for an operation of which it is not known, or with unusual settings.
     """
-    name = operation(node)
+    name, curve = operation(node), operator_of(node).curve
     if name == "exp":
         return size
     settings = [one for one in arguments(node).values() if isinstance(one, (int, float)) and not isinstance(one, bool)]
-    unusual = name in _SCALED and any(not 0 <= one <= 1 for one in settings)
-    if name not in SLOPES or unusual or (name == "softplus" and _falls(node, network.unit)):
+    unusual = curve.scaled and any(not 0 <= one <= 1 for one in settings)
+    if curve.slope is None or unusual or (name == "softplus" and _falls(node, network.unit)):
         raise UnknownNetworkError(f"the slope of {named(node, network.traced)} is not known")
-    return SLOPES[name]
+    return curve.slope
 
 
 def _falls(node: fx.Node, unit: float) -> bool:
     """Whether torch's softplus, which is the identity from a threshold on, falls there by more than its rounding."""
     beta, threshold = (float(arguments(node)[name]) for name in ("beta", "threshold"))
     return beta <= 0 or threshold <= 0 or math.exp(-threshold) > _ULPS * unit * threshold
-
-
-_SCALED = frozenset(["elu", "celu", "leaky_relu"])
-"""Activations that may fall, or be steeper, at other settings than usual."""

@@ -7,13 +7,13 @@ each reader makes of a kind stands with the reader; what is true of the operatio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
 
 from torch import fx
 
+from seqrobust.graph.curves import CURVES, Curve
 from seqrobust.graph.nodes import operation
 
 
@@ -30,6 +30,7 @@ class Kind(Enum):
     MIXING = "makes each number of several, smoothly"
     PLACE = "tells where a number stands"
     CONSTANT = "reads shapes, and no values"
+    LOOKUP = "reads the rows of a table by number"
     RECURRENT = "is a recurrent layer or cell"
     UNKNOWN = "is not in the table"
 
@@ -40,34 +41,25 @@ class Operator:
 
     Attributes:
         kind: what it does.
-        growing: of one number: defined everywhere and nowhere falling, whatever its settings: the maximum of its values
-            is its value at the maximum.
-        bends: of one number, for what is linear piece by piece: where pieces meet, as numbers or names of arguments,
-            with a minus for the negative. None for what is not linear anywhere, or not known to be.
+        curve: what is known of it as a function of one number.
         steps: whether it jumps.
         smallest: of a maximum: whether it is the smallest number that is picked.
+        followed: whether proofs follow it: of one tensor that varies, at any settings that its reader does not refuse,
+            it is affine, with absolute weights where its constants are absolute; or the maximum of some numbers. Held
+            against brute force; what is not marked is refused.
+        whole: whether it makes whole numbers of whole numbers.
     """
 
     kind: Kind
-    growing: bool = False
-    bends: tuple[float | str, ...] | None = None
+    curve: Curve = field(default_factory=Curve)
     steps: bool = False
     smallest: bool = False
-
-    def levels(self, arguments: Mapping[str, Any]) -> list[float]:
-        """Where pieces meet, for a call's arguments. Raises TypeError where that depends on a tensor."""
-        found: list[float] = []
-        for bend in self.bends or ():
-            negative = isinstance(bend, str) and bend.startswith("-")
-            value = arguments[bend.lstrip("-")] if isinstance(bend, str) else bend
-            if value is not None and not isinstance(value, (int, float)):
-                raise TypeError("a bend that is no number")
-            if value is not None:
-                found.append(-float(value) if negative else float(value))
-        return found
+    followed: bool = False
+    whole: bool = False
 
 
 _KINDS = {
+    # ELEMENTWISE are all of CURVES, too, that are not named elsewhere here.
     Kind.IDENTITY: "alias clone contiguous detach dropout feature_dropout lift_fresh lift_fresh_copy positive",
     Kind.MOVING: (
         "transpose permute view _unsafe_view reshape unsqueeze squeeze select slice expand expand_as view_as "
@@ -80,7 +72,7 @@ _KINDS = {
         "atleast_1d atleast_2d atleast_3d _conj real view_as_real view_as_complex"
     ),
     Kind.LINEAR: (
-        "add sub subtract rsub neg sum mean nansum nanmean cumsum diff to type_as trace "
+        "add sub subtract rsub neg sum mean nansum nanmean cumsum diff to _to_copy type_as trace "
         "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d linear batch_norm "
         "avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d "
         "scatter_add index_add upsample_linear1d upsample_nearest1d upsample_bilinear2d upsample_nearest2d "
@@ -94,19 +86,17 @@ _KINDS = {
     ),
     Kind.ELEMENTWISE: (
         "mul multiply div divide true_divide pow float_power atan2 arctan2 hypot lerp addcmul addcdiv where "
-        "masked_fill "
-        "exp exp2 expm1 sigmoid tanh erf log1p log log2 log10 sqrt atan celu cos elu erfc gelu hardswish "
-        "log_sigmoid logit mish reciprocal rsqrt selu silu sin softplus "
-        "square tan erfinv acos asin asinh atanh sinh cosh sinc lgamma digamma xlogy logaddexp "
-        "logaddexp2 nan_to_num special_xlog1py special_ndtr special_ndtri special_entr special_log_ndtr special_erfcx "
-        "ldexp acosh arccos arcsin arctan arcsinh arccosh arctanh rad2deg deg2rad polygamma i0 copysign"
+        "masked_fill log1p log log2 log10 sqrt cos erfc logit reciprocal rsqrt sin square tan erfinv acos "
+        "asin atanh cosh sinc lgamma digamma xlogy logaddexp logaddexp2 nan_to_num special_xlog1py "
+        "special_ndtr special_ndtri special_entr special_log_ndtr special_erfcx ldexp acosh arccos arcsin "
+        "arctan arcsinh arccosh arctanh rad2deg deg2rad polygamma i0 copysign"
     ),
     Kind.MIXING: (
         "softmax _softmax log_softmax _log_softmax logsumexp logcumsumexp layer_norm native_layer_norm "
         "group_norm native_group_norm instance_norm rms_norm norm linalg_vector_norm linalg_norm "
         "linalg_matrix_norm var std var_mean std_mean prod cumprod glu scaled_dot_product_attention cosine_similarity "
         "pairwise_distance cdist dist nuclear_norm "
-        "frobenius_norm linalg_inv linalg_solve linalg_det matrix_exp linalg_matrix_exp"
+        "frobenius_norm linalg_inv linalg_solve linalg_det matrix_exp linalg_matrix_exp any all"
     ),
     Kind.SORTING: "aminmax sort msort topk kthvalue median nanmedian quantile nanquantile mode",
     Kind.PLACE: "argmax argmin argsort searchsorted bucketize one_hot nonzero count_nonzero",
@@ -114,6 +104,7 @@ _KINDS = {
         "zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty new_empty_strided "
         "rand_like randn_like randint_like filled"
     ),
+    Kind.LOOKUP: "embedding",
     Kind.RECURRENT: "gru lstm rnn_tanh rnn_relu gru_cell lstm_cell rnn_tanh_cell rnn_relu_cell",
 }
 
@@ -122,47 +113,47 @@ _MAXIMA = (
     "max_pool3d_with_indices adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d maximum fmax"
 )
 _MINIMA = "min amin cummin minimum fmin"
-_GROWING = "relu relu6 sigmoid tanh hardtanh selu exp exp2 expm1 erf atan asinh sinh log_sigmoid hardsigmoid"
-_STEPS = (
-    "sign sgn heaviside round floor ceil trunc fix frac fmod remainder floor_divide eq ne lt le gt ge greater less "
-    "greater_equal less_equal not_equal signbit logical_and logical_or logical_not logical_xor bitwise_and bitwise_or "
-    "bitwise_not bitwise_xor __and__ __or__ __xor__ __rshift__ __lshift__ isclose isfinite isnan isinf isposinf "
-    "isneginf"
-)
-_MIXED_STEPS = "any all"
-_BENDS: dict[str, tuple[float | str, ...]] = {
-    "relu": (0.0,),
-    "leaky_relu": (0.0,),
-    "prelu": (0.0,),
-    "rrelu": (0.0,),
-    "abs": (0.0,),
-    "absolute": (0.0,),
-    "relu6": (0.0, 6.0),
-    "hardsigmoid": (-3.0, 3.0),
-    "hardtanh": ("min_val", "max_val"),
-    "clamp": ("min", "max"),
-    "clip": ("min", "max"),
-    "clamp_min": ("min",),
-    "clamp_max": ("max",),
-    "softshrink": ("-lambd", "lambd"),
-    "threshold": ("threshold",),
-    "hardshrink": ("-lambd", "lambd"),
-}
-_JUMP_AT_BENDS = frozenset(["threshold", "hardshrink"])
+_JUMPING = frozenset(["any", "all", "embedding"])
+"""Of more than one number, and jumping all the same."""
+_FOLLOWED = frozenset([
+    # of MOVING
+    "view", "reshape", "_unsafe_view", "flatten", "unflatten", "transpose", "permute", "t", "numpy_T", "movedim",
+    "unsqueeze", "squeeze", "expand", "slice", "select", "narrow", "flip", "unbind", "split", "chunk", "getitem",
+    "swapaxes", "cat", "concat", "stack", "pad", "constant_pad_nd",
+    # of LINEAR, PRODUCT and ELEMENTWISE
+    "add", "sub", "rsub", "neg", "mean", "sum", "avg_pool1d", "adaptive_avg_pool1d", "conv1d", "linear", "batch_norm",
+    "addmm", "mm", "matmul", "bmm", "einsum", "mul", "div",
+    # of MAXIMUM
+    "max_pool1d", "amax", "max", "adaptive_max_pool1d",
+])  # fmt: skip
+_WHOLE = frozenset([
+    "conv1d", "linear", "mul", "add", "sub", "rsub", "sum", "matmul", "mm", "addmm", "einsum", "neg", "relu", "round",
+    "floor", "ceil", "to", "_to_copy", "clamp", "clamp_min", "clamp_max", "gt", "ge", "lt", "le", "eq", "ne", "where",
+    "maximum", "minimum", "abs", "sign",
+])  # fmt: skip
+"""Beside what moves numbers and what picks the largest."""
 
 
-def _rows() -> dict[str, Operator]:
-    rows = {name: Operator(kind=kind) for kind, names in _KINDS.items() for name in names.split()}
-    elementwise = Operator(kind=Kind.ELEMENTWISE)
-    rows |= {name: replace(elementwise, steps=True) for name in _STEPS.split()}
-    rows |= {name: Operator(kind=Kind.MIXING, steps=True) for name in _MIXED_STEPS.split()}
-    rows |= {name: replace(elementwise, bends=at, steps=name in _JUMP_AT_BENDS) for name, at in _BENDS.items()}
-    rows |= {name: Operator(kind=Kind.MAXIMUM) for name in _MAXIMA.split()}
-    rows |= {name: Operator(kind=Kind.MAXIMUM, smallest=True) for name in _MINIMA.split()}
-    return {name: replace(row, growing=name in _GROWING.split()) for name, row in rows.items()}
+def _kinds() -> dict[str, Kind]:
+    kinds = dict.fromkeys(CURVES, Kind.ELEMENTWISE)
+    kinds |= {name: kind for kind, names in _KINDS.items() for name in names.split()}
+    return kinds | dict.fromkeys((_MAXIMA + " " + _MINIMA).split(), Kind.MAXIMUM)
 
 
-OPERATORS: Mapping[str, Operator] = MappingProxyType(_rows())
+def _row(name: str, kind: Kind) -> Operator:
+    curve = CURVES.get(name, Curve())
+    followed = name in _FOLLOWED
+    return Operator(
+        kind=kind,
+        curve=curve,
+        steps=curve.steps or name in _JUMPING,
+        smallest=name in _MINIMA.split(),
+        followed=followed,
+        whole=name in _WHOLE or (followed and kind in (Kind.MOVING, Kind.MAXIMUM)),
+    )
+
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType({name: _row(name, kind) for name, kind in _kinds().items()})
 """By name."""
 
 _UNKNOWN = Operator(kind=Kind.UNKNOWN)

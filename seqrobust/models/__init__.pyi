@@ -1,10 +1,10 @@
-from .base import SequenceModel
+from .architectures.base import SequenceModel
+from .architectures.lipschitz import certified_substitutions
+from .architectures.registry import ARCHITECTURES, build_model, default_hyperparameters
 from .checkpoint import ModelCard, load_checkpoint, save_checkpoint
 from .ensemble import Ensemble, MonteCarloDropout, ensemble_of
-from .lipschitz import certified_substitutions
 from .loading import load_function, load_module
 from .predictor import Predictor
-from .registry import ARCHITECTURES, build_model, default_hyperparameters
 from .wrappers import StraightThrough, reverse_complement
 
 __all__ = [

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
+from seqrobust.models.adapters.form import Side
+from seqrobust.models.adapters.padding import padded
 from seqrobust.models.checks.calling import Caller
 from seqrobust.models.outputs import OutputScale, as_logits, outputs_matrix
 from seqrobust.models.unsquashed import Unsquashed, agrees, count_squashes, log_probabilities
@@ -50,6 +52,7 @@ class BareModel:
     average_strands: bool
     preprocess: Function | None
     one_by_one: bool = False
+    pad: Side = "right"
     most: int = 256
     rows: int = 0
     tolerant: bool = False
@@ -107,7 +110,7 @@ class BareModel:
         if len(encoded) > self.most:
             parts = zip(torch.split(encoded, self.most), torch.split(lengths, self.most), strict=True)
             return torch.cat([self.raw_outputs(*part) for part in parts])
-        return outputs_matrix(self._call(*self._prepared(encoded, lengths)), len(encoded), self.task)
+        return outputs_matrix(self._call(*self.prepared(encoded, lengths)), len(encoded), self.task)
 
     def function(self, rows: int, length: int) -> Function:
         """From one-hot (rows, K, length) of records without padding to logits (rows, outputs), for tracing."""
@@ -177,7 +180,7 @@ class BareModel:
 
     # Preprocessing ---------------------------------------------------------------------------------------------------
 
-    def _prepared(self, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def prepared(self, encoded: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the preprocessing makes of each record, zeros behind its end, and the lengths it has then."""
         if self.preprocess is None:
             return encoded, lengths
@@ -222,7 +225,15 @@ class BareModel:
                 fix=f"cut the records with --max-length {size} (data.max_length in a config), or drop the long ones",
             )
         full = encoded.shape[2] == size and bool((lengths == size).all())
-        return self._sent(nn.functional.pad(encoded, (0, size - encoded.shape[2])), None if full else lengths)
+        if full:
+            return self._sent(encoded, None)
+        if self.pad != "right" and self.caller.told != "never":
+            raise ModelError(
+                "the model takes lengths, so that what it does not read stands behind a record",
+                expected="--pad right",
+                found=f"--pad {self.pad}",
+            )
+        return self._sent(padded(encoded, lengths, size, self.pad), lengths)
 
     def _sent(self, encoded: Tensor, lengths: Tensor | None) -> object:
         self.rows += len(encoded)

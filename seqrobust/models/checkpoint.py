@@ -17,9 +17,9 @@ import torch
 from seqrobust.alphabet import Alphabet, alphabet_named
 from seqrobust.errors import InputError, InternalError, ModelError
 from seqrobust.files import replacing
-from seqrobust.models.base import HyperParameter, SequenceModel
+from seqrobust.models.architectures.base import HyperParameter, SequenceModel
+from seqrobust.models.architectures.registry import build_model
 from seqrobust.models.files.weights import check_finite, first_line, read_weights
-from seqrobust.models.registry import build_model
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.sequences.targets import TASKS, Task
 from seqrobust.tasks import task_of
@@ -36,7 +36,7 @@ class ModelCard:
         alphabet: the letters it reads.
         task: what its outputs mean.
         labels: class names in output order (binary: negative, positive), or value names.
-        architecture, hyperparameters, input_length: what :func:`~seqrobust.models.registry.build_model` is told.
+        architecture, hyperparameters, input_length: what :func:`~seqrobust.models.build_model` is told.
         unknown: what an unknown letter's column holds.
         provenance: how it came about: config, versions, seed, metrics; plain values.
     """

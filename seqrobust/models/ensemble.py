@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from seqrobust.errors import ModelError
-from seqrobust.models.base import SequenceModel
+from seqrobust.models.architectures.base import SequenceModel
 from seqrobust.models.checkpoint import ModelCard, load_checkpoint
 from seqrobust.models.outputs import as_logits
 from seqrobust.sequences.targets import Task
@@ -63,7 +63,7 @@ class Ensemble(nn.Module):
         self.average: Average = average
 
     def forward(self, encoded: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(N, outputs) logits, or values of a regression; see :class:`~seqrobust.models.base.SequenceModel`."""
+        """(N, outputs) logits, or values of a regression; see :class:`~seqrobust.models.SequenceModel`."""
         logits = self.each(encoded, lengths)
         if self.average == "logits":
             return logits.mean(0)

@@ -72,6 +72,28 @@ def of_mean(
     return Gradient(logits, value, total / len(draws))
 
 
+def joined(parts: Sequence[Gradient], rows: int, *, lenient: bool = False, blind: bool = False) -> Gradient:
+    """Of the first ``rows`` rows of batches, one after another.
+
+    If lenient, gradients that are no number are zeros and marked, as are all of a function without any (``blind``).
+    Raises ModelError otherwise where a gradient is not finite.
+    """
+    columns = ([getattr(one, name) for one in parts] for name in ("logits", "value", "gradient"))
+    whole = Gradient(*(torch.cat(one)[:rows] for one in columns))
+    missing = ~whole.gradient.isfinite().all(2).all(1) | blind
+    if not bool(missing.any()):
+        return whole
+    if lenient:
+        return whole._replace(gradient=whole.gradient.masked_fill(missing[:, None, None], 0), missing=missing)
+    row = int(torch.nonzero(missing)[0, 0])
+    raise ModelError(
+        "the model's gradient is not finite",
+        found=f"in row {row + 1} of a batch",
+        fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
+        "use attacks that need no gradient (--attack genetic)",
+    )
+
+
 def slope(value: Tensor, inputs: Tensor) -> Tensor:
     """Gradient of a number. Raises ModelError where it does not depend on the inputs in a way torch can follow."""
     if not value.requires_grad:

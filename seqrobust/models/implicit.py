@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv1d_weight
 
-from seqrobust.models.base import check_at_least
-from seqrobust.models.layer_constants import layer_constant
-from seqrobust.models.spectral import bound_layers
+from seqrobust.models.architectures.base import check_at_least
+from seqrobust.models.architectures.layer_constants import layer_constant
+from seqrobust.models.architectures.spectral import bound_layers
 
 _AT_MOST = 1 + 1e-5
 """The norm of A that rounding leaves of 1."""

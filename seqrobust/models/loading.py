@@ -37,6 +37,27 @@ def load_module(reference: str, weights: Path | None = None, *, prefix: str | No
     Raises ModelError that says what could not be found, what the user's code raised and where, or which weights do not
     fit.
     """
+    found = load_model(reference, weights, prefix=prefix)
+    if not isinstance(found, nn.Module):
+        fix = "end it with: return model" if found is None else "return a torch.nn.Module whose forward calls this"
+        raise ModelError(
+            "the factory does not return a torch module", found=type(found).__name__, where=reference, fix=fix
+        )
+    return found
+
+
+def load_model(
+    reference: str, weights: Path | None = None, *, prefix: str | None = None, function: bool = False
+) -> object:
+    """A module from the user's own code, or whatever else stands for a model there.
+
+    Args:
+        reference, weights, prefix: as of :func:`load_module`.
+        function: whether a function that needs an argument is the model itself, rather than a factory that cannot be
+            called.
+
+    Raises ModelError as :func:`load_module` does; of what is no module only that it cannot be found or made.
+    """
     problem, expected = (
         "a model cannot be found by this name",
         "a checkpoint file, package.module:factory, or file.py:factory",
@@ -44,10 +65,16 @@ def load_module(reference: str, weights: Path | None = None, *, prefix: str | No
     place, name = _place(reference, problem, expected)
     # The factory is called inside, for it may import as well.
     with _importing(place):
-        module = _made(_named(_code(place), name, place), reference)
+        made = _made(_named(_code(place), name, place), reference, function=function)
     if weights is not None:
-        _fill(module, weights, prefix)
-    return module
+        if not isinstance(made, nn.Module):
+            raise ModelError(
+                "weights are given for what is no torch module",
+                found=f"a {type(made).__name__} from {reference}",
+                fix="leave --weights out, and read them in the factory",
+            )
+        _fill(made, weights, prefix)
+    return made
 
 
 def load_function(reference: str, where: str) -> Callable[[Tensor], Tensor]:
@@ -105,29 +132,28 @@ def _is_made_in(code: ModuleType, value: object) -> bool:
     return isinstance(value, nn.Module) or str(getattr(value, "__module__", "")).startswith(code.__name__)
 
 
-def _made(thing: Any, reference: str) -> nn.Module:
-    if not isinstance(thing, nn.Module):
-        if not callable(thing):
-            raise ModelError(
-                "the name is neither a module nor something that makes one", found=type(thing).__name__, where=reference
-            )
-        if needed := _needs(thing):
-            raise ModelError(
-                "the model's factory is called without arguments, but needs some",
-                found=", ".join(needed),
-                where=reference,
-                fix="write a function without arguments that returns the model, and name that",
-            )
-        try:
-            thing = thing()
-        except (Exception, SystemExit) as error:
-            raise users_error("the model's factory fails", error, reference) from error
-    if not isinstance(thing, nn.Module):
-        fix = "end it with: return model" if thing is None else "return a torch.nn.Module whose forward calls this"
+def _made(thing: Any, reference: str, *, function: bool) -> object:
+    """The module, or what a factory returned; a function that is the model itself, where that may be."""
+    if isinstance(thing, nn.Module) or (function and hasattr(thing, "predict") and not isinstance(thing, type)):
+        return thing
+    if not callable(thing):
         raise ModelError(
-            "the factory does not return a torch module", found=type(thing).__name__, where=reference, fix=fix
+            "the name is neither a module nor something that makes one", found=type(thing).__name__, where=reference
         )
-    return thing
+    if needed := _needs(thing):
+        if function and len(needed) == 1:
+            return thing
+        raise ModelError(
+            "the model's factory is called without arguments, but needs some",
+            found=", ".join(needed),
+            where=reference,
+            fix="write a function without arguments that returns the model, and name that; of a function that takes "
+            "sequences itself, say what of: --takes strings, or --takes array",
+        )
+    try:
+        return thing()
+    except (Exception, SystemExit) as error:
+        raise users_error("the model's factory fails", error, reference) from error
 
 
 def _needs(factory: Any) -> list[str]:

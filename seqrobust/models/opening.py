@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.adapters.adapting import adapted
+from seqrobust.models.adapters.form import Form
+from seqrobust.models.adapters.programs import Opener, form_of_file, opener_of
+from seqrobust.models.adapters.remote import remote_of
 from seqrobust.models.checkpoint import ModelCard, load_checkpoint
-from seqrobust.models.loading import load_function, load_module
+from seqrobust.models.loading import load_function, load_model
 from seqrobust.models.predictor import Predictor
 from seqrobust.models.source import ModelSource
 from seqrobust.models.steps import Step
 from seqrobust.models.wrappers import StraightThrough
+from seqrobust.tasks import task_of
 
 
 def open_predictor(
@@ -34,13 +40,21 @@ def open_predictor(
             found=f"--weights-prefix {source.weights_prefix!r}",
             where="--weights-prefix",
         )
-    if source.is_reference:
-        return _from_reference(source, alphabet, device, batch_size), None
+    opener = None if source.is_remote else opener_of(Path(source.model))
+    if source.is_reference or source.is_remote or opener is not None:
+        return _of_their_own(source, opener, alphabet, device, batch_size), None
     if source.weights is not None:
         raise ModelError(
             "a checkpoint holds its own weights",
             found=f"{source.model} with weights {source.weights}",
             fix="leave --weights out, or name a factory with --model file.py:factory",
+        )
+    if not source.form.plain:
+        raise ModelError(
+            "a checkpoint of ours has one form",
+            expected="one-hot input, and logits",
+            found=f"{source.model} with --takes, --layout, --letters, --vocabulary, --pad or --output-of",
+            fix="leave them out",
         )
     module, card = load_checkpoint(Path(source.model))
     said: dict[str, tuple[Any, Any]] = {
@@ -73,7 +87,10 @@ def open_predictor(
     return predictor, card
 
 
-def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str, batch_size: int | None) -> Predictor:
+def _of_their_own(
+    source: ModelSource, opener: Opener | None, alphabet: Alphabet | None, device: str, batch_size: int | None
+) -> Predictor:
+    """A model that is no checkpoint of ours: of user's code, in a file of its own, or behind a server."""
     alphabet = source.known_alphabet or alphabet
     if alphabet is None or source.task is None:
         missing = "--task" if source.task is None else "--alphabet"
@@ -82,13 +99,17 @@ def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str,
             expected="binary, classification, multilabel or regression" if source.task is None else "DNA, RNA, PROTEIN",
             where=source.model,
         )
+    thing, form = _found(source, opener)
+    measured = task_of(source.task).measured
+    module, names = adapted(thing, form, alphabet, labels=source.labels, measured=measured)
     predictor = Predictor(
-        load_module(source.model, source.weights, prefix=source.weights_prefix),
+        module,
         alphabet=alphabet,
         task=source.task,
-        labels=source.labels,
+        labels=source.labels or names,
         unknown=source.unknown or "zeros",
         input_length=source.input_length,
+        pad=source.pad,
         device=device,
         batch_size=batch_size,
         scale=source.outputs,
@@ -96,6 +117,23 @@ def _from_reference(source: ModelSource, alphabet: Alphabet | None, device: str,
     )
     _say_step(source, predictor)
     return predictor
+
+
+def _found(source: ModelSource, opener: Opener | None) -> tuple[object, Form]:
+    """What stands for the model, and in which form it is."""
+    form = source.form
+    if source.is_remote or opener is not None:
+        if source.weights is not None:
+            raise ModelError(
+                "the model holds its own weights",
+                found=f"{source.model} with weights {source.weights}",
+                fix="leave --weights out",
+            )
+        if opener is None:
+            return remote_of(source.model), replace(form, takes="strings")
+        return opener(Path(source.model)), form_of_file(Path(source.model), form)
+    taken = form.takes in ("strings", "array")
+    return load_model(source.model, source.weights, prefix=source.weights_prefix, function=taken), form
 
 
 def _around(source: ModelSource) -> dict[str, Any]:

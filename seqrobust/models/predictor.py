@@ -1,6 +1,6 @@
 """A predictor: any module from one-hot to outputs, with what is needed to attack it and to believe the answer.
 
-It owns the device, the batch size, evaluation mode and the counters, and turns whatever shape the module returns into
+It owns the device, evaluation mode and the counters, and turns whatever shape the module returns into
 logits (N, outputs). The module is given back in the mode and on the device it came with.
 """
 
@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
-from seqrobust.memory import lacks_memory
-from seqrobust.models.bare import ROWS, BareModel, by_length, lost
-from seqrobust.models.checks.calling import Caller
+from seqrobust.models.adapters.form import Side
+from seqrobust.models.bare import ROWS, BareModel, lost
+from seqrobust.models.batches import Batches
+from seqrobust.models.checks.calling import Caller, refuse_unmade
 from seqrobust.models.checks.checking import Trial
-from seqrobust.models.expectation import SAME, each_alone, sample_seed, seeded
-from seqrobust.models.gradients import Gradient, blindness, of_mean, of_one, without
+from seqrobust.models.devices import resolve_device, suitable_batch
+from seqrobust.models.draws import Draws
+from seqrobust.models.expectation import SAME, sample_seed, seeded
+from seqrobust.models.gradients import Gradient, blindness, joined, of_mean, of_one, without
 from seqrobust.models.modes import evaluation_mode, modes_of, put_back
 from seqrobust.models.outputs import OutputScale
 from seqrobust.models.steps import Step
@@ -29,25 +32,7 @@ from seqrobust.sequences.encoding import Unknown, one_hot
 from seqrobust.sequences.targets import Task
 from seqrobust.tasks import task_of
 
-AnswerT = TypeVar("AnswerT")
-
-__all__ = ["ROWS", "Gradient", "Predictor", "resolve_device"]
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device of a name; ``auto`` takes a CUDA device where there is one. Raises ModelError for an absent one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError("the device cannot be used", found=f"{name}: {str(error).splitlines()[0]}") from None
-    return device
-
-
-_FRESH = 1 << 40
-"""Added to a seed for draws that no search has seen."""
+__all__ = ["ROWS", "Gradient", "Predictor"]
 
 
 class Predictor:
@@ -61,6 +46,7 @@ class Predictor:
             which numbers the outputs.
         unknown: what an unknown letter's column holds.
         input_length: pad every record with zero columns to this length, for a module of fixed input size.
+        pad: on which side.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
         batch_size: records per forward pass, at most; None for as many as suit the device. It changes speed and
             memory; results are the same bits from :data:`ROWS` on, and below the same up to rounding.
@@ -81,7 +67,6 @@ class Predictor:
             differ. Known once checked.
         gradientless: no gradient of the module is to be had. Known once checked.
         notices: what was noticed about the module and should be said.
-        stochastic: whether the module answers one input differently. Known once checked.
         rounding: share of their size by which outputs may be rounded otherwise beside other records; see
             :func:`~seqrobust.models.expectation.rounding_share`. Known once checked.
     """
@@ -95,6 +80,7 @@ class Predictor:
         labels: Sequence[str] | None = None,
         unknown: Unknown = "zeros",
         input_length: int | None = None,
+        pad: Side = "right",
         device: str = "auto",
         batch_size: int | None = None,
         scale: OutputScale | Literal["auto"] = "auto",
@@ -114,47 +100,36 @@ class Predictor:
         self.labels: tuple[str, ...] | None = tuple(labels) if labels else None
         self.unknown: Unknown = unknown
         self.input_length = input_length
+        self.pad = pad
         self.device = resolve_device(device)
         self.forwards = 0
         self.gradients = 0
         self.notices: list[str] = []
         self.target_spread: dict[str, float] = {}
-        self.samples, self.seed = samples, seed
-        self.stochastic = False
         self.rounding = SAME
         self.constant: str | None = None
         self.gradientless = False
         self.average_strands = average_strands
-        self._alone = False
         self._bare = BareModel(
             module=module,
             alphabet=alphabet,
             task=task,
             scale="logits" if task_of(task).measured else scale,
             input_length=input_length,
+            pad=pad,
             average_strands=average_strands,
             preprocess=preprocess,
             one_by_one=one_by_one,
         )
         self._recurrent = any(isinstance(part, nn.RNNBase) for part in module.modules())
-        # On a CPU a convolution's batch should stay in the cache; a recurrence has little work a step, and wants rows.
-        suits = 64 if self.device.type == "cpu" and not self._recurrent else 256
-        self.batch_size = batch_size or suits
+        suits = suitable_batch(self.device, recurrent=self._recurrent)
+        self._batches = Batches(self._bare, self.device, batch_size or suits, self.tell)
+        self._draws = Draws(bare=self._bare, device=self.device, samples=samples, seed=seed)
 
     @property
     def scale(self) -> OutputScale | Literal["auto"]:
         """Whether the module's outputs are logits or probabilities. Known once checked."""
         return self._bare.scale
-
-    @property
-    def reads_odds(self) -> bool:
-        """Whether log-odds of the module's probabilities are read at full precision. Known once checked."""
-        return self._bare.odds is not None
-
-    @property
-    def saturates(self) -> bool:
-        """Whether the module's probabilities are all that is known, and may have lost what moves them."""
-        return self.scale == "probabilities" and not self.reads_odds
 
     @property
     def one_by_one(self) -> bool:
@@ -191,17 +166,41 @@ class Predictor:
     @property
     def batch_size(self) -> int:
         """Records per forward pass: what was set, or the next smaller multiple of :data:`ROWS` where there is one."""
-        return self._batch_size
+        return self._batches.size
 
     @batch_size.setter
     def batch_size(self, records: int) -> None:
-        self._batch_size = records // ROWS * ROWS or records
-        self._bare.most = self._batch_size
+        self._batches.size = records
 
     @property
     def draws(self) -> int:
         """Evaluations of the module that an answer is the mean of."""
-        return self.samples if self.stochastic and self.samples is not None else 1
+        return self._draws.count
+
+    @property
+    def samples(self) -> int | None:
+        """Draws of a random module; None for one fresh draw at each question."""
+        return self._draws.samples
+
+    @property
+    def seed(self) -> int:
+        """Of the draws."""
+        return self._draws.seed
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the module answers one input differently. Known once checked."""
+        return self._draws.stochastic
+
+    @property
+    def reads_odds(self) -> bool:
+        """Whether log-odds of the module's probabilities are read at full precision. Known once checked."""
+        return self._bare.odds is not None
+
+    @property
+    def saturates(self) -> bool:
+        """Whether the module's probabilities are all that is known, and may have lost what moves them."""
+        return self.scale == "probabilities" and not self.reads_odds
 
     @property
     def preprocessed(self) -> bool:
@@ -227,18 +226,12 @@ class Predictor:
                 weight.requires_grad_(True)
             whole.to(home)
 
-    @contextmanager
-    def fresh_draws(self, number: int = 0) -> Iterator[None]:
+    def fresh_draws(self, number: int = 0) -> AbstractContextManager[None]:
         """Within it a random module's draws are others, so that what was found on some can be judged on others.
 
         Each ``number`` stands for draws of its own.
         """
-        seed = self.seed
-        self.seed = seed + _FRESH * (number + 1)
-        try:
-            yield
-        finally:
-            self.seed = seed
+        return self._draws.others(number)
 
     @contextmanager
     def tolerant(self) -> Iterator[None]:
@@ -272,11 +265,12 @@ class Predictor:
         Raises ModelError for a module that fails, or returns what its task does not allow, or whose scale cannot be
         told, or whose answer for a record depends on what it was asked before or beside it.
         """
+        refuse_unmade(self.module)
         tokens = tokens.to(self.device)
         rows = self._bare.rows
         with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
             self._bare.odds = None
-            trial = self._settled(tokens)
+            trial = self._batches.tried(partial(self._settled, tokens))
             self._bare.scale, notice = trial.scale()
             self.tell(notice)
             self._check_labels(trial.logits().shape[1])
@@ -293,14 +287,9 @@ class Predictor:
 
     def _settled(self, tokens: Tensor) -> Trial:
         """A trial whose module has answered, with batches that memory is large enough for."""
-        while True:
-            trial = Trial(self._bare, tokens, self.encode, self.batch_size)
-            try:
-                self.tell(trial.settle())
-            except (RuntimeError, MemoryError) as error:
-                self._with_fewer(error)
-            else:
-                return trial
+        trial = Trial(self._bare, tokens, self.encode, self.batch_size)
+        self.tell(trial.settle())
+        return trial
 
     def tell(self, notice: str | None) -> None:
         """Add something that was noticed, once."""
@@ -311,10 +300,10 @@ class Predictor:
         seeds = (sample_seed(self.seed, 0), sample_seed(self.seed, 1))
         self.rounding = trial.rounding(self.device)
         found = trial.randomness(self.device, seeds)
-        self.stochastic = found.found
+        self._draws.stochastic = found.found
         if self.stochastic and self.samples is not None:
-            self._alone = trial.stands_alone(self.device, seeds[0])
-        for notice in found.notices(self.samples, alone=self._alone):
+            self._draws.alone = trial.stands_alone(self.device, seeds[0])
+        for notice in found.notices(self.samples, alone=self._draws.alone):
             self.tell(notice)
 
     def _check_labels(self, outputs: int) -> None:
@@ -333,7 +322,8 @@ class Predictor:
         if not len(tokens):
             return torch.zeros(0, self.outputs, device=self.device)
         with torch.no_grad():
-            parts = list(self._answers(tokens, lambda part, _: self._mean(self.encode(part), self.lengths(part))))
+            mean = lambda part, _: self._draws.mean(self.encode(part), self.lengths(part))  # noqa: E731
+            parts = list(self._batches.answers(tokens, mean))
         self.forwards += len(tokens) * self.draws
         return torch.cat(parts)[: len(tokens)]
 
@@ -370,38 +360,22 @@ class Predictor:
 
         Raises ModelError where an output is not finite; unless lenient, also where a gradient is not or is not there.
         """
-        logits, values, gradients = [], [], []
         blind = lenient and self.gradientless
 
         def pulled(part: Tensor, rows: Tensor) -> Gradient:
             size = lengths.to(self.device)[rows]
-            draws = [partial(self._draw, lengths=size, sample=sample) for sample in range(self.draws)]
+            draws = [partial(self._draws.one, lengths=size, sample=sample) for sample in range(self.draws)]
             goal = partial(_at, objective, rows)
             if blind:
-                return without(partial(self._mean, lengths=size), part, goal)
+                return without(partial(self._draws.mean, lengths=size), part, goal)
             inputs = part.clone().requires_grad_(True)
             with torch.enable_grad(), self._differentiable():
                 return of_one(draws[0], inputs, goal) if len(draws) == 1 else of_mean(draws, inputs, goal)
 
-        for found in self._answers(points, pulled):
-            logits.append(found.logits.detach())
-            values.append(found.value.detach())
-            gradients.append(found.gradient)
+        answers = self._batches.answers(points, pulled)
+        parts = [Gradient(*(one.detach() for one in found[:3])) for found in answers]
         self.gradients += len(points) * self.draws
-        joined = Gradient(*(torch.cat(parts)[: len(points)] for parts in (logits, values, gradients)))
-        missing = ~joined.gradient.isfinite().all(2).all(1)
-        if blind or (lenient and bool(missing.any())):
-            gradient = joined.gradient.masked_fill(missing[:, None, None], 0)
-            return joined._replace(gradient=gradient, missing=missing | blind)
-        if bool(missing.any()):
-            row = int(torch.nonzero(missing)[0, 0])
-            raise ModelError(
-                "the model's gradient is not finite",
-                found=f"in row {row + 1} of a batch",
-                fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
-                "use attacks that need no gradient (--attack genetic)",
-            )
-        return joined
+        return joined(parts, rows=len(points), lenient=lenient, blind=blind)
 
     def differentiable(self, points: Tensor, lengths: Tensor) -> Tensor:
         """(M, outputs) logits of (M, K, L) points on the device, in one batch, through which gradients flow.
@@ -410,84 +384,18 @@ class Predictor:
         need more of it than its gradient. Raises ModelError where a logit is not finite.
         """
         with self._differentiable():
-            logits = self._mean(points, lengths)
+            logits = self._draws.mean(points, lengths)
         if logits.requires_grad:
             self.gradients += len(points) * self.draws
         else:
             self.forwards += len(points) * self.draws
         return logits
 
-    def _answers(self, rows: Tensor, ask: Callable[[Tensor, Tensor], AnswerT]) -> Iterator[AnswerT]:
-        """What is answered to batches on the device and the numbers of their rows.
-
-        The last batch is filled up with its last row. Where memory is too small for a batch, half as many are sent from
-        then on, and that is noted.
-        """
-        start = 0
-        while start < len(rows):
-            stop = min(start + self.batch_size, len(rows))
-            filled = stop if self.one_by_one else start + -(-(stop - start) // self._bare.fill) * self._bare.fill
-            index = torch.arange(start, filled).clamp(max=stop - 1)
-            try:
-                answer = ask(rows[index.to(rows.device)].to(self.device), index.to(self.device))
-            except (RuntimeError, MemoryError) as error:
-                self._with_fewer(error)
-                continue
-            yield answer
-            start = stop
-
-    def _with_fewer(self, error: Exception) -> None:
-        """Halve the batches after an error that asks for it; raise any other.
-
-        Raises ModelError where a single record is too much.
-        """
-        if not lacks_memory(error):
-            raise error
-        if self.batch_size == 1:
-            raise ModelError(
-                "there is not enough memory for a single record",
-                found=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
-                fix="shorten the records with --max-length, or use a machine with more memory",
-            ) from error
-        before = self.batch_size
-        self.batch_size = before // 2
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self.tell(
-            f"memory is too small for {before} records at a time: {self.batch_size} are sent from here on "
-            f"(--batch-size {self.batch_size} from the start saves trying)"
-        )
-
     def _differentiable(self) -> AbstractContextManager[object]:
         # cuDNN cannot back-propagate through a recurrent layer in evaluation mode; its plain kernels can.
         if self._recurrent and self.device.type == "cuda":
             return torch.backends.cudnn.flags(enabled=False)
         return nullcontext()
-
-    def _mean(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """Logits (M, outputs), averaged over the draws of a random module."""
-        draws = [self._draw(encoded, lengths, sample) for sample in range(self.draws)]
-        return torch.stack(draws).mean(0) if len(draws) > 1 else draws[0]
-
-    def _draw(self, encoded: Tensor, lengths: Tensor, sample: int) -> Tensor:
-        """Logits of one draw: of a random module, unless fresh ones are wanted, the same whenever it is asked for."""
-        if self.samples is None or not self.stochastic:
-            return self._bare.logits(encoded, lengths)
-        if not self._alone:
-            return self._seeded(encoded, lengths, sample)
-
-        def drawn(part: Tensor) -> Tensor:
-            self._bare.rows += len(part) * (2 if self.average_strands else 1)
-            with seeded(self.device, sample_seed(self.seed, sample)):
-                return each_alone(self._bare.function(1, part.shape[2]), part)
-
-        logits = by_length(drawn, encoded, lengths)
-        self.check_finite(logits)
-        return logits
-
-    def _seeded(self, encoded: Tensor, lengths: Tensor, sample: int) -> Tensor:
-        with seeded(self.device, sample_seed(self.seed, sample)):
-            return self._bare.logits(encoded, lengths)
 
     def function(self, rows: int, length: int) -> Callable[[Tensor], Tensor]:
         """The bare function from one-hot (rows, K, length) of records without padding to logits (rows, outputs).

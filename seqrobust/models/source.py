@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from seqrobust.models.adapters.form import Form
 from seqrobust.options import MODEL, Option, checked, names_of
 from seqrobust.sequences.kinds import TASKS, OutputScale, Task, Unknown
 
@@ -17,7 +18,7 @@ SAMPLES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(Form):
     """What the user says about a model, or about every one of several: what it reads, and how its outputs are taken.
 
     Attributes:
@@ -70,6 +71,7 @@ class Reading:
     ] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checked("--task", self.task, TASKS)
         checked("--unknown", self.unknown, ("zeros", "uniform"))
         checked("--outputs", self.outputs, ("auto", "logits", "probabilities"))
@@ -80,6 +82,11 @@ class Reading:
         from seqrobust.alphabet import alphabet_named
 
         return alphabet_named(self.alphabet) if self.alphabet else None
+
+    @property
+    def form(self) -> Form:
+        """How sequences go in, and outputs come out."""
+        return Form(**{one.name: getattr(self, one.name) for one in fields(Form)})
 
     @property
     def step_files(self) -> list[Path]:
@@ -99,17 +106,25 @@ class ModelSource(Reading):
     """Which model, and what the user says about it.
 
     Attributes:
-        model: path of a checkpoint, ``package.module:factory`` or ``file.py:factory``.
+        model: path of a checkpoint, ``package.module:factory`` or ``file.py:factory``; a file of TorchScript,
+            torch.export or ONNX, or a folder of Hugging Face; or the address of a server.
         weights: file of weights for a factory's module.
     """
 
-    model: Annotated[str, Option(help="A checkpoint, or package.module:factory or file.py:factory.", panel=MODEL)]
+    model: Annotated[
+        str, Option(help="A checkpoint, file.py:factory, program (.pt, .pt2, .onnx), folder or http://.", panel=MODEL)
+    ]
     weights: Annotated[Path | None, Option(help="Weights for a factory's module.", panel=MODEL)] = None
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is the address of a server."""
+        return self.model.startswith(("http://", "https://"))
+
+    @property
     def is_reference(self) -> bool:
-        """Whether it names a factory rather than a checkpoint."""
-        return ":" in self.model and not Path(self.model).exists()
+        """Whether it names a factory rather than a file or a server."""
+        return ":" in self.model and not self.is_remote and not Path(self.model).exists()
 
     @property
     def name(self) -> str:
@@ -119,7 +134,14 @@ class ModelSource(Reading):
     @property
     def files(self) -> list[Path]:
         """Files that are read, as far as they are known by name."""
-        named = [Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model), self.weights]
+        named: list[Path | None] = [
+            Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model),
+            self.weights,
+        ]
+        if not self.is_reference and Path(self.model).is_dir():
+            named = [*sorted(Path(self.model).rglob("*"))]
+        if self.vocabulary is not None:
+            named.append(Path(self.vocabulary))
         found = [path for path in named if path is not None and path.is_file()]
         return list(dict.fromkeys([*found, *self.step_files]))
 

@@ -39,6 +39,10 @@ def _folded(local: Local, before: Local) -> Local | None:
 def _swapped(local: Local, before: Local, source: Node) -> Local | None:
     """Maxima of an activation as the activation of maxima."""
     pool, activation = local.operation, before.operation
-    if not isinstance(pool, MaximumPool) or not isinstance(activation, Pointwise) or not operator_of(source).growing:
+    if (
+        not isinstance(pool, MaximumPool)
+        or not isinstance(activation, Pointwise)
+        or not operator_of(source).curve.growing
+    ):
         return None
     return replace(local, operation=replace(pool, then=activation.function), inputs=before.inputs)

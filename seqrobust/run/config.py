@@ -14,6 +14,7 @@ from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
 from seqrobust.memory import parse_memory
 from seqrobust.resources import configs_root
+from seqrobust.run.inherited import with_attack
 from seqrobust.run.question_settings import (
     AttributeConfig,
     CertifyConfig,
@@ -82,6 +83,11 @@ class RunConfig(BaseModel):
     stability: StabilityConfig | None = None
     privacy: PrivacyConfig | None = None
     sweep: Mapping[str, Any] | None = Field(None, description="what seqrobust sweep varies; runs pass it over")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections_take_from_attack(cls, content: Any) -> Any:
+        return with_attack(content) if isinstance(content, Mapping) else content
 
     @model_validator(mode="after")
     def _seed_or_seeds(self) -> RunConfig:

@@ -15,18 +15,20 @@ from seqrobust.analysis.audit.shown import with_audit
 from seqrobust.analysis.data_summary import data_summary
 from seqrobust.analysis.outcomes import ReportInput, page_of
 from seqrobust.files import replacing
-from seqrobust.models.predictor import resolve_device
+from seqrobust.models.devices import resolve_device
 from seqrobust.progress import Progress
 from seqrobust.report.html import write_page
 from seqrobust.run.attacking import attack_checkpoint, check_attack
 from seqrobust.run.config import QUESTIONS, RunConfig
 from seqrobust.run.folder import Claim, RunFolder, held, leads
+from seqrobust.run.inherited import about_training
 from seqrobust.run.question_sections import question_sections
 from seqrobust.run.questions import Asked, answered, check_questions
 from seqrobust.run.train import OUTPUTS as TRAIN_OUTPUTS
-from seqrobust.run.train import TrainOutcome, train_stage, untrained
+from seqrobust.run.train import TrainOutcome, check_training, train_stage
 from seqrobust.run.training_audit import training_audit
 from seqrobust.sequences.data_config import Data, load_data
+from seqrobust.sequences.dividing.leakage import leaks
 
 _OUTPUTS = {
     "train": TRAIN_OUTPUTS,
@@ -93,7 +95,7 @@ def _stages(
     found_of = answered(config.questions, data, asked, progress)
     answers = {name: one.metrics for name, one in found_of.items()}
     audit = joined_audits(audits | {name: one.audit for name, one in found_of.items()}, say_themselves=("attack",))
-    summary = data_summary(data.sequences)
+    summary = data_summary(data.sequences, data.leaks)
     metrics: dict[str, Any] = {"data": summary, "train": trained.metrics, **answers}
     if attacked is not None:
         metrics |= {"attack": attacked.metrics, **attacked.metrics}
@@ -130,7 +132,7 @@ def train_only(config: RunConfig, call: RunCommand, progress: Progress) -> Train
         trained = train_stage(config, data, folder, resume=call.resume, progress=progress)
         audit = _training_audited(config, trained, data, folder, progress)
         folder.finish(policies=_policies(config, trained), audit=audit.plain())
-        report = report_input(config, data_summary(data.sequences), trained, None, folder)
+        report = report_input(config, data_summary(data.sequences, data.leaks), trained, None, folder)
         write_page(with_audit(page_of(report), audit), folder.path / "report.html", report.manifest)
     return trained
 
@@ -145,11 +147,15 @@ def _policies(config: RunConfig, trained: TrainOutcome) -> dict[str, str]:
 def prepared_data(config: RunConfig, progress: Progress) -> Data:
     """The config's records, their notices said; model and training adversary known to be possible."""
     data = load_data(config.data, config.task, config.seed)
-    for notice in data.notices:
+    data = replace(data, leaks=leaks(data.sequences))
+    for notice in (*data.notices, *(leak.words for leak in data.leaks if leak.worth_saying)):
         progress.say(notice)
-    untrained(config, data)
-    if config.training.adversarial is not None:
-        config.training.adversarial.threat().bind(data.sequences.take([0]))
+    check_training(config, data)
+    against, attack = config.training.adversarial, config.attack
+    if against is not None:
+        against.threat().bind(data.sequences.take([0]))
+        if attack is not None and (said := about_training(attack.protect, against.protect, against.only)) is not None:
+            progress.say(said)
     return data
 
 

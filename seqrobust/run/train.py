@@ -23,7 +23,15 @@ from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.data_config import Data
 from seqrobust.sequences.marks import content_mark
 from seqrobust.tasks import task_of
-from seqrobust.training import AdversarialSettings, Labelled, Trained, TrainingSettings, fit, prediction_metrics
+from seqrobust.training import (
+    AdversarialSettings,
+    Labelled,
+    Trained,
+    TrainingSettings,
+    check_fit,
+    fit,
+    prediction_metrics,
+)
 
 OUTPUTS = ("model.ckpt", "checkpoints/*.ckpt", "history.csv", "results.parquet", "tensorboard", "report.html")
 """Patterns of the files of a training."""
@@ -92,6 +100,20 @@ def _trained(config: RunConfig, data: Data, folder: RunFolder, *, resume: bool, 
         resume=resume,
         progress=partial(_tell, progress),
         say=progress.say,
+    )
+
+
+def check_training(config: RunConfig, data: Data) -> None:
+    """Raise now what training would raise when the data are read: records, objective or settings that do not fit."""
+    parts = {name: Labelled(sequences=part, targets=targets) for name, part, targets in _splits(data)}
+    settings, adversarial = training_settings(config)
+    check_fit(
+        untrained(config, data),
+        parts["train"],
+        parts["valid"],
+        settings=settings,
+        adversarial=adversarial,
+        unknown=config.model.unknown,
     )
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqrobust.errors import DataError
+from seqrobust.sequences.dividing.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.doubts import doubts
-from seqrobust.sequences.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
 from seqrobust.sequences.targets import Task, encode_targets

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from seqrobust.alphabet import alphabet_named
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet, Targets, Task, encode_targets
+from seqrobust.sequences.dividing.leakage import Leak
+from seqrobust.sequences.dividing.splits import assign_splits, carve_split
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.patterns import with_patterns
 from seqrobust.sequences.readers import Columns, read_sequences
 from seqrobust.sequences.simulation import grammar_named, simulate, varied, with_shortcut
-from seqrobust.sequences.splits import assign_splits, carve_split
+from seqrobust.sequences.wording import counted
 
 
 class SimulateConfig(BaseModel):
@@ -82,11 +85,15 @@ class DataConfig(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Data:
-    """Records with their splits, their targets as numbers, and what was noticed on the way."""
+    """Records with their splits, their targets as numbers, and what was noticed on the way.
+
+    ``leaks`` say how much of each split stands in the training records, where that was looked for.
+    """
 
     sequences: SequenceSet
     targets: Targets
     notices: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
 
     def in_split(self, name: str) -> tuple[SequenceSet, Targets]:
         """One split. Raises DataError where it is empty."""
@@ -118,10 +125,24 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
         sequences, seed=seed, fractions=config.fractions, mapping=config.folds, by_group=config.by_group
     )
     assert sequences.splits is not None
+    notices = (*notices, *_unused(sequences, config.folds))
     if "valid" not in sequences.splits:
         sequences = carve_split(sequences, seed=seed, fraction=config.valid_fraction, by_group=config.by_group)
         notices = (*notices, f"{config.valid_fraction:.0%} of the training records set aside for validation")
     return Data(sequences=sequences, targets=targets, notices=notices)
+
+
+def _unused(sequences: SequenceSet, folds: Mapping[str, tuple[str, ...]] | None) -> Iterator[str]:
+    """Splits that no stage asks for of itself, and that a mapping leaves to training what it does not name."""
+    assert sequences.splits is not None
+    names, counts = np.unique(sequences.splits, return_counts=True)
+    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+        if name not in ("train", "valid", "test"):
+            where = f"in the split {name}" if name else "in no split"
+            yield f"{counted(count, 'record')} {where}: used where a section names it, and nowhere else (data.folds)"
+    if folds is not None and "train" not in folds:
+        rest = int((sequences.splits == "train").sum())
+        yield f"trained on are all records that data.folds puts in no other split ({rest})"
 
 
 def _refuse_doubtful(targets: pd.DataFrame, task: Task, where: str) -> None:

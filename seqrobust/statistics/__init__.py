@@ -7,11 +7,11 @@ says, by simulation, how often each interval covers the truth and each test rais
 
 from __future__ import annotations
 
-from seqrobust.statistics.areas import auroc, auroc_interval
+from seqrobust.statistics.areas import area_ends, auroc, auroc_interval
 from seqrobust.statistics.jackknife import jackknife_interval
 from seqrobust.statistics.means import difference_interval, group_difference, mean_interval, mean_of, ratio_interval
 from seqrobust.statistics.paired import Exchange, Paired, mcnemar, paired, sign_flips
-from seqrobust.statistics.shares import Interval, proportion, share_difference, share_interval, wilson
+from seqrobust.statistics.shares import Interval, clopper_pearson, proportion, share_difference, share_interval, wilson
 from seqrobust.statistics.units import FEW, LEAST, Units, count_units, unit_numbers, units_of
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "Interval",
     "Paired",
     "Units",
+    "area_ends",
     "auroc",
     "auroc_interval",
+    "clopper_pearson",
     "count_units",
     "difference_interval",
     "group_difference",

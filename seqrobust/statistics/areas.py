@@ -9,6 +9,7 @@ from scipy.stats import norm, rankdata
 from scipy.stats import t as student
 
 from seqrobust.statistics.jackknife import jackknife_variance
+from seqrobust.statistics.shares import TAIL
 from seqrobust.statistics.units import LEAST, Floats, Units, count_units, numbered
 
 _NONE = 1e-9
@@ -46,9 +47,9 @@ def auroc_interval(
     place = numbered(n + m, np.concatenate([_placed(n, units[0], 0), _placed(m, units[1], n)]))
     together = int(place.max()) + 1
     if not 0 < value < 1:
-        return _score_ends(value, counts[0], counts[1], float(norm.ppf(0.975)), 1.0)
+        return _score_ends(value, counts[0], counts[1], float(norm.ppf(TAIL)), 1.0)
     actual = area_variance(negatives, positives, (place[:n], place[n:]))
-    quantile = float(student.ppf(0.975, min(together, 2 * min(counts)) - 1))
+    quantile = float(student.ppf(TAIL, min(together, 2 * min(counts)) - 1))
     # Only what two scores have in common makes them surer than independent ones; a factor below 1 is noise elsewhere.
     effect = actual / _hanley(value, n, m)
     if not effect > _NONE or together == sum(counts):
@@ -83,6 +84,13 @@ def _hanley(value: float, n: int, m: int) -> float:
     """Variance of an area between n and m independent scores, after Newcombe's (2006) method 5."""
     mean = (n + m) / 2 - 1
     return value * (1 - value) * (1 + mean * (1 - value) / (2 - value) + mean * value / (1 + value)) / (n * m)
+
+
+def area_ends(value: float, variance: float, sizes: tuple[int, int], freedom: float) -> list[float]:
+    """95 % score interval of an area between so many scores of either kind whose variance is known from elsewhere."""
+    quantile = float(student.ppf(TAIL, max(freedom, 1)))
+    hanley = _hanley(value, *sizes) if 0 < value < 1 else 0.0
+    return _score_ends(value, *sizes, quantile, max(variance / hanley, 1.0) if hanley > 0 else 1.0)
 
 
 def _score_ends(value: float, n: int, m: int, quantile: float, effect: float) -> list[float]:

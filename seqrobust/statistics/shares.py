@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binomtest, norm
+from scipy.stats import beta, norm
 from scipy.stats import t as student
 
 from seqrobust.statistics.jackknife import spread_of_mean
@@ -30,8 +30,17 @@ def wilson(hits: int, n: int) -> Interval:
     """
     if not n:
         return None
-    interval = binomtest(hits, n).proportion_ci(method="wilson")
-    return [float(interval.low), float(interval.high)]
+    return wilson_of(hits / n, n, float(norm.ppf(TAIL)))
+
+
+def clopper_pearson(hits: int, n: int) -> list[float]:
+    """95 % exact interval of a proportion, which covers it at least as often (Clopper & Pearson 1934); n at least 1.
+
+    >>> [round(end, 4) for end in clopper_pearson(0, 10)]
+    [0.0, 0.3085]
+    """
+    low = 0.0 if hits == 0 else float(beta.ppf(1 - TAIL, hits, n - hits + 1))
+    return [low, 1.0 if hits == n else float(beta.ppf(TAIL, hits + 1, n - hits))]
 
 
 def share_interval(flags: ArrayLike, units: Units = None) -> Interval:

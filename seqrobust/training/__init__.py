@@ -1,7 +1,7 @@
 """Training: ordinary and adversarial, on Lightning."""
 
 from seqrobust.training.data import Batch, Labelled
-from seqrobust.training.fit import Trained, fit
+from seqrobust.training.fit import Trained, check_fit, fit
 from seqrobust.training.metrics import prediction_metrics
 from seqrobust.training.objectives import adversarial_settings
 from seqrobust.training.settings import AdversarialSettings, TrainingSettings
@@ -13,6 +13,7 @@ __all__ = [
     "Trained",
     "TrainingSettings",
     "adversarial_settings",
+    "check_fit",
     "fit",
     "prediction_metrics",
 ]

@@ -28,6 +28,7 @@ from seqrobust.training.data import Labelled, RecordDataModule
 from seqrobust.training.losses import regression_scale
 from seqrobust.training.module import RobustModule
 from seqrobust.training.objectives import Replay, make_objective
+from seqrobust.training.objectives.ordinary import Ordinary
 from seqrobust.training.resuming import resumable
 from seqrobust.training.saving import WholeCheckpoints
 from seqrobust.training.selection import Selection, selection
@@ -98,13 +99,10 @@ def fit(
     Raises DataError for records that cannot be trained on, ConfigError for settings that do not fit them, and
     SeqRobustError where the loss is not finite.
     """
-    _check_records(model, train, valid)
+    objective, chosen = check_fit(model, train, valid, settings=settings, adversarial=adversarial, unknown=unknown)
     if task_of(train.targets.task).measured:
         mean, spread = regression_scale(train.targets)
         model.set_output_scale(torch.from_numpy(mean), torch.from_numpy(spread))
-    alphabet = train.sequences.alphabet
-    threat = adversarial.threat() if adversarial else None
-    objective = make_objective(train, unknown, settings, adversarial)
     # Lightning trains a module in the mode it is in, and a model that was loaded or trained before is in evaluation.
     module = RobustModule(
         model.train(),
@@ -116,36 +114,62 @@ def fit(
         seed=seed,
         say=say,
     )
+    threat = adversarial.threat() if adversarial else None
     data = RecordDataModule(train, valid, batch_size=settings.batch_size, seed=seed, threat=threat)
     history = History(out / "history.csv", progress)
-    if settings.reverse_complement:
-        _ = alphabet.complement_table
-    chosen = selection(settings, adversarial, train.targets, valid.targets)
     for notice in chosen.notices:
         (say or _unheard)(notice)
     best, callbacks = _callbacks(chosen, settings, history, out / "checkpoints")
-    last = out / "checkpoints" / "last.ckpt"
-    if not resume:
-        # Should this run end before its first epoch does, resuming it must not find another run's weights.
-        last.unlink(missing_ok=True)
-    checkpoint = resumable(last, module)
+    checkpoint = _start(out / "checkpoints" / "last.ckpt", module, resume=resume)
     # Devices are named, for torch warns where it finds several by itself.
     with _quiet(), _compiled(model, settings.compile), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = _trainer(settings, callbacks, out)
-        if isinstance(objective, Replay) and trainer.world_size > 1:
-            raise ConfigError(
-                "remembered adversaries are kept on one device",
-                expected="devices: 1, num_nodes: 1",
-                found=f"{trainer.world_size} processes",
-                where="training.devices",
-                fix="train on one device, or use objective: adversarial",
-            )
+        _check_devices(objective, trainer)
         with _interruptible():
             trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     if not trainer.is_global_zero:
         # The other processes of distributed training have done their part; what follows is written by the first.
         raise SystemExit(0)
     return _selected(model, history, best, chosen)
+
+
+def check_fit(
+    model: SequenceModel,
+    train: Labelled,
+    valid: Labelled,
+    *,
+    settings: TrainingSettings,
+    adversarial: AdversarialSettings | None = None,
+    unknown: Unknown = "zeros",
+) -> tuple[Ordinary, Selection]:
+    """The objective and the rule that chooses weights, without training anything; arguments as of :func:`fit`.
+
+    Raises DataError for records that cannot be trained on, and ConfigError for settings that do not fit them.
+    """
+    _check_records(model, train, valid)
+    objective = make_objective(train, unknown, settings, adversarial)
+    if settings.reverse_complement:
+        _ = train.sequences.alphabet.complement_table
+    return objective, selection(settings, adversarial, train.targets, valid.targets)
+
+
+def _start(last: Path, module: RobustModule, *, resume: bool) -> Path | None:
+    """The checkpoint to go on from. Should a new run end before its first epoch does, resuming it must not find another
+    run's weights, so those are removed."""
+    if not resume:
+        last.unlink(missing_ok=True)
+    return resumable(last, module)
+
+
+def _check_devices(objective: object, trainer: lightning.Trainer) -> None:
+    if isinstance(objective, Replay) and trainer.world_size > 1:
+        raise ConfigError(
+            "remembered adversaries are kept on one device",
+            expected="devices: 1, num_nodes: 1",
+            found=f"{trainer.world_size} processes",
+            where="training.devices",
+            fix="train on one device, or use objective: adversarial",
+        )
 
 
 def _unheard(_: str) -> None:

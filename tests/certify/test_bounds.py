@@ -23,7 +23,7 @@ from seqrobust.certification.bounds.lines import relu_lines, smooth_lines
 from seqrobust.certification.bounds.method import upper_bounds
 from seqrobust.certification.network import network_of
 from seqrobust.errors import InternalError
-from seqrobust.models.convolutional import CNN
+from seqrobust.models.architectures.convolutional import CNN
 from seqrobust.sequences import Region
 from seqrobust.threats.constraints import parse_constraint
 

@@ -14,7 +14,7 @@ from brute import ANY, certified, fewest, problem_of
 from torch import Tensor, nn
 
 from seqrobust.attacks import Problem
-from seqrobust.models.convolutional import CNN
+from seqrobust.models.architectures.convolutional import CNN
 from seqrobust.sequences import Region
 
 LENGTH, MOST = 8, 3

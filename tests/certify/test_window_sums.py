@@ -23,7 +23,7 @@ from seqrobust.certification.windows.back import members_above
 from seqrobust.certification.windows.recognise import window_sum
 from seqrobust.certification.windows.tables import WindowTables
 from seqrobust.errors import InternalError
-from seqrobust.models.convolutional import CNN
+from seqrobust.models.architectures.convolutional import CNN
 from seqrobust.sequences import Region, Task
 from seqrobust.threats.constraints import parse_constraint
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqrobust.graph import OPERATORS, CannotTraceError, Kind, Traced, operation, operator_of, record, trace
+from seqrobust.graph import CURVES, CannotTraceError, Kind, Traced, operation, operator_of, record, trace
 
 Run = Callable[[Tensor], Tensor]
 
@@ -133,7 +133,7 @@ def test_growing_and_bends_are_true_of_the_functions() -> None:
     x = torch.linspace(-8, 8, 3201, dtype=torch.float64)
     settings = {"threshold": (0.1, 0.1), "clamp": (-0.5, 0.5), "clip": (-0.5, 0.5), "clamp_min": (0.5,),
                 "clamp_max": (0.5,), "prelu": (torch.tensor([0.3], dtype=torch.float64),)}  # fmt: skip
-    for name, row in OPERATORS.items():
+    for name, row in CURVES.items():
         if not row.growing and row.bends is None:
             continue
         call = getattr(torch.ops.aten, name)
@@ -147,6 +147,32 @@ def test_growing_and_bends_are_true_of_the_functions() -> None:
             bent = x[1:-1][y.diff().diff().abs() > 1e-9]
             assert len(bent), name
             assert bool(((bent[:, None] - levels).abs().amin(1) <= 0.0051).all()), name
+
+
+def lowest_of(name: str, x: Tensor) -> list[Tensor]:
+    """Values of a function that falls and rises, in every form that torch has of it."""
+    call = getattr(torch.ops.aten, name)
+    return [call(x), *([call(x, approximate="tanh")] if name == "gelu" else [])]
+
+
+def test_slopes_and_lowest_points_are_true_of_the_functions() -> None:
+    """By finite differences of torch's own functions, at torch's defaults, in double precision."""
+    x = torch.linspace(-20, 20, 400001, dtype=torch.float64)
+    settings = {"clamp": (-0.5, 0.5), "clamp_min": (0.5,), "clamp_max": (0.5,)}
+    for name, row in CURVES.items():
+        if (row.slope is None and row.lowest is None and not row.grows_usually) or name in ("to", "_to_copy"):
+            continue
+        y = getattr(torch.ops.aten, name)(x, *settings.get(name, ()))
+        slopes = y.diff() / x.diff()
+        if row.slope is not None:
+            assert row.slope / 1.2 <= float(slopes.abs().max()) <= row.slope + 1e-9, name
+        if row.grows_usually:
+            assert bool((slopes >= -1e-9).all()), name
+        for values in lowest_of(name, x) if row.lowest is not None else []:
+            begin, end, least = row.lowest
+            assert least <= float(values.min()) <= least + 1e-4, name
+            assert bool((values.diff()[x[1:] <= begin] <= 1e-12).all()), name
+            assert bool((values.diff()[x[:-1] >= end] >= -1e-12).all()), name
 
 
 @pytest.mark.slow

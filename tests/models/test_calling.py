@@ -295,7 +295,7 @@ class Fails(Net):
 @pytest.mark.parametrize(
     ("module", "said"),
     [
-        (NeedsMask(), "forward also needs mask"),
+        (NeedsMask(), "as its mask"),
         (Embeds(), "argmax(1)"),
         (OneRow(), "--one-by-one"),
         (Fails(lambda out: out @ torch.zeros(2, 2, dtype=torch.float64)), "model.float()"),

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqrobust.models import build_model, load_checkpoint
-from seqrobust.models.base import HyperParameter
+from seqrobust.models.architectures.base import HyperParameter
 
 SCALE = ["output_mean", "output_std"]
 LAST = ["readout.1.weight", "readout.1.bias", "readout.4.weight", "readout.4.bias"]

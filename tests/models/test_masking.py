@@ -100,7 +100,7 @@ def test_reversal_turns_each_record_and_back() -> None:
 
 def test_recurrence_equals_torchs_own_on_packed_records() -> None:
     """Two plain layers and a reversal against ``nn.GRU(bidirectional=True)`` with packed sequences."""
-    from seqrobust.models.recurrent import BidirectionalGRU
+    from seqrobust.models.architectures.recurrent import BidirectionalGRU
 
     ours, theirs = BidirectionalGRU(4, 3), nn.GRU(4, 3, batch_first=True, bidirectional=True)
     weights = {

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ModelError
 from seqrobust.models import ARCHITECTURES, Predictor, build_model
-from seqrobust.models.predictor import ROWS, Gradient, resolve_device
+from seqrobust.models.devices import resolve_device
+from seqrobust.models.predictor import ROWS, Gradient
 from seqrobust.sequences import Task
 from seqrobust.sequences.encoding import one_hot
 

@@ -10,7 +10,7 @@ import pytest
 from seqrobust.alphabet import DNA, PROTEIN, Alphabet
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.checks import check
-from seqrobust.sequences.relatives import near_copies_across
+from seqrobust.sequences.dividing.relatives import near_copies_across
 
 
 def mutated(random: Random, text: str, edits: int, letters: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from seqrobust.alphabet import DNA
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
-from seqrobust.sequences.splits import FRACTIONS, assign_splits, carve_split
+from seqrobust.sequences.dividing.splits import FRACTIONS, assign_splits, carve_split
 
 
 def records_of(

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap, norm, ttest_1samp, ttest_ind
+from scipy.stats import binomtest, bootstrap, norm, ttest_1samp, ttest_ind
 
 from seqrobust.statistics import (
     auroc,
     auroc_interval,
+    clopper_pearson,
     difference_interval,
     group_difference,
     jackknife_interval,
@@ -53,6 +54,14 @@ def test_a_difference_of_means_has_welchs_interval() -> None:
     one, other = rng.normal(size=9), rng.normal(2, 4, size=30)
     expected = ttest_ind(one, other, equal_var=False).confidence_interval()
     assert difference_interval(one, other) == pytest.approx([expected.low, expected.high])
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 100])
+def test_shares_have_the_intervals_that_scipy_gives(n: int) -> None:
+    for hits in {0, 1, n // 3, n}:
+        for method, ours in (("wilson", wilson), ("exact", clopper_pearson)):
+            expected = binomtest(hits, n).proportion_ci(method=method)
+            assert ours(hits, n) == pytest.approx([expected.low, expected.high], abs=1e-9)
 
 
 def test_equal_clusters_make_the_interval_of_their_means() -> None:

@@ -210,6 +210,7 @@ RULES: Mapping[Kind, Rule] = MappingProxyType(
         Kind.MIXING: path,
         Kind.PLACE: place,
         Kind.CONSTANT: place,
+        Kind.LOOKUP: path,
         Kind.RECURRENT: recurrence,
         Kind.UNKNOWN: path,
     }

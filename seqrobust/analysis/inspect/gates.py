@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from seqrobust.errors import InternalError
+from seqrobust.models.architectures.recurrent import BidirectionalGRU
 from seqrobust.models.masking import reversed_within
-from seqrobust.models.recurrent import BidirectionalGRU
 
 Weights: TypeAlias = dict[str, Tensor]
 

@@ -84,7 +84,7 @@ class Bends:
 def _may_jump(node: fx.Node, result: Any) -> bool:
     """Whether an operation jumps, or bends, where it is not followed."""
     row = operator_of(node)
-    if operation(node) in _FINITE or row.bends is not None or row.kind is Kind.MAXIMUM:
+    if operation(node) in _FINITE or row.curve.bends is not None or row.kind is Kind.MAXIMUM:
         return False
     return row.steps or row.kind in (Kind.SORTING, Kind.UNKNOWN) or _decides(result)
 
@@ -99,8 +99,8 @@ def _by_name(node: fx.Node, args: Any, kwargs: Any) -> dict[str, Any]:
 def _margins(node: fx.Node, given: Mapping[str, Any]) -> list[Margin]:
     """What crosses zero where an operation bends. Raises TypeError, ValueError or IndexError for a form not known."""
     row, name = operator_of(node), operation(node)
-    if row.bends is not None:
-        return _at_levels(given["self"], row.levels(given))
+    if row.curve.bends is not None:
+        return _at_levels(given["self"], row.curve.levels(given))
     if row.kind is not Kind.MAXIMUM:
         return []
     if "other" in given:

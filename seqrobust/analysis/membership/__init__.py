@@ -19,7 +19,7 @@ from seqrobust.analysis.membership.roc import Area, RateAt, Roc, auc, balanced_a
 from seqrobust.analysis.membership.scores import Signals, phi_from_confidence, signals
 from seqrobust.analysis.membership.shadow import ShadowDistributions, fit_beta, fit_gaussian, fit_shadows
 from seqrobust.analysis.membership.shadows import ShadowModels, train_shadows
-from seqrobust.analysis.membership.shift import Shift, shift_test
+from seqrobust.analysis.membership.shift import Shift, shift_test, target_shift
 from seqrobust.analysis.membership.threshold import Threshold, best_threshold, mean_loss_threshold
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "shift_test",
     "signals",
     "survival_score",
+    "target_shift",
     "tpr_at_fpr",
     "train_shadows",
 ]

@@ -6,8 +6,9 @@ among the members or among the non-members.
 
 Found are exact copies, copies on the other strand, and near ones by the words they share: candidates from MinHash
 sketches in bands (Leskovec, Rajaraman & Ullman 2014, chapter 3), settled by the exact Jaccard index. That needs many
-words in common: it finds records of about 90 % identity and of like length. More distant relatives take a program that
-aligns, which is asked as well where one is installed.
+words in common: it finds records of about 90 % identity and of like length. Short records, which share words by chance
+and whose relatives may share none, are aligned (:mod:`seqrobust.sequences.alignment`). More distant relatives of longer
+ones take a program that aligns, which is asked as well where one is installed.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 from seqrobust.analysis.membership.cluster_tools import clustered_by, installed_tool
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
+from seqrobust.sequences.dividing.relatives import MOST_ALIGNED, linked, related_pairs
 from seqrobust.sequences.kmers import expected_jaccard, word_length
 from seqrobust.sequences.labels import same_molecule, same_sequence
-from seqrobust.sequences.relatives import linked, near_pairs
 
 Method: TypeAlias = Literal["auto", "kmers", "mmseqs", "cd-hit"]
 
@@ -127,9 +128,11 @@ def cluster_records(
     # One record of each molecule stands for its copies.
     first = np.unique(molecule, return_index=True)[1]
     k = k if k is not None else word_length(sequences.alphabet, int(np.median(sequences.lengths)))
-    one, other = near_pairs(sequences.take(first), k, expected_jaccard(identity, k), seed=seed)
+    one, other = related_pairs(sequences.take(first), identity, k=k, seed=seed)
     found.append(linked(len(sequences), first[one], first[other]))
     how = f"shared words of {k} letters (Jaccard index of {expected_jaccard(identity, k):.2f} or more)"
+    if np.median(sequences.lengths) <= MOST_ALIGNED:
+        how += f" and local alignment ({100 * identity:g} % of the letters, and more than chance reaches)"
     protein = not sequences.alphabet.complement
     tool = installed_tool(protein=protein, identity=identity) if method == "auto" else method
     if tool is not None and tool != "kmers":

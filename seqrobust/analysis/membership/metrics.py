@@ -15,14 +15,13 @@ from seqrobust.analysis.membership.roc import (
     auc,
     balanced_accuracy,
     check_scores,
-    clopper_pearson,
     roc,
     tpr_at_fpr,
 )
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.analysis.membership.threshold import best_threshold
 from seqrobust.errors import DataError
-from seqrobust.statistics import wilson
+from seqrobust.statistics import clopper_pearson, wilson
 
 RATES = (0.01, 0.001)
 """False-positive rates that are reported."""

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import binom, binomtest, norm, rankdata
+from scipy.stats import binom, rankdata
 
 from seqrobust.analysis.membership.given import as_scores
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
-
-NOTHING = 1e-9
-"""Standard errors below this are those of rounding."""
+from seqrobust.statistics import auroc_interval, clopper_pearson
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,23 +154,13 @@ def _rate_interval(curve: Roc, wanted: float, hits: int) -> list[float]:
     return [max(value - below, 0.0), min(value + above, 1.0)]
 
 
-def clopper_pearson(hits: int, n: int) -> list[float]:
-    """95 % exact interval of a proportion (Clopper & Pearson 1934), n at least 1.
-
-    >>> [round(end, 4) for end in clopper_pearson(0, 10)]
-    [0.0, 0.3085]
-    """
-    interval = binomtest(hits, n).proportion_ci(method="exact")
-    return [float(interval.low), float(interval.high)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """The area under an ROC: its value, standard error, and 95 % interval."""
+    """The area under an ROC: its value, standard error, and 95 % interval; None of fewer than five units of a kind."""
 
     auc: float
     error: float
-    interval: list[float]
+    interval: list[float] | None
 
 
 def auc(
@@ -180,9 +168,8 @@ def auc(
 ) -> Area:
     """The chance that a member scores above a non-member, ties half, with its interval.
 
-    The standard error is that of DeLong, DeLong & Clarke-Pearson (1988), by mid-ranks (Sun & Xu 2014). Where scores
-    separate the two in full, or are all alike, it is 0 and tells nothing: the interval is then that of a proportion
-    among as many outcomes as there are records of the rarer kind.
+    The standard error is that of DeLong, DeLong & Clarke-Pearson (1988), by mid-ranks (Sun & Xu 2014); the interval is
+    :func:`seqrobust.statistics.auroc_interval`, which holds at few records and at perfect separation too.
 
     Args:
         members, nonmembers: (n,) and (m,) scores, large for members.
@@ -210,22 +197,16 @@ def auc(
         known = len(np.union1d(*units))
         variance += 2 * known / max(known - 1, 1) * float((sums[0] * sums[1]).sum())
     error = math.sqrt(max(variance, 0.0))
-    fewer = min(len(np.unique(unit)) for unit in units)
-    if fewer < 2 or error < NOTHING:
-        return Area(auc=value, error=error, interval=of_few(value, fewer))
-    reach = float(norm.ppf(0.975)) * error
-    return Area(auc=value, error=error, interval=[max(value - reach, 0.0), min(value + reach, 1.0)])
+    return Area(
+        auc=value,
+        error=error,
+        interval=auroc_interval(others, held, (None, None) if clusters is None else clusters[::-1]),
+    )
 
 
 def _variance_of_sum(parts: Floats) -> float:
     """Of a sum of independent parts that are 0 on average; 0 of a single one."""
     return len(parts) / (len(parts) - 1) * float((parts**2).sum()) if len(parts) > 1 else 0.0
-
-
-def of_few(value: float, fewer: int) -> list[float]:
-    """Of a proportion of so many outcomes, the next whole number of them to either side."""
-    hits = value * fewer
-    return [clopper_pearson(math.floor(hits), fewer)[0], clopper_pearson(math.ceil(hits), fewer)[1]]
 
 
 def balanced_accuracy(members: ArrayLike, nonmembers: ArrayLike, threshold: float) -> float:

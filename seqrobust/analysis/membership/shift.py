@@ -3,25 +3,33 @@
 Non-members that come from elsewhere, from another year, organism or experiment, differ in composition, and an attack
 then finds the difference rather than the membership (Duan et al. 2024, "Do membership inference attacks work on large
 language models?"; Das et al. 2024, "Blind baselines beat membership inference attacks"). The test is a logistic
-regression on k-mer frequencies, lengths and, if given, targets; it never sees the model.
+regression on k-mer frequencies, lengths and, if given, targets; it never sees the model. Targets are tested by
+themselves too: of another composition or spread they mislead an attack as much, and a few numbers are lost among words.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # type: ignore[import-untyped]
 
-from seqrobust.analysis.membership.roc import NOTHING, auc, of_few
+from seqrobust.analysis.membership.roc import auc
 from seqrobust.analysis.membership.scores import Floats
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
 from seqrobust.sequences.kmers import kmer_frequencies
+from seqrobust.statistics import area_ends
+
+LITTLE = 0.55
+"""Area up to which members and non-members differ by little, however surely: as many are then told apart by chance."""
+_MOST_VALUES = 2
+"""Distinct values up to which a column of targets is a label's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +40,7 @@ class Shift:
         auc: of telling a member from a non-member of the same held-out fold; 0.5 is chance.
         interval: 95 % of it.
         folds: held-out areas.
-        k: letters of a word.
+        k: letters of a word; 0 where targets alone were looked at.
         warning: what to tell the user; None where nothing was found.
     """
 
@@ -42,12 +50,17 @@ class Shift:
     k: int
     warning: str | None
 
+    @property
+    def little(self) -> bool:
+        """Whether what was found is too small to matter much."""
+        return self.auc <= LITTLE
+
 
 def shift_test(
     members: SequenceSet,
     nonmembers: SequenceSet,
     *,
-    targets: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
+    targets: tuple[NDArray[Any], NDArray[Any]] | None = None,
     clusters: NDArray[np.int64] | None = None,
     k: int | None = None,
     folds: int = 5,
@@ -57,8 +70,7 @@ def shift_test(
 
     Args:
         members, nonmembers: records.
-        targets: (n,) and (m,) classes, should a difference of classes count; a shift of classes alone misleads an
-            attack too.
+        targets: (n,) and (m,) classes, or (n, T) and (m, T) labels or values, should a difference of these count too.
         clusters: (n + m,) cluster of each record, members first; a cluster is kept in one fold, for near copies would
             otherwise be recognised rather than told apart.
         k: letters of a word; by default 3 for nucleotides and 2 for protein.
@@ -71,20 +83,55 @@ def shift_test(
 
     Raises DataError where there are fewer members or non-members than folds.
     """
-    fewest = min(len(members), len(nonmembers))
+    k = k if k is not None else (2 if members.alphabet.name == "PROTEIN" else 3)
+    features = np.concatenate([_features(one, k) for one in (members, nonmembers)])
+    if targets is not None:
+        features = np.hstack([features, target_features(np.concatenate(targets))])
+    found = _told_apart(features, (len(members), len(nonmembers)), clusters, folds, seed)
+    return replace(found, k=k, warning=_warning(found, "word frequencies and lengths"))
+
+
+def target_shift(
+    targets: tuple[NDArray[Any], NDArray[Any]],
+    *,
+    clusters: NDArray[np.int64] | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> Shift:
+    """Whether members' targets are distributed as the non-members' are; see :func:`shift_test`."""
+    features = target_features(np.concatenate(targets))
+    found = _told_apart(features, (len(targets[0]), len(targets[1])), clusters, folds, seed)
+    return replace(found, warning=_warning(found, "their targets alone"))
+
+
+def target_features(targets: NDArray[Any]) -> Floats:
+    """(N, F) of (N,) classes, a column each; or of (N, T) labels, or of values: their ranks, and how far from the
+    middle these are, for a spread that differs moves no mean.
+    """
+    if targets.ndim == 1:
+        return np.asarray(targets[:, None] == np.unique(targets), np.float64)
+    columns = []
+    for column in np.asarray(targets, np.float64).T:
+        if len(np.unique(column)) <= _MOST_VALUES:
+            columns.append(column)
+        else:
+            place = rankdata(column) / (len(column) + 1) - 0.5
+            columns += [place, place**2]
+    return np.stack(columns, 1)
+
+
+def _told_apart(
+    features: Floats, sizes: tuple[int, int], clusters: NDArray[np.int64] | None, folds: int, seed: int
+) -> Shift:
+    fewest = min(sizes)
     if fewest < folds or folds < 2:
         raise DataError(
             "the shift test sets records aside in folds",
             expected=f"{max(folds, 2)} members and non-members or more",
-            found=f"{len(members)} and {len(nonmembers)}",
+            found=f"{sizes[0]} and {sizes[1]}",
         )
-    _check_clusters(clusters, len(members) + len(nonmembers), folds)
-    k = k if k is not None else (2 if members.alphabet.name == "PROTEIN" else 3)
-    features = np.concatenate([_features(one, k) for one in (members, nonmembers)])
-    if targets is not None:
-        classes = np.concatenate(targets)
-        features = np.hstack([features, (classes[:, None] == np.unique(classes)).astype(np.float64)])
-    labels = np.repeat([1, 0], [len(members), len(nonmembers)])
+    _check_clusters(clusters, sum(sizes), folds)
+    labels = np.repeat([1, 0], sizes)
     splitter = (
         StratifiedKFold(folds, shuffle=True, random_state=seed)
         if clusters is None
@@ -94,18 +141,21 @@ def shift_test(
     for train, test in splitter.split(features, labels, clusters):
         if len(np.unique(labels[train])) == 2 and len(np.unique(labels[test])) == 2:
             scores = _scores(features[train], labels[train], features[test])
-            areas.append(auc(scores[labels[test] == 1], scores[labels[test] == 0]))
+            held, others = scores[labels[test] == 1], scores[labels[test] == 0]
+            # Relatives are answered alike here too: a fold of few families tells little.
+            units = None if clusters is None else (clusters[test][labels[test] == 1], clusters[test][labels[test] == 0])
+            areas.append(auc(held, others, units))
     if not areas:
         raise DataError("no fold holds members and non-members", fix="there are too few clusters: give none")
     value = float(np.mean([area.auc for area in areas]))
-    interval = _interval(value, math.sqrt(sum(area.error**2 for area in areas)) / len(areas), fewest)
-    return Shift(
-        auc=value,
-        interval=interval,
-        folds=tuple(area.auc for area in areas),
-        k=k,
-        warning=_warning(value, interval) if interval[0] > 0.5 else None,
-    )
+    variance = sum(area.error**2 for area in areas) / len(areas) ** 2
+    counted = sizes if clusters is None else _units_of_sides(clusters, sizes[0])
+    interval = area_ends(value, variance, counted, min(counted) - 1)
+    return Shift(auc=value, interval=interval, folds=tuple(area.auc for area in areas), k=0, warning=None)
+
+
+def _units_of_sides(clusters: NDArray[np.int64], members: int) -> tuple[int, int]:
+    return len(np.unique(clusters[:members])), len(np.unique(clusters[members:]))
 
 
 def _check_clusters(clusters: NDArray[np.int64] | None, records: int, folds: int) -> None:
@@ -122,19 +172,20 @@ def _check_clusters(clusters: NDArray[np.int64] | None, records: int, folds: int
         )
 
 
-def _interval(value: float, error: float, fewest: int) -> list[float]:
-    if error < NOTHING:
-        return of_few(value, fewest)
-    reach = float(norm.ppf(0.975)) * error
-    return [max(value - reach, 0.0), min(value + reach, 1.0)]
-
-
-def _warning(value: float, interval: list[float]) -> str:
+def _warning(found: Shift, seen: str) -> str | None:
+    low, high = found.interval
+    if low <= 0.5:
+        return None
+    told = f"(AUC {found.auc:.3f}, 95 % interval {low:.3f} to {high:.3f}, from {seen})"
+    if found.little:
+        return (
+            f"members and non-members differ a little without the model {told}: so small a difference explains no "
+            "attack that is much better, but may pass for one as weak"
+        )
     return (
-        "members and non-members can be told apart without the model (AUC "
-        f"{value:.2f}, 95 % interval {interval[0]:.2f} to {interval[1]:.2f}, from word frequencies and lengths): they "
-        "do not come from one population, and an attack's success may be that difference rather than a leak; use "
-        "non-members drawn at random from where the members came from"
+        f"members and non-members can be told apart without the model {told}: they do not come from one population, "
+        "and an attack's success may be that difference rather than a leak; use non-members drawn at random from where "
+        "the members came from"
     )
 
 

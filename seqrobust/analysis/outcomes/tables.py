@@ -113,6 +113,12 @@ def _facts(summary: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if (ambiguous := summary.get("ambiguous")) is not None:
         codes = ", ".join(f"{figure(count)} {one_line(code)}" for code, count in ambiguous.items())
         yield "ambiguous letters", codes or "none"
+    for name, one in (summary.get("leakage") or {}).items():
+        near = (
+            "" if one.get("nearest") is None else f"; the median one {figure(one['nearest'])} letters from its nearest"
+        )
+        found = f"{figure(one['copies'])} copies, {figure(one['near'])} near copies of training records"
+        yield f"of {figure(one['looked_at'])} in {one_line(name)}", found + near
     if duplicates := summary.get("duplicates"):
         if "within" in duplicates:
             yield "repeats of a sequence", figure(duplicates["within"])

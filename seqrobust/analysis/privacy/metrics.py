@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +22,18 @@ from seqrobust.analysis.membership import (
     most_exposed,
     roc,
     shift_test,
+    target_shift,
     tpr_at_fpr,
 )
 from seqrobust.analysis.membership.scores import Floats
+from seqrobust.analysis.privacy.performance import performance_of, performance_words
 from seqrobust.analysis.privacy.pool import Pool
 from seqrobust.analysis.privacy.scores import Score, Scores
 from seqrobust.analysis.privacy.settings import WITH_SHADOWS
 from seqrobust.analysis.privacy.shadows import Shadows
 from seqrobust.errors import DataError
 from seqrobust.files import plain
+from seqrobust.sequences.dividing.relatives import MOST_ALIGNED
 from seqrobust.tasks import task_of
 
 _GROUPS = 40
@@ -37,37 +42,85 @@ _RATE = "0.01"
 _LEVEL = 0.05
 _RELATED = 0.7
 """Share of letters in common from which on records may be known again by their words."""
+_ALIGNED = 0.6
+"""The same for short records, where no pair counts that chance reaches."""
 _MIXED = 0.05
 """Share of non-members with a relative among the members, up to which these count as split by relatives."""
 _LARGEST = 0.2
 """Share of the records that one fold in five has."""
 
 
-def shift_of(pool: Pool, together: NDArray[np.int64]) -> tuple[Shift | None, str | None]:
-    """The shift test, relatives in one fold, or None and why there is none."""
-    classes = pool.classes
-    targets = None if classes is None else (classes[pool.is_member], classes[~pool.is_member])
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shifts:
+    """Whether the sides differ without the model: by sequences with targets, and by targets alone; else why not."""
+
+    records: Shift | None
+    targets: Shift | None
+    why_none: str | None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was found, and what could not be looked at."""
+        found = [one.warning for one in (self.records, self.targets) if one is not None and one.warning]
+        if self.why_none:
+            found.append(f"whether members and non-members differ without the model was not tested: {self.why_none}")
+        return found
+
+    @property
+    def largest(self) -> Shift | None:
+        """That by which the sides differ most; None where nothing was found."""
+        warned = [one for one in (self.records, self.targets) if one is not None and one.warning]
+        return max(warned, key=lambda one: one.auc, default=None)
+
+
+def shift_of(pool: Pool, together: NDArray[np.int64]) -> Shifts:
+    """The shift tests, relatives in one fold."""
+    values = pool.targets.values
+    targets = (values[pool.is_member], values[~pool.is_member])
     try:
-        return shift_test(*pool.sides, targets=targets, clusters=together), None
+        records = shift_test(*pool.sides, targets=targets, clusters=together)
+        return Shifts(records=records, targets=target_shift(targets, clusters=together), why_none=None)
     except (DataError, ValueError) as error:
-        return None, " ".join(str(error).split())
+        return Shifts(records=None, targets=None, why_none=" ".join(str(error).split()))
 
 
-def relatives(pool: Pool, copies: Copies, *, identity: float, seed: int) -> NDArray[np.int64]:
-    """(N,) clusters of records that are answered alike: more distant relatives than near copies, and whole groups.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Relatives:
+    """(N,) clusters of records that are answered alike, and what should be known of how they were found."""
+
+    numbers: NDArray[np.int64]
+    notices: tuple[str, ...] = ()
+
+
+def relatives(pool: Pool, copies: Copies, *, identity: float, seed: int) -> Relatives:
+    """Clusters of records that are answered alike: more distant relatives than near copies, and whole groups.
 
     The shift test keeps them in one fold, for a relative in another is known again by its words, which says nothing of
     where members and non-members come from; intervals and p-values take them as one. Clusters and groups so large that
-    folds would be unlike are not joined.
+    folds would be unlike are not joined, which is said.
     """
+    found, notices, count = np.arange(len(copies.clusters)), [], len(copies.clusters)
+    wanted = _ALIGNED if np.median(pool.sequences.lengths) <= MOST_ALIGNED else _RELATED
     # Variants of one sequence, say, are all relatives: what sets them apart then is what is asked.
-    found = _unless_large(copies.clusters, np.arange(len(copies.clusters)))
-    if identity > _RELATED:
-        found = _unless_large(cluster_records(pool.sequences, identity=_RELATED, seed=seed).numbers, found)
+    kinds: list[tuple[str, Callable[[], NDArray[np.int64]]]] = [("near copies of each other", lambda: copies.clusters)]
+    if identity > wanted:
+        said = f"relatives of {100 * wanted:g} % identity or more"
+        kinds.append((said, lambda: cluster_records(pool.sequences, identity=wanted, seed=seed).numbers))
     if pool.groups is not None:
         names: NDArray[np.int64] = np.unique(pool.groups, return_inverse=True)[1]
-        found = _unless_large(joined_clusters([found, names]), found)
-    return found
+        kinds.append(("of one group", lambda: names))
+    for said, clusters_of in kinds:
+        joined = joined_clusters([found, clusters_of()])
+        largest = int(np.bincount(joined).max())
+        if largest <= _LARGEST * count:
+            found = joined
+        else:
+            notices.append(
+                f"{largest:,} of {count:,} records are {said}, directly or through others: too many to be one unit, so "
+                "that they are taken one by one; intervals and p-values then hold only if it was drawn at random which "
+                "of them are members"
+            )
+    return Relatives(numbers=found, notices=tuple(notices))
 
 
 def split_units(pool: Pool, copies: Copies, together: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -78,24 +131,17 @@ def split_units(pool: Pool, copies: Copies, together: NDArray[np.int64]) -> NDAr
     return together if mixed <= _MIXED else copies.clusters
 
 
-def _unless_large(clusters: NDArray[np.int64], otherwise: NDArray[np.int64]) -> NDArray[np.int64]:
-    largest = int(np.bincount(clusters).max())
-    return clusters if largest <= _LARGEST * len(clusters) else otherwise
-
-
 def metrics_of(
     pool: Pool,
     scores: Scores,
     copies: Copies,
-    shift: tuple[Shift | None, str | None],
+    shift: Shifts,
     shadows: Shadows | None,
     together: NDArray[np.int64],
     seed: int,
 ) -> dict[str, Any]:
     """``metrics.json``."""
-    found, left_out = shift[0], dict(scores.left_out)
-    if found is None and shift[1]:
-        left_out["shift"] = shift[1]
+    left_out = dict(scores.left_out) | ({"shift": shift.why_none} if shift.why_none else {})
     attacks = {name: _numbers(pool, score, copies, together, seed) for name, score in scores.found.items()}
     best = best_attack(attacks)
     values = scores.found[best].values
@@ -107,9 +153,8 @@ def metrics_of(
         "verdict": "",
         "best_attack": best,
         "attacks": attacks,
-        "shift": None
-        if found is None
-        else {"auc": found.auc, "auc_ci": found.interval, "k": found.k, "warning": found.warning},
+        "performance": performance_of(pool, together),
+        "shift": _shift_numbers(shift),
         "clusters": int(together.max()) + 1,
         "copies": {
             "exact": int(copies.exact.sum()),
@@ -133,9 +178,19 @@ def metrics_of(
             for one in most_exposed(values, pool.is_member)
         ],
     }
-    metrics["verdict"] = verdict(metrics)
+    metrics["verdict"] = verdict(metrics, shift.largest)
     held: dict[str, Any] = plain(metrics)
     return held
+
+
+def _shift_numbers(shift: Shifts) -> dict[str, Any] | None:
+    if shift.records is None or shift.targets is None:
+        return None
+    one, other = (
+        {"auc": found.auc, "auc_ci": found.interval, "warning": found.warning}
+        for found in (shift.records, shift.targets)
+    )
+    return {**one, "k": shift.records.k, "targets": other}
 
 
 def _numbers(pool: Pool, score: Score, copies: Copies, together: NDArray[np.int64], seed: int) -> dict[str, Any]:
@@ -171,8 +226,8 @@ def best_attack(attacks: dict[str, dict[str, Any]]) -> str:
     return max(attacks, key=lambda name: (attacks[name]["tpr_at_fpr"][_RATE] or 0.0, attacks[name]["auc"]))
 
 
-def verdict(metrics: dict[str, Any]) -> str:
-    """What was found, in plain words."""
+def verdict(metrics: dict[str, Any], shift: Shift | None) -> str:
+    """What was found, in plain words; ``shift`` is by what the sides differ without the model."""
     attacks, best = metrics["attacks"], metrics["best_attack"]
     one = attacks[best]
     said = [_share_found(one, best)]
@@ -180,23 +235,35 @@ def verdict(metrics: dict[str, Any]) -> str:
     rate = one["tpr_at_fpr_p_value"][_RATE]
     tried = [one["p_value"], *([rate] if rate is not None else [])]
     p = min(1.0, len(attacks) * len(tried) * min(tried))
-    low, high = one["auc_ci"]
+    ends = one["auc_ci"]
+    interval = "(too few records for an interval" if ends is None else f"[{ends[0]:.3f}, {ends[1]:.3f}] (chance 0.5"
     said.append(
-        f"it tells a member from a non-member with an AUC of {one['auc']:.3f} [{low:.3f}, {high:.3f}] (chance 0.5); "
+        f"it tells a member from a non-member with an AUC of {one['auc']:.3f} {interval}); "
         + ("together this is more than chance" if p < _LEVEL else "this cannot be told from chance")
         + f" (p = {p:.2g}, corrected for {len(attacks)} attack{'s' if len(attacks) > 1 else ''})"
     )
-    if metrics["shift"] is not None and metrics["shift"]["warning"]:
-        said.append(
-            "but members and non-members differ without the model (AUC "
-            f"{metrics['shift']['auc']:.2f}), so that this may be no leak of the model's"
-        )
+    if shift is not None:
+        said.append(_shift_words(shift, ends))
+    said.append(performance_words(metrics["performance"]))
     left, n = metrics["copies"]["nonmembers_left"], metrics["n_nonmembers"]
     if 2 * left < n:
         said.append(f"{n - left:,} of {n:,} non-members are near copies of members, which hides what leaks")
     if not any(name in attacks for name in WITH_SHADOWS):
         said.append("attacks with shadow models, which are stronger, were not tried: true leaks may be larger")
     return "; ".join(said)
+
+
+def _shift_words(shift: Shift, ends: list[float] | None) -> str:
+    """What a difference without the model means for the attack beside it."""
+    if shift.little and ends is not None and ends[0] > shift.interval[1]:
+        return (
+            f"members and non-members differ a little without the model (AUC {shift.auc:.3f}), too little to be what "
+            "the attack found"
+        )
+    return (
+        f"but members and non-members differ without the model (AUC {shift.auc:.3f}), so that this may be no leak of "
+        "the model's"
+    )
 
 
 def _share_found(one: dict[str, Any], name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from seqrobust.analysis.privacy.findings import PrivacyFindings
+from seqrobust.analysis.privacy.performance import performance_words
 from seqrobust.analysis.privacy.picture import privacy_figure
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
@@ -89,20 +90,27 @@ def _shift(metrics: Mapping[str, Any]) -> Section:
     """Whether the sides differ without the model, and copies across them: either may pass for a leak, or hide one."""
     shift, copies = metrics["shift"], metrics["copies"]
     if shift is None:
-        found = f"not tested: {metrics['left_out'].get('shift', 'no reason is known')}"
+        found = [("members against non-members without the model", f"not tested: {metrics['left_out'].get('shift')}")]
     else:
-        difference = "they DIFFER, see the warning" if shift["warning"] else "no difference found"
-        found = f"AUC {_cell(shift['auc'], shift['auc_ci'], 1, 3)}, {difference}"
-    warnings = [text for text in (shift and shift["warning"], copies["warning"]) if text]
+        kinds = (("members against non-members without the model", shift), ("by their targets alone", shift["targets"]))
+        found = [(name, _difference(one)) for name, one in kinds]
+    told = (shift["warning"], shift["targets"]["warning"]) if shift else ()
+    warnings = [text for text in (*told, copies["warning"]) if text]
     counted = ", ".join(f"{copies[kind]:,} {kind.replace('_', ' ')}" for kind in _COPIES)
     return Section(
         title="Are the two sides alike?",
         items=(
-            ("members against non-members without the model", found),
+            ("answered", one_line(performance_words(metrics["performance"]), 200)),
+            *found,
             ("copies of members among the non-members", f"{counted}; {copies['nonmembers_left']:,} others"),
             *(("warning", one_line(text, 600)) for text in warnings),
         ),
     )
+
+
+def _difference(shift: Mapping[str, Any]) -> str:
+    told = "they DIFFER, see the warning" if shift["warning"] else "no difference found"
+    return f"AUC {_cell(shift['auc'], shift['auc_ci'], 1, 3)}, {told}"
 
 
 def _exposure(metrics: Mapping[str, Any]) -> tuple[Section, ...]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from seqrobust.errors import ConfigError, InputError
 from seqrobust.models import ModelCard, SequenceModel, build_model
-from seqrobust.models.base import HyperParameter
+from seqrobust.models.architectures.base import HyperParameter
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.sequences.encoding import Unknown
 from seqrobust.training import AdversarialSettings, TrainingSettings

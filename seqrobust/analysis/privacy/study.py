@@ -9,6 +9,7 @@ from seqrobust.analysis.asked import Opening
 from seqrobust.analysis.membership import find_copies
 from seqrobust.analysis.privacy.findings import PrivacyFindings
 from seqrobust.analysis.privacy.metrics import metrics_of, record_table, relatives, shift_of, split_units
+from seqrobust.analysis.privacy.performance import label_notices
 from seqrobust.analysis.privacy.pool import Pool, pool_of
 from seqrobust.analysis.privacy.scores import all_scores, not_applicable
 from seqrobust.analysis.privacy.settings import PrivacySettings
@@ -69,9 +70,10 @@ def study(ready: PrivacyReady, work: Work) -> PrivacyFindings:
     for notice in pool.notices:
         work.notice(notice)
     copies = find_copies(*pool.sides, identity=settings.identity, seed=work.seed)
-    together = relatives(pool, copies, identity=settings.identity, seed=work.seed)
+    related = relatives(pool, copies, identity=settings.identity, seed=work.seed)
+    together = related.numbers
     shift = shift_of(pool, together)
-    notices = [text for text in (copies.warning, shift[0] and shift[0].warning) if text]
+    notices = [*related.notices, *([copies.warning] if copies.warning else []), *shift.warnings]
     shadows = None
     if pool.recipe is not None and settings.wants_shadows:
         units = split_units(pool, copies, together)
@@ -81,6 +83,7 @@ def study(ready: PrivacyReady, work: Work) -> PrivacyFindings:
     notices += scores.notices
     notices += [f"{names} left out: {reason}" for reason, names in _by_reason(scores.left_out).items()]
     metrics = metrics_of(pool, scores, copies, shift, shadows, together, work.seed)
+    notices += label_notices(pool, metrics["performance"])
     work.progress.advance(1)
     for notice in notices:
         work.notice(notice)

@@ -1,12 +1,12 @@
 from .attacking import Found, Study, find, found_before, random_edits
 from .background import Background, fit_background
+from .defending.purification import Denoise, RandomLetters
 from .density import Density, Embedding
 from .detection import paired_auroc, threshold
 from .findings import UncertaintyFindings
 from .goals import Disagreement, Unnoticed
 from .measures import confidence, logit_variance, mutual_information, predictive_entropy
 from .members import AsMember, Mean, Panel, SideBySide, dropout_members, predictor_of
-from .purification import Denoise, RandomLetters
 from .room import UNCERTAINTY
 from .scoring import detectors, measured
 from .selective import RiskCoverage, risk_coverage

@@ -8,7 +8,7 @@ from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.uncertainty.members import AsMember, dropout_members
 from seqrobust.analysis.uncertainty.settings import UncertaintySettings
 from seqrobust.errors import ConfigError, ModelError
-from seqrobust.models.base import SequenceModel
+from seqrobust.models.architectures.base import SequenceModel
 from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
 

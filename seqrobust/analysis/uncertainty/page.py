@@ -8,10 +8,10 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from seqrobust.analysis.uncertainty.defending.purifying import purification_statement
 from seqrobust.analysis.uncertainty.detection import detection_statement
 from seqrobust.analysis.uncertainty.findings import UncertaintyFindings
 from seqrobust.analysis.uncertainty.picture import uncertainty_figure
-from seqrobust.analysis.uncertainty.purifying import purification_statement
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
 from seqrobust.report.words import one_line

@@ -19,7 +19,8 @@ from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.uncertainty.abstaining import selective
 from seqrobust.analysis.uncertainty.attacking import Study, find, found_before, random_edits
 from seqrobust.analysis.uncertainty.background import Background, fit_background
-from seqrobust.analysis.uncertainty.defences import Purifiers
+from seqrobust.analysis.uncertainty.defending.defences import Purifiers
+from seqrobust.analysis.uncertainty.defending.purifying import purification
 from seqrobust.analysis.uncertainty.density import density_of
 from seqrobust.analysis.uncertainty.detecting import detection
 from seqrobust.analysis.uncertainty.ensemble import members_of
@@ -27,7 +28,6 @@ from seqrobust.analysis.uncertainty.epistemic import epistemic
 from seqrobust.analysis.uncertainty.findings import UncertaintyFindings, record_table
 from seqrobust.analysis.uncertainty.materials import Materials, gather
 from seqrobust.analysis.uncertainty.members import Mean, Panel, Scorer, SideBySide, predictor_of
-from seqrobust.analysis.uncertainty.purifying import purification
 from seqrobust.analysis.uncertainty.records import FEW, Records, divided
 from seqrobust.analysis.uncertainty.scoring import measured
 from seqrobust.analysis.uncertainty.selective import RiskCoverage

@@ -15,10 +15,11 @@ from torch import Tensor, fx
 from seqrobust.certification.bounds.ball import Ball
 from seqrobust.certification.bounds.lines import Lines, relu_lines, smooth_lines
 from seqrobust.certification.network import Network, named
-from seqrobust.certification.operators import MAXIMA, UnknownNetworkError, is_affine, variables
-from seqrobust.certification.ranges import GROWING, LOWEST, Ranges
+from seqrobust.certification.operators import UnknownNetworkError, is_affine, is_maximum, variables
+from seqrobust.certification.ranges import Ranges
 from seqrobust.certification.rounding import steepest
 from seqrobust.graph.nodes import arguments, operation
+from seqrobust.graph.table import operator_of
 
 
 def bounded(network: Network, known: Ranges, ball: Ball, node: fx.Node, weights: Tensor) -> Tensor:
@@ -50,11 +51,10 @@ def bounded(network: Network, known: Ranges, ball: Ball, node: fx.Node, weights:
 def _through(node: fx.Node, network: Network, known: Ranges, held: dict[fx.Node, Tensor]) -> Tensor:
     """Replace the weights of a node that is not affine by those of its argument; gives the (R,) constants."""
     weight = held.pop(node)
-    name, argument = operation(node), variables(node, network.traced)[0]
-    if name == "getitem":
+    argument = variables(node, network.traced)[0]
+    if operation(node) == "getitem":
         node, argument = argument, variables(argument, network.traced)[0]
-        name = operation(node)
-    if name in MAXIMA:
+    if is_maximum(node):
         back, constant = _through_maximum(node, argument, network, known, weight)
     else:
         lines = _lines(node, network, known.low[argument][0], known.high[argument][0], known.size(node)[0])
@@ -66,10 +66,10 @@ def _through(node: fx.Node, network: Network, known: Ranges, held: dict[fx.Node,
 
 
 def _lines(node: fx.Node, network: Network, low: Tensor, high: Tensor, size: Tensor) -> Lines:
-    name = operation(node)
-    if name == "relu":
+    curve = operator_of(node).curve
+    if operation(node) == "relu":
         return relu_lines(low, high)
-    if name in GROWING or name in LOWEST or name == "abs":
+    if curve.grows_usually or curve.lowest is not None:
         function = partial(_called, node, network)
         return smooth_lines(function, steepest(node, network, size), low, high)
     raise UnknownNetworkError(f"no line lies above {named(node, network.traced)}")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from seqrobust.certification.operators import UnknownNetworkError
-from seqrobust.graph.nodes import operation
+from seqrobust.graph.table import Kind, operator_of
 from seqrobust.graph.tracing import Traced
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _redrawn(traced: Traced, draw: torch.Generator, *, looked_up: bool = False) 
         draw: of random numbers.
         looked_up: only what is looked up by number is drawn anew, so that numbers stay those of letters.
     """
-    tables = {node.args[0] for node in traced.nodes if operation(node) == "embedding"}
+    tables = {node.args[0] for node in traced.nodes if operator_of(node).kind is Kind.LOOKUP}
     constants = dict(traced.constants)
     for node, value in constants.items():
         if not isinstance(value, Tensor) or not value.is_floating_point() or (looked_up and node not in tables):
@@ -80,7 +80,7 @@ def _redrawn(traced: Traced, draw: torch.Generator, *, looked_up: bool = False) 
 
 
 def _looks_up(traced: Traced) -> bool:
-    return any(operation(node) == "embedding" for node in traced.nodes)
+    return any(operator_of(node).kind is Kind.LOOKUP for node in traced.nodes)
 
 
 def _units(traced: Traced, source: Source, encoded: Tensor) -> Tensor:

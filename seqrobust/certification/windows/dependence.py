@@ -10,15 +10,17 @@ from torch import Tensor, fx
 
 from seqrobust.certification.network import Network, named
 from seqrobust.certification.operators import (
-    JOINING,
-    MAXIMA,
-    POINTWISE,
     UnknownNetworkError,
     absolute,
     is_affine,
+    is_maximum,
     variables,
 )
 from seqrobust.graph.nodes import operation
+from seqrobust.graph.table import Kind, operator_of
+
+_BETWEEN = frozenset(["maximum", "minimum", "fmax", "fmin", "to", "_to_copy"])
+"""Not elementwise by their kind, and yet each number is one of one number of each argument."""
 
 
 class Reach(NamedTuple):
@@ -51,18 +53,18 @@ def _reach(marks: Tensor) -> Reach:
 
 def _marked(node: fx.Node, network: Network, held: Mapping[fx.Node, Tensor], rows: int) -> Tensor:
     """(rows, *shape) 1 where a unit of a node depends on the row's position, 0 elsewhere."""
-    traced, name = network.traced, operation(node)
+    traced, kind = network.traced, operator_of(node).kind
     inputs = variables(node, traced)
     if is_affine(node, traced):
         return (absolute(node, traced, held, rows) > 0).double()
-    if name in MAXIMA or name == "getitem":
+    if is_maximum(node) or operation(node) == "getitem":
         found = {inputs[0]: held[inputs[0]]}
         traced.replay([node], found, rows)
         return found[node]
     shape = (rows, *traced.shapes.get(node, ())[1:])
-    if name == "embedding" and len(inputs) == 1:
+    if kind is Kind.LOOKUP and len(inputs) == 1:
         return held[inputs[0]][..., None].expand(shape)
-    if (name in POINTWISE and len(inputs) == 1) or name in JOINING:
+    if kind is Kind.ELEMENTWISE or operation(node) in _BETWEEN:
         marks = torch.zeros(shape, dtype=torch.float64)
         for one in inputs:
             marks = torch.maximum(marks, held[one])

@@ -13,9 +13,11 @@ from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from seqrobust.errors import ModelError
 from seqrobust.memory import lacks_memory
+from seqrobust.models.adapters.base import innermost
 from seqrobust.models.wrappers import BPDA
 
 Told: TypeAlias = Literal["never", "padded", "always"]
@@ -75,6 +77,7 @@ class Caller:
 
 def told_lengths(module: nn.Module) -> Told:
     """When a module is to be told lengths, by the signature of its ``forward``."""
+    module = innermost(module)
     try:
         parameter = inspect.signature(module.forward).parameters.get("lengths")
     except (TypeError, ValueError):  # a compiled module, such as one of TorchScript, has a schema
@@ -143,7 +146,7 @@ def settled(caller: Caller, ask: Callable[[int | None], Tensor], shape: Sequence
 
 def _advice(module: nn.Module, error: Exception, ask: Callable[[int | None], Tensor]) -> str:
     """What to do about what a module raised."""
-    if extra := _unknown_parameters(module):
+    if extra := unknown_parameters(module):
         return f"forward also needs {', '.join(extra)}: name a factory of a module that takes the one-hot input alone"
     if any(sign in str(error) for sign in ("argument #1 'indices'", "tensors used as indices")):
         return f"the model reads letters by number: give it one_hot.argmax(1) in a factory, and {BPDA}"
@@ -158,10 +161,21 @@ def _advice(module: nn.Module, error: Exception, ask: Callable[[int | None], Ten
     return "it takes a single record: score records one by one (--one-by-one), or make its batch size free"
 
 
-def _unknown_parameters(module: nn.Module) -> list[str]:
+def refuse_unmade(module: nn.Module) -> None:
+    """Raise ModelError for a module with layers that take their size, and weights, from the first input they see."""
+    unmade = [name for name, weight in (*module.named_parameters(), *module.named_buffers()) if is_lazy(weight)]
+    if unmade:
+        raise ModelError(
+            "a layer has no weights yet",
+            found=", ".join(unmade[:4]),
+            fix="run the model on one input in its factory, or give its layers their sizes",
+        )
+
+
+def unknown_parameters(module: nn.Module) -> list[str]:
     """Names of parameters of ``forward`` beside input and lengths that have to be given."""
     try:
-        parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+        parameters = list(inspect.signature(innermost(module).forward).parameters.values())[1:]
     except (TypeError, ValueError):
         return []
     free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from seqrobust.errors import ModelError
 from seqrobust.models.bare import ROWS, BareModel, lost
 from seqrobust.models.checks.calling import settled
+from seqrobust.models.checks.diagnosis import diagnosed
 from seqrobust.models.checks.probing import probes
 from seqrobust.models.checks.repeatability import Randomness, randomness, refuse_dependence
 from seqrobust.models.checks.scale import Evidence, decided
@@ -51,14 +53,17 @@ class Trial:
 
         Raises ModelError where the module fails, or its outputs are not what its task allows.
         """
-        self.matrix, notice = settled(
-            self._bare.caller,
-            lambda rows: self._bare.raw_outputs(self.encoded[:rows], self.lengths[:rows]),
-            self.encoded.shape,
-        )
-        good = ~lost(self.matrix, self._bare.task)
-        if not bool(good.any()):
-            self._bare.check(self.matrix)
+        try:
+            self.matrix, notice = settled(
+                self._bare.caller,
+                lambda rows: self._bare.raw_outputs(self.encoded[:rows], self.lengths[:rows]),
+                self.encoded.shape,
+            )
+            good = ~lost(self.matrix, self._bare.task)
+            if not bool(good.any()):
+                self._bare.check(self.matrix)
+        except ModelError as error:
+            raise diagnosed(error, self._bare, self.encoded, self.lengths) from error
         if not bool(good.all()):
             self.encoded, self.lengths, self.matrix = self.encoded[good], self.lengths[good], self.matrix[good]
         return notice

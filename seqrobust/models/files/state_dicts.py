@@ -87,6 +87,9 @@ def fitted(content: Any, module: nn.Module, path: Path, prefix: str | None = Non
         )
     copies = _copies(entries, own)
     whole = [copy for copy in copies if _is_whole(copy, own)]
+    if not whole and (holder := _sole_holder(module)) and _holds(entries, getattr(module, holder)):
+        inside = fitted(content, getattr(module, holder), path, prefix)
+        return {f"{holder}.{name}": value for name, value in inside.items()}
     chosen = _named(copies, whole, prefix, own, path) if prefix is not None else _only(copies, whole, own, path)
     _check_once(chosen, path)
     taken = {id(entry) for copy in (chosen, *whole) for found in copy.entries.values() for entry in found}
@@ -97,6 +100,21 @@ def fitted(content: Any, module: nn.Module, path: Path, prefix: str | None = Non
     weights = _with_tied(chosen.values, own)
     _check_fit(weights, own, extra, chosen, path)
     return {name: value.reshape(own[name].shape) for name, value in weights.items()}
+
+
+def _sole_holder(module: nn.Module) -> str | None:
+    """The attribute of a model that holds all there is to load: the model inside one that was put around it."""
+    first = {name.split(".")[0] for name in module.state_dict(keep_vars=True)}
+    return first.pop() if len(first) == 1 and first <= dict(module.named_children()).keys() else None
+
+
+def _holds(entries: list[_Entry], module: nn.Module) -> bool:
+    """Whether all of a module's parameters are among what a file holds, here or further inside."""
+    own = {name: value for name, value in module.state_dict(keep_vars=True).items() if isinstance(value, Tensor)}
+    if any(_is_whole(copy, own) for copy in _copies(entries, own)):
+        return True
+    holder = _sole_holder(module)
+    return holder is not None and _holds(entries, getattr(module, holder))
 
 
 def _entries(content: Any, around: Names = ()) -> Iterator[_Entry]:

@@ -44,6 +44,8 @@ _READERS: dict[str, Callable[[Source], Table]] = {
     "swissprot": read_flatfile,
     "uniprot-xml": read_flatfile,
 }
+_NO_TABLE = Table(columns=pd.DataFrame(), where=str)
+"""What stands for the rows of a format whose records are cut from another file."""
 _LIKE_A_SEQUENCE = re.compile(r"[ACGTUN]{8,}|[A-Z]{15,}")
 _URACIL = str.maketrans("Tt", "Uu")
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
@@ -101,6 +103,15 @@ def read_sequences(
     except DataError as error:
         if any(str(file) in (error.where or "") for file in (path, genome, annotation) if file is not None):
             raise
+        raise error.at(str(path)) from None
+
+
+def read_table(path: Path | str, *, format: str | None = None, where: Where | None = None) -> Table:
+    """The rows of a file before they are made records, to look at its columns. Raises DataError as above."""
+    source = open_source(Path(path), format)
+    try:
+        return _READERS[source.format](source).filtered(where or {}) if source.format in _READERS else _NO_TABLE
+    except DataError as error:
         raise error.at(str(path)) from None
 
 

@@ -1,0 +1,1 @@
+"""Sequences cleaned before a model reads them, and what that is worth."""

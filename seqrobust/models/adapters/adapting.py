@@ -1,0 +1,64 @@
+"""Whatever a user's code or file gave, made into a module from one-hot (N, K, L) to outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from seqrobust.alphabet import Alphabet
+from seqrobust.errors import ModelError
+from seqrobust.models.adapters.axes import Channels, Layout
+from seqrobust.models.adapters.form import Form
+from seqrobust.models.adapters.functions import BlackBox, estimator_function, is_estimator
+from seqrobust.models.adapters.select import Select
+from seqrobust.models.adapters.tokens import Tokens
+from seqrobust.models.adapters.vocabulary import vocabulary_of
+
+
+def adapted(
+    thing: object, form: Form, alphabet: Alphabet, *, labels: Sequence[str] | None = None, measured: bool = False
+) -> tuple[nn.Module, tuple[str, ...] | None]:
+    """A module around a model, and the names of its outputs where the model has any.
+
+    Args:
+        thing: a module, a function, or an estimator of scikit-learn.
+        form: what the user says of its input and output.
+        alphabet: of the records.
+        labels: what the user calls the outputs.
+        measured: whether the model predicts measured values.
+
+    Raises ModelError for what cannot be a model, or not in this form.
+    """
+    names: tuple[str, ...] | None = None
+    if is_estimator(thing):
+        thing, names = estimator_function(thing, labels=labels, measured=measured)
+        form = _taking_texts(form)
+    if not isinstance(thing, nn.Module) or form.takes in ("strings", "array"):
+        thing = _black_box(thing, form, alphabet)
+    if form.layout != "NCL":
+        thing = Layout(thing, form.layout)
+    if form.letters is not None:
+        thing = Channels(thing, form.letters, alphabet)
+    if form.vocabulary is not None:
+        thing = Tokens(thing, vocabulary_of(form.vocabulary, alphabet), alphabet)
+    if form.output_of is not None:
+        thing = Select(thing, form.output_of)
+    return thing, names
+
+
+def _taking_texts(form: Form) -> Form:
+    """An estimator is given texts unless something else is said."""
+    return form if form.takes != "onehot" or form.layout != "NCL" else replace(form, takes="strings")
+
+
+def _black_box(thing: Any, form: Form, alphabet: Alphabet) -> nn.Module:
+    if not callable(thing) or form.takes == "tokens" or (form.takes == "onehot" and not isinstance(thing, nn.Module)):
+        raise ModelError(
+            "a function outside torch is taken for a model only when its input is named",
+            expected="--takes strings (a list of texts) or --takes array (one-hot, NumPy)",
+            found=f"{type(thing).__name__} and --takes {form.takes}",
+        )
+    return BlackBox(thing, alphabet if form.takes == "strings" else None)

@@ -1,0 +1,1 @@
+"""Records divided: what belongs together, and who trains and who is tested."""
