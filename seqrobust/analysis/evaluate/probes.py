@@ -119,19 +119,23 @@ class Slopes:
 def slopes(sample: Sample, scores: Scores) -> Slopes:
     """Compare the gradient at the clean sequence with exact scores of a random sample of single edits.
 
-    Raises ModelError where the model gives no gradient, or one that is not finite.
+    A gradient that is no number counts as none. Raises ModelError where that is so of every record.
     """
     predictor = sample.problem.predictor
     threat, goal, logits = sample.bound()
     everyone = torch.arange(len(threat), device=predictor.device)
     lengths = predictor.lengths(threat.tokens)
-    found = predictor.gradient(predictor.encode(threat.tokens), lengths, goal.objective)
+    encoded = predictor.encode(threat.tokens)
+    found = predictor.gradient(encoded, lengths, goal.objective, lenient=True)
+    if found.missing is not None and bool(found.missing.all()):
+        predictor.gradient(encoded, lengths, goal.objective)  # Says why there is none.
     clean = judged(goal, logits, everyone)
     size = clean.slack / ROUNDING
     steepness = (found.gradient.abs() * threat.permitted).amax((1, 2)) / size.clamp(min=1e-30)
     edits = _sampled_edits(sample, threat)
-    edited = judged(goal, scores.logits(threat.tokens, edits), edits.record)
-    exact = edited.told - clean.told[edits.record]
+    outputs = scores.logits(threat.tokens, edits)
+    edited = judged(goal, outputs, edits.record)
+    exact = (edited.told - clean.told[edits.record]).masked_fill(predictor.lost(outputs), 0)
     now = (found.gradient * threat.clean).sum(1)
     record, position, letter = edits.record, edits.position[:, 0], edits.letter[:, 0]
     first_order = found.gradient[record, letter, position] - now[record, position]

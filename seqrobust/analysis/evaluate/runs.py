@@ -101,6 +101,8 @@ class MethodRuns:
                     continue
                 tables.append(_labelled(found, control, method.name, direction))
             number += 1
+        if not tables:
+            raise ModelError(NO_GRADIENT, found=", ".join(failed), fix="name methods that need none (greedy_all)")
         table = joined(tables)
         if ROWS_SENT in table.attrs:
             table.attrs[ROWS_SENT] += sum(part.attrs.get(ROWS_SENT, 0) for part in controls)

@@ -228,7 +228,7 @@ def _asked(runs: MethodRuns, table: pd.DataFrame, methods: list[Method]) -> list
     direction, problem = next(iter(runs.problems.items()))
     if not whole(part, runs.work.progress.say):
         runs.work.progress.start("diagnosis", 100)
-        with problem.predictor.attached():
+        with problem.predictor.attached(), problem.predictor.tolerant():
             found = from_model(
                 problem,
                 table[table["direction"] == direction].reset_index(drop=True),
