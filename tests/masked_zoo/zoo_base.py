@@ -1,6 +1,7 @@
 """The two networks that the zoo of masked models is wrapped around, and the records they read.
 
-A splice junction in small: a record of class 1 holds ``CAGGT`` in its middle, of class 2 ``TTCAG``, of class 0 neither.
+A splice junction in small: a record of class 1 holds ``CAGGTAAGT`` in its middle, of class 2 ``TTTCTTCAG``, of class 0
+neither.
 Both networks are trained on such records for a second or two; their weights are the same on every run of a machine.
 """
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 LETTERS = "ACGT"
-MOTIFS = ("", "CAGGT", "TTCAG")
+MOTIFS = ("", "CAGGTAAGT", "TTTCTTCAG")
 
 
 def texts(count: int, length: int, seed: int) -> tuple[list[str], list[int]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -56,6 +55,7 @@ class Animal:
         wrapping: from the network and one-hot input to outputs.
         task: classification of three, or binary (the second class against the first).
         base: the network inside.
+        probabilities: a lone output is positive above a half rather than above zero.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Animal:
     wrapping: Wrapping
     task: Literal["classification", "binary"] = "classification"
     base: Literal["cnn", "gru"] = "cnn"
+    probabilities: bool = False
 
     def made(self, length: int) -> nn.Module:
         """A fresh one for records of that length."""
@@ -336,83 +337,3 @@ class Blending:
         blended = z + 0.5 * self.last
         self.last = z.detach()[-1]
         return blended
-
-
-def zoo() -> list[Animal]:
-    """All of it, fresh."""
-    honest = [
-        Animal(name="plain", kind="honest", wrapping=partial(scaled, 1.0)),
-        Animal(name="times 1e-3", kind="honest", wrapping=partial(scaled, 1e-3)),
-        Animal(name="times 1e3", kind="honest", wrapping=partial(scaled, 1e3)),
-        Animal(name="plus 1000", kind="honest", wrapping=shifted),
-        Animal(name="third class -1e9", kind="honest", wrapping=partial(masked, -1e9)),
-        Animal(name="third class -inf", kind="honest", wrapping=partial(masked, -torch.inf)),
-        Animal(name="log_softmax", kind="honest", wrapping=log_soft),
-        Animal(name="log_softmax, third class -inf", kind="honest", wrapping=masked_log_soft),
-        Animal(name="softmax", kind="honest", wrapping=partial(soft, 1.0)),
-        Animal(name="softmax of 30 z", kind="honest", wrapping=partial(soft, 30.0)),
-        Animal(name="softmax of 1000 z", kind="honest", wrapping=partial(soft, 1e3)),
-        Animal(name="sigmoid", kind="honest", wrapping=partial(sigmoid, 1.0), task="binary"),
-        Animal(name="sigmoid of 50 z", kind="honest", wrapping=partial(sigmoid, 50.0), task="binary"),
-        Animal(name="sigmoid of 1000 z", kind="honest", wrapping=partial(sigmoid, 1e3), task="binary"),
-        Animal(name="column of softmax of 50 z", kind="honest", wrapping=partial(column, 50.0), task="binary"),
-        Animal(name="pair of sigmoid of 50 z", kind="honest", wrapping=partial(pair, 50.0), task="binary"),
-        Animal(name="bfloat16", kind="honest", wrapping=half),
-        Animal(name="exponentials", kind="honest", wrapping=exponentials),
-        Animal(name="constant", kind="honest", wrapping=constant),
-        Animal(name="gru", kind="honest", wrapping=partial(scaled, 1.0), base="gru"),
-        Animal(name="gru, softmax of 1000 z", kind="honest", wrapping=partial(soft, 1e3), base="gru"),
-        Animal(name="votes of positions", kind="honest", wrapping=vote),
-    ]
-    hidden = [
-        Animal(name="sigmoid by hand of 50 z", kind="hidden", wrapping=partial(by_hand, 50.0), task="binary"),
-        Animal(name="tanh of z", kind="hidden", wrapping=partial(tanh, 1.0), task="binary"),
-        Animal(name="tanh of 1000 z", kind="hidden", wrapping=partial(tanh, 1e3), task="binary"),
-        Animal(name="clamped at 1", kind="hidden", wrapping=partial(clamped, 1.0)),
-        Animal(name="clamped at 0.2", kind="hidden", wrapping=partial(clamped, 0.2)),
-        Animal(name="rounded to quarters", kind="hidden", wrapping=partial(rounded, 4.0)),
-        Animal(name="rounded to halves", kind="hidden", wrapping=partial(rounded, 2.0)),
-        Animal(name="rounded softmax", kind="hidden", wrapping=rounded_softmax),
-        Animal(name="labels", kind="hidden", wrapping=labels),
-        Animal(name="sign", kind="hidden", wrapping=sign, task="binary"),
-        Animal(name="detached", kind="hidden", wrapping=detached),
-        Animal(name="detached labels", kind="hidden", wrapping=lambda net, x: labels(net, x.detach()).detach()),
-        Animal(name="reads letters", kind="hidden", wrapping=read_letters),
-        Animal(name="misleading gradient", kind="hidden", wrapping=misleading),
-        Animal(name="turned gradient", kind="hidden", wrapping=turned),
-        Animal(name="zero gradient", kind="hidden", wrapping=zeroed),
-        Animal(name="gradient of no number", kind="hidden", wrapping=steep_start),
-        Animal(name="no number at ACGT", kind="hidden", wrapping=partial(nan_at, "ACGT")),
-        Animal(name="no number at TAG", kind="hidden", wrapping=partial(nan_at, "TAG")),
-        Animal(name="detector, constant below", kind="hidden", wrapping=partial(abstaining, 0.6)),
-        Animal(name="detector, leans below", kind="hidden", wrapping=partial(staying, 1.0)),
-        Animal(name="detector, leans far below", kind="hidden", wrapping=partial(staying, 4.0)),
-        Animal(name="dead zone", kind="hidden", wrapping=partial(dead_zone, 1.0), task="binary"),
-        Animal(name="mean of saturated sigmoids", kind="hidden", wrapping=mean_of_sigmoids, task="binary"),
-        Animal(name="softmax of softmax", kind="hidden", wrapping=twice_soft),
-        Animal(name="clamped softmax", kind="hidden", wrapping=temperature_clamp),
-        Animal(name="look-up of words", kind="hidden", wrapping=look_up),
-        Animal(name="look-up of four words", kind="hidden", wrapping=look_up_few),
-        Animal(name="tree", kind="hidden", wrapping=one_tree),
-        Animal(name="forest", kind="hidden", wrapping=forest),
-        Animal(name="nearest neighbour", kind="hidden", wrapping=partial(nearest, 1)),
-        Animal(name="five nearest neighbours", kind="hidden", wrapping=partial(nearest, 5)),
-        Animal(name="votes of shifted copies", kind="hidden", wrapping=window_votes),
-        Animal(name="gru, detached", kind="hidden", wrapping=detached, base="gru"),
-        Animal(name="gru, rounded", kind="hidden", wrapping=partial(rounded, 4.0), base="gru"),
-    ]
-    drawing = [
-        Animal(name="noise", kind="random", wrapping=partial(noise, 0.5)),
-        Animal(name="loud noise", kind="random", wrapping=partial(noise, 20.0)),
-        Animal(name="noise of numpy", kind="random", wrapping=numpy_noise),
-        Animal(name="one of two", kind="random", wrapping=one_of_two),
-        Animal(name="random shift", kind="random", wrapping=random_shift),
-        Animal(name="dropout left on", kind="random", wrapping=dropped),
-    ]
-    refused = [
-        Animal(name="less the batch's mean", kind="refused", wrapping=over_batch),
-        Animal(name="batch statistics", kind="refused", wrapping=batch_norm),
-        Animal(name="drifts", kind="refused", wrapping=Remembering()),
-        Animal(name="leans on its last answer", kind="refused", wrapping=Blending()),
-    ]
-    return [*honest, *hidden, *drawing, *refused]
