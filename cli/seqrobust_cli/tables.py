@@ -26,6 +26,7 @@ _OF_SEEDS = (
 """Figures worth a line on the terminal; ``summary.csv`` has them all."""
 
 
+_RANDOM_SHIFTS = ("random_mean_abs_shift", "random_best_shift")
 _FEW_CLASSES = 6
 """Classes that have a line each; all of them stand in the report and in ``metrics.json``."""
 
@@ -91,6 +92,7 @@ def _ends(value: float | None, interval: list[float] | None) -> str:
 
 def print_attack(metrics: Mapping[str, Any]) -> None:
     """The budget curve."""
+    from seqrobust.analysis.outcomes.sentences import truth_stated
     from seqrobust.tasks import task_in
 
     regression = task_in(metrics).measured
@@ -109,12 +111,14 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
     if metrics.get("clean_r2") is not None:
         out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    middle = ["mean shift", "random shift", "R2"] if regression else ["robust accuracy, %"]
+    stated = truth_stated(metrics)
+    middle = ["mean shift", "median", "random +-", "best draw"] if regression else ["robust accuracy, %"]
+    middle += ["R2"] if regression and stated else []
     for name in ["budget", *middle, "flipped, %" if not regression else "reached, %", "random", "edits", "fwd", "grad"]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in metrics["budgets"]:
         if regression:
-            cells = [_number(row["mean_shift"]), _number(row["random_mean_shift"]), _number(row.get("r2"))]
+            cells = _shift_cells(row) + ([_number(row.get("r2"))] if stated else [])
         else:
             cells = [_share(row["robust_accuracy"], row["robust_accuracy_ci"])]
         table.add_row(
@@ -127,12 +131,42 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
             f"{row['gradients_per_record']:.0f}",
         )
     out.print(table)
+    word = "reached" if regression else "flipped"
     out.print(
-        "flipped, random: share of the attacked [95 % interval]; fwd, grad: evaluations per record so far",
-        markup=False,
+        f"{word}, random: share of the attacked [95 % interval]; fwd, grad: evaluations per record so far", markup=False
     )
+    if regression:
+        _print_shifts(metrics, stated=stated)
     if metrics["budgets"]:
         _print_classes(metrics["budgets"][-1])
+
+
+def _shift_cells(row: Mapping[str, Any]) -> list[str]:
+    """How far the value moves: by the attack, and by random edits."""
+    middle = (row.get("shift_quantiles") or {}).get("0.5")
+    return [_number(one) for one in (row["mean_shift"], middle, *map(row.get, _RANDOM_SHIFTS))]
+
+
+def _print_shifts(metrics: Mapping[str, Any], *, stated: bool) -> None:
+    """What the columns of shifts are, whose goal lies beyond what was trained on, and what is no error."""
+    draws = metrics.get("random_draws")
+    out.print(
+        f"random +-: mean distance that random edits move the value, up or down; best draw: of {draws}, to the goal",
+        markup=False,
+    )
+    if found := metrics.get("within_range"):
+        beyond, rate = found["of"] - found["n"], _share(found["attack_success_rate"], found["attack_success_rate_ci"])
+        out.print(
+            f"{beyond} of {found['of']} goals lie beyond the training targets ({found['low']:.3g} to "
+            f"{found['high']:.3g}); of the {found['n']} others reached: {rate} %",
+            markup=False,
+        )
+    if not stated and metrics.get("clean_r2") is not None:
+        out.print(
+            "no R2 under attack: nothing states that the edits leave the true value (--protect), so shifts say how "
+            "sensitive the model is, not how wrong",
+            markup=False,
+        )
 
 
 def _print_classes(last: Mapping[str, Any]) -> None:

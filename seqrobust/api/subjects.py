@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet, alphabet_named
+from seqrobust.analysis.letter_orders import other_order
 from seqrobust.analysis.sides import Sides
 from seqrobust.analysis.subject import Subject, spread_rows, with_answers
 from seqrobust.errors import DataError, ModelError
@@ -214,7 +215,10 @@ def subject_of(
     subject = Subject(name=name, predictor=predictor, sequences=sequences, targets=None)
     if sequences.targets is None or not labelled:
         return subject
-    return replace(subject, targets=encode_targets(sequences.targets, predictor.task, predictor.labels))
+    targets = encode_targets(sequences.targets, predictor.task, predictor.labels)
+    if (notice := other_order(predictor, sequences, targets)) is not None:
+        predictor.notices.append(notice)
+    return replace(subject, targets=targets)
 
 
 def sides_of(

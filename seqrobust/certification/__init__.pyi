@@ -2,7 +2,7 @@ from .case import Case, Method, Proof
 from .enumeration import Enumeration
 from .methods import METHODS, methods_named
 from .refusal import require_certifiable
-from .shard import Standing, certify_shard
+from .shard import Proven, Standing, certify_shard
 
 __all__ = [
     "METHODS",
@@ -10,6 +10,7 @@ __all__ = [
     "Enumeration",
     "Method",
     "Proof",
+    "Proven",
     "Standing",
     "certify_shard",
     "methods_named",

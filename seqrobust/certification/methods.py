@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from seqrobust.certification.bounds import Bounds
 from seqrobust.certification.case import Method
+from seqrobust.certification.clusters import Clusters
 from seqrobust.certification.enumeration import Enumeration
 from seqrobust.certification.windows import WindowSums
 from seqrobust.errors import ConfigError
@@ -13,6 +14,7 @@ from seqrobust.errors import ConfigError
 METHODS: dict[str, Callable[[], Method]] = {
     "window_sums": WindowSums,
     "bounds": Bounds,
+    "clusters": Clusters,
     "enumeration": Enumeration,
 }
 """Makers of methods, cheapest first."""

@@ -59,6 +59,14 @@ class Standing:
         return self.attackable and self.certified < self.upper
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proven:
+    """What is known of a record from an earlier try: units certified, and by which method."""
+
+    certified: int = 0
+    proved_by: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Certified:
     """What came of n records.
@@ -81,6 +89,7 @@ def certify_shard(
     seconds: float,
     scores: Scores,
     progress: Callable[[float], None] = lambda _: None,
+    proven: Sequence[Proven] = (),
 ) -> Certified:
     """Attack some records, then prove what can be proved. The predictor must be attached.
 
@@ -92,6 +101,7 @@ def certify_shard(
         seconds: time limit of a record, over all methods.
         scores: answers for neighbours.
         progress: called with the finished share of the shard.
+        proven: what was proved of each record before, by the same methods; nothing where it is empty.
 
     Raises InternalError should a proof and a sequence contradict each other.
     """
@@ -100,6 +110,8 @@ def certify_shard(
         problem.sequences.take(records), problem.predictor.device
     )
     standings = [_attacked(run, threat, row, [attack.name for attack in attacks]) for row in range(len(records))]
+    for standing, before in zip(standings, proven, strict=bool(proven)):
+        _start_from(standing, before)
     goal = problem.goal.bind(problem.predictor.task, run.clean, run.targets)
     for row, standing in enumerate(standings):
         one = threat.take(torch.tensor([row], device=threat.tokens.device))
@@ -133,6 +145,13 @@ def _attacked(run: ShardRun, threat: BoundThreat, row: int, names: Sequence[str]
             standing.broken, standing.tokens = spent, tokens
             standing.broken_by = names[int(run.attack[row, level])] if int(run.attack[row, level]) >= 0 else ""
     return standing
+
+
+def _start_from(standing: Standing, before: Proven) -> None:
+    """Go on from what was proved of a record before."""
+    if standing.broken is not None and before.certified >= standing.broken:
+        raise InternalError(f"{before.proved_by} certified cost {before.certified}, at which a sequence is known")
+    standing.certified, standing.proved_by = before.certified, before.proved_by
 
 
 def _improve(standing: Standing, method: Method, case: Case, seconds: float) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.results import MOST_OUTPUTS
 from seqrobust.files import plain, replacing
+from seqrobust.measures import best_threshold
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
 from seqrobust.run.config import RunConfig
@@ -184,6 +185,8 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         with predictor.attached():
             logits = predictor.logits(torch.tensor(sequences.tokens)).cpu()
         metrics[name] = prediction_metrics(targets, logits.numpy())
+        if name == "valid" and task_of(targets.task).two_sided:
+            metrics["threshold"] = best_threshold(targets.values > 0, logits[:, 0].numpy())
         tables.append(prediction_table(name, sequences, targets, logits))
     return metrics, pd.concat(tables, ignore_index=True)
 
@@ -227,6 +230,14 @@ def target_spread(targets: Targets) -> dict[str, float]:
     return dict(zip(targets.labels, targets.values.std(0, dtype=np.float64).tolist(), strict=True))
 
 
+def target_range(targets: Targets) -> dict[str, list[float]]:
+    """Smallest and largest of each value of a regression; nothing for other tasks."""
+    if not task_of(targets.task).measured:
+        return {}
+    ends = [[float(values.min()), float(values.max())] for values in targets.values.T]
+    return dict(zip(targets.labels, ends, strict=True))
+
+
 def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[str, Any]) -> ModelCard:
     return ModelCard(
         alphabet=data.sequences.alphabet,
@@ -246,7 +257,9 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "versions": versions(),
                 "metrics": metrics,
                 "targets": [] if data.sequences.targets is None else list(map(str, data.sequences.targets.columns)),
+                "threshold": metrics.get("threshold"),
                 "target_spread": target_spread(data.in_split("train")[1]),
+                "target_range": target_range(data.in_split("train")[1]),
                 "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),

@@ -17,6 +17,8 @@ from seqrobust.errors import DataError
 from seqrobust.sequences.dividing.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.several_labels import label_fields
+from seqrobust.sequences.spreadsheet import changed_names
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
 from seqrobust.sequences.targets import Task, encode_targets
 from seqrobust.sequences.wording import counted
@@ -117,6 +119,17 @@ def _groups(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         yield _warning("all records are in one group", "a split by group is impossible; check --group-column")
 
 
+def _spreadsheet(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    groups = [] if sequences.groups is None else sequences.groups.tolist()
+    for what, names in (("id", sequences.ids), ("group", groups)):
+        if changed := changed_names(names):
+            yield _warning(
+                f"{counted(len(changed), what)} that a spreadsheet may have made of another name: {_some(changed)}",
+                "export the table anew with that column as text: what a date or rounded number was cannot be told, and "
+                "two genes may bear one name now",
+            )
+
+
 def _splits(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
     if sequences.splits is None:
         return
@@ -184,11 +197,18 @@ def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         if spread.min == spread.max and column not in summary.classes and summary.records > 1:
             yield _error(f"column {column!r} has the same value everywhere: {spread.min:g}", "choose another target")
     for column, count in summary.missing.items():
-        if count:
+        if count and not _is_of_sets(sequences, column):
             yield _error(
                 f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
                 "fill it in, or drop these rows from the file",
             )
+
+
+def _is_of_sets(sequences: SequenceSet, column: str) -> bool:
+    """Whether a column names several labels a field, so that an empty one is a record of none."""
+    assert sequences.targets is not None
+    fields = label_fields(sequences.targets[column].dropna().astype(str))
+    return fields is not None and not fields.places
 
 
 def _letters(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
@@ -230,7 +250,9 @@ def _task_problems(sequences: SequenceSet, summary: Summary, task: Task | None) 
     if sequences.targets is None:
         yield _error(f"no target column for the task {task}", "name it with --target-column")
         return
-    if any(summary.missing.values()):  # said already, and all that encoding would say
+    if any(
+        count and not _is_of_sets(sequences, name) for name, count in summary.missing.items()
+    ):  # said already, and all that encoding would say
         return
     try:
         encode_targets(sequences.targets, task)
@@ -261,6 +283,7 @@ CHECKS: tuple[Callable[[SequenceSet, Summary], Iterator[Problem]], ...] = (
     _copies,
     _near_copies,
     _groups,
+    _spreadsheet,
     _splits,
     _classes,
     _values,

@@ -117,9 +117,9 @@ def load_data(config: DataConfig, task: Task, seed: int) -> Data:
             fix="name it with data.target",
             where=_name(config),
         )
-    targets = encode_targets(sequences.targets, task, config.labels)
     if config.labels is None:
         _refuse_doubtful(sequences.targets, task, _name(config))
+    targets = encode_targets(sequences.targets, task, config.labels)
     sequences = with_patterns(sequences, config.patterns) if config.patterns else sequences
     sequences = assign_splits(
         sequences, seed=seed, fractions=config.fractions, mapping=config.folds, by_group=config.by_group

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seqrobust.sequences.labels import class_names, numbers
+from seqrobust.sequences.several_labels import LabelFields, label_fields
 from seqrobust.sequences.targets import MISSING_WORDS, NUMBER_WITH_COMMAS, Task, same_number
 from seqrobust.sequences.wording import counted
 from seqrobust.tasks import task_of
@@ -58,8 +59,8 @@ def doubts(column: pd.Series, task: Task | None = None) -> list[Doubt]:
         return found
     present = [str(name) for name in classes if name != ""]
     texts = sorted({text for text in column.dropna().astype(str).str.strip() if text})
-    if any(";" in name for name in texts):  # several labels in one field
-        return found
+    if (fields := label_fields(texts)) is not None:
+        return [*found, *_several_labels(str(column.name), fields, texts)]
     for search in _SEARCHES:
         found += search(str(column.name), texts, present)
     if task is None and values is not None:
@@ -87,6 +88,16 @@ def _ruling(column: pd.Series, values: NDArray[np.float64]) -> Iterator[Doubt]:
         text=f"column {str(column.name)!r}: one value, {values[row]:g} in record {row + 1}, makes up {share:.0%} of "
         f"the spread of {counted(len(present), 'record')}",
         fix="check it; one such value rules every squared error (a logarithm of the values may be meant)",
+    )
+
+
+def _several_labels(column: str, fields: LabelFields, texts: list[str]) -> Iterator[Doubt]:
+    labels = fields.places or len({part for text in texts for part in fields.parts(text)})
+    yield Doubt(
+        text=f"column {column!r}: several labels at once ({fields.words}): {counted(labels, 'label')} in "
+        f"{counted(len(texts), 'combination')}, each a class of its own unless the task is multilabel",
+        fix="say --task multilabel (in a config task: multilabel)",
+        grave=True,
     )
 
 

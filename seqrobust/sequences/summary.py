@@ -13,6 +13,7 @@ from seqrobust.alphabet import PROTEIN
 from seqrobust.sequences.labels import class_names, numbers, same_molecule, same_sequence
 from seqrobust.sequences.regions import Regions
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.several_labels import label_fields, label_matrix
 
 NO_SPLIT = "all"
 """What the only split is called where the file names none."""
@@ -71,7 +72,8 @@ class Summary:
         gc: share of G and C, or None for protein.
         ambiguous: ambiguity code to how often it stands.
         splits: split to its number of records; one called ``all`` where there are none.
-        classes: target column to class to split to number of records; "" is a missing target.
+        classes: target column to class to split to number of records; "" is a missing target. Of a column of several
+            labels a field, each label instead of each combination.
         ranges: numeric target column to its spread.
         missing: target column to the number of records without a value.
         copies: repeated sequences.
@@ -161,6 +163,13 @@ def _targets(
     ranges: dict[str, Range] = {}
     for name in targets:
         labels, values = class_names(targets[name]), numbers(targets[name])
+        texts = targets[name].astype(str).where(targets[name].notna(), "").str.strip()
+        if labels is not None and label_fields(texts) is not None:
+            names, matrix = label_matrix(texts.tolist(), None, f"column {str(name)!r}")
+            classes[str(name)] = {
+                label: _counts(splits[matrix[:, one] > 0]) for one, label in enumerate(names) if matrix[:, one].any()
+            }
+            continue
         if labels is not None:
             declared = [str(c) for c in getattr(targets[name].dtype, "categories", [])]
             present = sorted(set(labels.tolist()), key=_numbers_first)

@@ -5,7 +5,7 @@ task             raw columns                                        numbers
 ===============  =================================================  ==========================
 binary           one column of two values                           (N,) 0 or 1
 classification   one column of class names                          (N,) class index
-multilabel       0/1 columns, or one of names joined by ``;``       (N, T) 0 or 1
+multilabel       0/1 columns, or one of several labels a field      (N, T) 0 or 1
 regression       one or more columns of numbers                     (N, T) float
 ===============  =================================================  ==========================
 """
@@ -25,6 +25,7 @@ from seqrobust.errors import DataError, LabelError
 from seqrobust.sequences.kinds import TASKS as TASKS
 from seqrobust.sequences.kinds import Task as Task
 from seqrobust.sequences.paired_columns import paired_columns
+from seqrobust.sequences.several_labels import label_matrix
 from seqrobust.tasks import task_of
 
 MISSING_WORDS = frozenset({"na", "n/a", "#n/a", "<na>", "nan", "null", "missing", "?"})
@@ -36,6 +37,7 @@ NAME_THE_OUTPUTS = (
 """What to do about labels that a model without names of its own does not know."""
 NUMBER_WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*,[\d.,]*\d(?:[eE][+-]?\d+)?")
 """A decimal comma, or commas between thousands."""
+_TRUTHS = {"true": "1", "false": "0"}
 _BELOW_DETECTION = re.compile(r"[<>]=?\s*\S+|(?:b|a)?(?:lod|loq|bdl|bql)", re.IGNORECASE)
 
 
@@ -227,18 +229,18 @@ def _number_instead(text: str, *, missing: bool) -> str:
 
 def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
     if raw.shape[1] == 1 and not pd.api.types.is_numeric_dtype(raw.iloc[:, 0]):
-        sets = [[name.strip() for name in str(v).split(";") if name.strip()] for v in raw.iloc[:, 0].fillna("")]
-        known = tuple(labels) if labels else tuple(sorted({name for names in sets for name in names}))
-        if unseen := {name for names in sets for name in names} - set(known):
-            raise LabelError("unknown labels", expected=", ".join(known), found=", ".join(sorted(unseen)[:8]))
-        if not known:
-            raise DataError(
-                "no record has a label", where=f"column {raw.columns[0]!r}", fix="choose another target column"
-            )
-        values = np.array([[name in names for name in known] for names in sets], np.float32)
-        return Targets(task="multilabel", labels=known, values=values.reshape(len(sets), len(known)))
+        texts = [str(value) for value in raw.iloc[:, 0].fillna("")]
+        known, values = label_matrix(texts, labels, f"column {raw.columns[0]!r}")
+        return Targets(task="multilabel", labels=known, values=values)
     columns = _in_order(raw, labels, "multilabel")
-    values = raw[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
+    values = raw[columns].apply(_zeros_and_ones).to_numpy(np.float32)
     if not np.isin(values, (0, 1)).all():
         raise DataError("a multilabel column holds 0 or 1", found=f"other values in {', '.join(map(str, columns))}")
     return Targets(task="multilabel", labels=tuple(labels or map(str, columns)), values=values)
+
+
+def _zeros_and_ones(column: pd.Series) -> pd.Series:
+    """Numbers, NaN for other text; true and false count as 1 and 0."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(np.float32)
+    return pd.to_numeric(column.astype(str).str.strip().str.lower().replace(_TRUTHS), errors="coerce")

@@ -11,7 +11,7 @@ from Bio import BiopythonWarning
 from Bio.Data.IUPACData import protein_letters_3to1_extended
 from Bio.Seq import Seq
 
-from seqrobust.sequences.genetic_code import known, starts
+from seqrobust.sequences.genetic_code import CODONS, known, products, starts
 from seqrobust.sequences.readings import Reading
 
 _LETTER_OF = {**{name.lower(): letter for name, letter in protein_letters_3to1_extended.items()}, "term": "*"}
@@ -91,6 +91,11 @@ def reading_problem(reading: Reading, text: str, table: int) -> str:
     return _stop_on_the_way(reading, text, table) or _broken_off(reading)
 
 
+def stops_on_the_way(reading: Reading, text: str, table: int) -> bool:
+    """Whether a code reads a stop within a coding sequence that nothing explains."""
+    return bool(_stop_on_the_way(reading, text, table))
+
+
 def _stop_on_the_way(reading: Reading, text: str, table: int) -> str:
     residues, meant = protein(reading, text, table), exceptional(reading)
     # Several stops in a row end many a construct.
@@ -108,16 +113,25 @@ def _broken_off(reading: Reading) -> str:
     return ""
 
 
+def _may_stop(reading: Reading, text: str, table: int) -> bool:
+    """Whether the last whole codon is one that the code reads as a stop or an amino acid, by where it stands."""
+    letters = spliced(reading, text)[reading.phase :]
+    last = letters[: len(letters) // 3 * 3][-3:]
+    return last in CODONS and len(products(table)[CODONS.index(last)]) > 1
+
+
 def _disagreement(reading: Reading, text: str, table: int) -> str:
     found, given = stated_protein(reading, text, table), reading.translation
-    if len(found) == len(given) + 1 and found.endswith("X"):
-        found = found[:-1]  # a stop that is not on the record
+    if len(found) == len(given) + 1 and (found.endswith("X") or _may_stop(reading, text, table)):
+        found = found[:-1]  # a stop that is not on the record, or one that elsewhere is an amino acid
     # A last codon of two letters can be enough to know its amino acid.
     extra = len(given) - len(found)
     if extra not in (0, 1) or (extra and (len(reading.letters()) - reading.phase) % 3 == 0):
         return f"its /translation has {len(given)} residues, the letters {len(found)} (genetic code {table})"
     for number, (ours, theirs) in enumerate(zip(found, given, strict=False)):
         initiator = number == 0 and begins(reading) and theirs == "M"
-        if ours != theirs and not initiator and not {ours, theirs} & _UNSURE:
+        # A stop that is read through is not made an ordinary codon by an unknown residue.
+        unsure = ours != "*" and {ours, theirs} & _UNSURE
+        if ours != theirs and not initiator and not unsure:
             return f"residue {number + 1} is {theirs} in its /translation and {ours} by its letters (code {table})"
     return ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from seqrobust.statistics.areas import area_ends, auroc, auroc_interval
 from seqrobust.statistics.jackknife import jackknife_interval
 from seqrobust.statistics.means import difference_interval, group_difference, mean_interval, mean_of, ratio_interval
+from seqrobust.statistics.multiple import holm
 from seqrobust.statistics.paired import Exchange, Paired, mcnemar, paired, sign_flips
 from seqrobust.statistics.shares import Interval, clopper_pearson, proportion, share_difference, share_interval, wilson
 from seqrobust.statistics.units import FEW, LEAST, Units, count_units, unit_numbers, units_of
@@ -28,6 +29,7 @@ __all__ = [
     "count_units",
     "difference_interval",
     "group_difference",
+    "holm",
     "jackknife_interval",
     "mcnemar",
     "mean_interval",

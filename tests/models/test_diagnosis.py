@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import textwrap
 from collections import namedtuple
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import seqrobust as sr
 from seqrobust.alphabet import DNA, PROTEIN
 from seqrobust.errors import ModelError
 from seqrobust.models import Predictor, load_module
@@ -232,6 +235,19 @@ def test_a_length_and_another_order() -> None:
     assert "self.inner(x.transpose(1, 2))" in advice
 
 
+def test_a_length_and_a_choice_among_positions() -> None:
+    """As models of tracks over bins of some length want both."""
+
+    class Tracks(Halves):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.max_pool1d(x * self.up(F.max_pool1d(x, self.factor)), 4)
+
+    advice = advised(Tracks(16), "regression", tokens())
+    assert "a multiple of 16" in advice
+    assert '--output-of "[:, :, 4]"' in advice
+    assert "at a time" not in advice
+
+
 def test_one_length_among_records_of_several() -> None:
     rows = tokens()
     rows[4:, 20:] = DNA.padding
@@ -336,3 +352,26 @@ def test_weights_go_into_the_model_inside(tmp_path: Path) -> None:
     torch.save({"0.weight": torch.zeros(2, 4, 9)}, tmp_path / "w.pt")
     with pytest.raises(ModelError, match="do not fit"):
         load_module(f"{tmp_path / 'net.py'}:Wrapped", tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(("before", "channels", "says"), [one[1:] for one in INPUTS], ids=[one[0] for one in INPUTS])
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+def test_options_that_are_advised_do_what_the_code_does(
+    before: Callable[[Any], Tensor], channels: int, says: str
+) -> None:
+    module = Net(3, before, lambda out: {"embedding": out.sin(), "logits": out}, channels)
+    rows = tokens()
+    said = re.search(r"say so with (.*); or wrap", advised(module, "classification", rows).split("\n")[0])
+    if said is None:
+        assert says.startswith(("(L, N", "one record")) or "32-bit" in says or "floating" in says
+        return
+    words = shlex.split(said[1])
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    form = {name.removeprefix("--").replace("-", "_"): value for name, value in options.items()}
+    predictor = sr.wrap(module, alphabet="DNA", task="classification", device="cpu", **form)
+    predictor.check(rows)
+    with torch.no_grad():
+        core = module.core(F.pad(one_hot(rows, DNA), (0, 0, 0, channels - 4)))
+    expected = core if "logits" in form["output_of"] else core.sin()
+    with predictor.attached():
+        torch.testing.assert_close(predictor.logits(rows), expected, rtol=1e-4, atol=1e-4)

@@ -9,9 +9,19 @@ import torch
 from torch import nn
 
 import seqrobust as sr
-from seqrobust.analysis.probe.reading import compact_place, effective_positions, paired_flips, reading_word
+from seqrobust.analysis.probe.reading import Moved, compact_place, effective_positions, paired_flips, reading_word
 
 LENGTH, INSIDE = 60, slice(20, 30)
+
+
+class Copies(nn.Module):
+    """Whether a stretch holds more G and C than A and T: the first, or either of two others by their larger count."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        gc = x[:, 1] + x[:, 2] - x[:, 0] - x[:, 3]
+        either = torch.maximum(gc[:, 40:43].sum(1), gc[:, 50:53].sum(1))
+        z = torch.maximum(torch.full_like(either, -1), torch.minimum(gc[:, 20:23].sum(1), either)) + 0.5
+        return torch.stack([-z, z], 1)
 
 
 class Linear(nn.Module):
@@ -57,6 +67,17 @@ def test_the_sentence_that_is_right(read: np.ndarray, word: str, said: str) -> N
     assert ("One compact place" in text) == bool(read[45] and not read[0])
 
 
+def test_what_a_second_copy_hides_from_single_edits_is_not_denied() -> None:
+    """All positive: one letter at either copy outside changes nothing, two letters at both do."""
+    model = sr.wrap(Copies(), alphabet="DNA", task="classification", labels=["lo", "hi"])
+    text = "A" * 20 + "GCG" + "A" * 17 + "GCG" + "A" * 7 + "GCG" + "A" * 7
+    records = sr.records([text] * 6, alphabet="DNA", targets=["hi"] * 6, regions=[{"core": (20, 23)}] * 6)
+    found = sr.probe(model, records, sr.Substitutions(4), attacks=["greedy", "exchange", "pairs"], random_draws=2)
+    assert found.metrics["reliance"]["score"] == 0
+    assert found.metrics["flip_rates"]["nonfunctional"] == 1
+    assert found.metrics["reading"]["word"] != "function alone"
+
+
 def test_records_without_a_region_have_no_outside() -> None:
     rng = np.random.default_rng(0)
     model = sr.wrap(Linear(weights((20, 30, 1))), alphabet="DNA", task="classification", labels=["lo", "hi"])
@@ -70,11 +91,17 @@ def test_records_without_a_region_have_no_outside() -> None:
 
 def test_words_of_scores() -> None:
     known = {"null_mean": 0.6, "least": 0.03}
-    assert reading_word(known | {"score": 0.5, "p_two_sided": 0.04}) == "looks at function"
-    assert reading_word(known | {"score": 0.9, "p_two_sided": 0.04}) == "looks away from function"
-    assert reading_word(known | {"score": 0.9, "p_two_sided": 0.2}) == "not told apart"
-    assert reading_word(known | {"score": 0.9, "p_two_sided": 0.2, "least": 2 / 15}) == "cannot be told"
-    assert reading_word({"score": None}) == "nothing moves it"
+    none = Moved()
+    assert reading_word(known | {"score": 0.5, "p_two_sided": 0.04}, none) == "looks at function"
+    assert reading_word(known | {"score": 0.9, "p_two_sided": 0.04}, none) == "looks away from function"
+    assert reading_word(known | {"score": 0.9, "p_two_sided": 0.2}, none) == "not told apart"
+    assert reading_word(known | {"score": 0.9, "p_two_sided": 0.2, "least": 2 / 15}, none) == "cannot be told"
+    assert reading_word({"score": None}, none) == "no single edit moves it"
+    assert reading_word({"score": None}, none, measured=False) == "not measured"
+    assert reading_word(known | {"score": 0.0, "p_two_sided": 0.04}, none) == "function alone"
+    # What an attack with more letters reaches is not left alone, whatever single edits say.
+    assert reading_word(known | {"score": 0.0, "p_two_sided": 0.04}, Moved(outside=True)) == "looks at function"
+    assert reading_word(known | {"score": 1.0, "p_two_sided": 0.04}, Moved(inside=True)) == "looks away from function"
 
 
 def test_no_place_stands_out_of_diffuse_effects() -> None:

@@ -60,7 +60,7 @@ def test_a_doubt_is_said(values: list[object], words: list[str]) -> None:
         (MEASURED, None),
         (MEASURED, "regression"),
         (np.exp(RANDOM.normal(size=600)).tolist(), None),
-        ([f"{i};{i + 1}" for i in range(60)], None),
+        ([f"{i};{i + 1}" for i in range(60)], "multilabel"),
         (["1.1.1.1", "2.7.7.6"] * 20, None),
         (["", "a", "b"] * 9, None),
     ],

@@ -300,7 +300,9 @@ def test_a_column_twice_in_parquet(tmp_path: Path) -> None:
 
 
 def test_lists_of_numbers_are_refused_where_they_are_used(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"sequence": ["ACGT", "ACGA"], "label": [[0, 1], [1, 0]], "extra": [np.zeros(2), np.ones(2)]})
+    frame = pd.DataFrame(
+        {"sequence": ["ACGT", "ACGA"], "label": [[0.5, 1], [1, 0]], "extra": [np.zeros(2), np.ones(2)]}
+    )
     frame.to_parquet(tmp_path / "x.parquet")
     with pytest.raises(DataError, match="column 'label' holds several values"):
         read_sequences(tmp_path / "x.parquet")

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from seqrobust.analysis.attribute.findings import FEWEST_RECORDS, AttributeFindings
+from seqrobust.analysis.attribute.findings import FEWEST_RECORDS, LEVEL, AttributeFindings
 from seqrobust.analysis.attribute.layout import Drawn, make_panel
 from seqrobust.analysis.attribute.picture import attribution_figure
 from seqrobust.report.look import svg_markup
@@ -30,6 +30,11 @@ _MEANING = (
         "functions of one number: the quotient of differences from the baseline; products and other functions of a few "
         "numbers: Shapley values; softmax and norms: the derivative averaged along the straight line from the "
         "baseline; maxima: to where record and baseline have theirs",
+    ),
+    (
+        "other records",
+        "the AUROC of other records' importances on this record's regions, and by how much its own are better: near 0 "
+        "where one explanation does for all",
     ),
     (
         "chance",
@@ -93,10 +98,21 @@ def _answer(findings: AttributeFindings) -> tuple[str, ...]:
         verb = "ranks" if every or len(above) == 1 else "rank"
         first = (
             f"{which} {verb} the functional positions clearly higher than the same regions placed elsewhere, "
-            f"most of all {_spaced(best)} (AUROC {auroc})."
+            f"most of all {_spaced(best)} (AUROC {auroc}).{_no_better_than_others(methods[best])}"
         )
     further = [f"Below chance: {joined([_spaced(name) for name in below])}."] if below else []
     return (first, *further)
+
+
+def _no_better_than_others(found: Mapping[str, Any]) -> str:
+    """What is said where other records' importances do as well."""
+    others = found["region_auroc_others"]
+    if others["difference"] is None or (others["difference"] > 0 and others["p_value"] <= LEVEL):
+        return ""
+    return (
+        f" Importances of other records find them as well, as far as can be told (AUROC {others['mean']:.3f}): this "
+        "may be a place that is preferred in every record rather than what the letters say."
+    )
 
 
 def _lead(metrics: Mapping[str, Any]) -> str:
@@ -118,18 +134,19 @@ def _methods(findings: AttributeFindings) -> Table:
     for name, found in methods.items():
         delta = found.get("completeness_delta")
         missed, seconds = "-" if delta is None else f"{100 * delta:.2g}", f"{found['seconds']:.1f}"
-        against = (*_agreement_cells(found), _null(found.get("region_auroc_null")), verdicts[name]) if compared else ()
+        nulls = (_null(found.get("region_auroc_null")), _others(found.get("region_auroc_others")))
+        against = (*_agreement_cells(found), *nulls, verdicts[name]) if compared else ()
         rows.append((_spaced(name), *against, missed, seconds))
     caption = ""
     if compared:
         chance = compared[0]["random"]
         cells = [f"{scale * chance[key]:.{digits}f}" for key, scale, digits in _MEASURES]
-        rows.append(("random ranking", *cells, "", "", "", ""))
+        rows.append(("random ranking", *cells, "", "", "", "", ""))
         caption = (
             "functional positions ranked against the others by absolute importance: mean over "
             f"{compared[0]['records']:,} records [95 % interval]"
         )
-    columns = (*_COLUMNS, "AUROC, regions elsewhere", "AUROC is") if compared else ()
+    columns = (*_COLUMNS, "AUROC, regions elsewhere", "AUROC, other records", "AUROC is") if compared else ()
     return Table(caption=caption, columns=("method", *columns, "sum missed by, %", "s"), rows=tuple(rows))
 
 
@@ -139,6 +156,15 @@ def _null(found: Mapping[str, Any] | None) -> str:
         return "-"
     low, high = found["range"]
     return f"{found['mean']:.3f} ({low:.3f} to {high:.3f}); p = {found['p_value']:.2g}, least {found['least']:.2g}"
+
+
+def _others(found: Mapping[str, Any] | None) -> str:
+    """The AUROC of other records' importances, and how much better the record's own are."""
+    if not found or found["difference"] is None:
+        return "-"
+    ends = found["difference_ci"]
+    interval = "" if ends is None else f" [{ends[0]:+.3f}, {ends[1]:+.3f}]"
+    return f"{found['mean']:.3f}; own {found['difference']:+.3f}{interval}, p = {found['p_value']:.2g}"
 
 
 def _agreement_cells(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,8 +15,10 @@ from seqrobust.analysis.attribution.agreement import pair_metrics, rank_correlat
 from seqrobust.analysis.attribution.compute import Attribution, position_importance
 from seqrobust.analysis.attribution.methods import Method
 from seqrobust.analysis.attribution.null import TURNS, placement_null, turned_areas
+from seqrobust.analysis.attribution.others import comparable_records, others_null
 from seqrobust.analysis.attribution.truth import Agreement, Truth, compare, truth_metrics
 from seqrobust.sequences import SequenceSet
+from seqrobust.statistics import units_of
 
 WIDE = 0.01
 """Share of the difference by which contributions may miss their sum before it is said."""
@@ -43,6 +45,10 @@ class AttributionSummary:
         }
         turns = min(int(sequences.lengths.max(initial=1)), TURNS)
         self._turned = {method.name: np.full((turns, count), np.nan, np.float32) for method in methods}
+        self._compared = np.zeros(0, np.int64)
+        if truth is not None:
+            self._compared = comparable_records(sequences.lengths, truth.functional)
+        self._importances: dict[str, list[NDArray[np.float32]]] = {method.name: [] for method in methods}
         self._sums = {method.name: np.full((2, count), np.nan) for method in methods}
         names = [method.name for method in methods]
         self._pairs = {pair: np.full(count, np.nan) for pair in combinations(names, 2)}
@@ -61,6 +67,8 @@ class AttributionSummary:
                     found = compare(importances[method.name], functional[rows], background)
                     self._found[method.name][number, :, rows] = np.array(found)
                 self._turn(method.name, rows, importances[method.name])
+                held = np.isin(np.arange(len(self._sequences))[rows], self._compared)
+                self._importances[method.name].append(importances[method.name][held])
         for (one, other), each in self._pairs.items():
             each[rows] = rank_correlations(importances[one], importances[other])
 
@@ -76,6 +84,15 @@ class AttributionSummary:
                 strength = np.abs(values[:length]).astype(np.float64)
                 turned[:, record] = turned_areas(strength, inside, kept, len(turned))
 
+    def _others(self, name: str) -> dict[str, Any]:
+        """The AUROC of other records' importances."""
+        truth, rows = self._truth, self._compared
+        assert truth is not None
+        inside = truth.functional[rows]
+        importance = np.concatenate(self._importances[name]) if len(rows) else np.zeros(inside.shape, np.float32)
+        kept = inside | truth.background[rows]
+        return others_null(importance, inside, kept, units_of(self._sequences.units, rows))
+
     def of_method(self, method: Method) -> dict[str, Any]:
         """The keys of ``metrics.json`` for one method."""
         found: dict[str, Any] = {"importance": method.importance}
@@ -84,6 +101,7 @@ class AttributionSummary:
             together, *apart = (Agreement(*part) for part in self._found[method.name])
             found |= truth_metrics(together, units=units)
             found["region_auroc_null"] = placement_null(self._turned[method.name].astype(np.float64))
+            found["region_auroc_others"] = self._others(method.name)
             if self._classes is not None:
                 rows = {name: self._classes == name for name in np.unique(self._classes).tolist()}
                 found["per_class"] = {name: truth_metrics(together, chosen, units) for name, chosen in rows.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import ConfigError
@@ -17,15 +17,17 @@ class CertifySettings(AttackSettings):
     Attributes:
         methods: names of methods; ``auto`` tries all of them, the cheapest first, on the records still open.
         time_limit: seconds that proofs may take on a record; infinite for no limit. What is said of a record is true
-            whenever time runs out.
+            whenever time runs out. A run may go on with another: what is proved stays, what is open is tried again.
     """
+
+    presentation: ClassVar[tuple[str, ...]] = ("time_limit",)
 
     budget: Annotated[str | int, Option(help="Substitutions: 3, 1..5, or 2% of the editable.", panel=THREAT)] = "1..3"
     methods: Annotated[
         tuple[str, ...],
         Option(
             flag="--method",
-            help="auto (the cheapest first), or some of window_sums, bounds, enumeration.",
+            help="auto (the cheapest first), or some of window_sums, bounds, clusters, enumeration.",
             metavar="NAME[,NAME]",
             read=names_of,
         ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.alarms import about_threat
 from seqrobust.analysis.asked import Opening
+from seqrobust.analysis.certify.again import tried_again
 from seqrobust.analysis.certify.findings import CertifyFindings
 from seqrobust.analysis.certify.metrics import certify_metrics
 from seqrobust.analysis.certify.settings import CertifySettings
@@ -19,10 +22,11 @@ from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.attacks import DEFAULT_ATTACKS, Attack, Problem, attacks_named, scores_for
+from seqrobust.attacks.coded import Scores
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
-from seqrobust.certification import certify_shard, methods_named, require_certifiable
+from seqrobust.certification import Method, Proven, certify_shard, methods_named, require_certifiable
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 
@@ -71,29 +75,63 @@ def study(ready: CertifyReady, work: Work) -> CertifyFindings:
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Certifying:
+    """Certifies some records, and tells how far it is of all of them."""
+
+    problem: Problem
+    settings: CertifySettings
+    attacks: tuple[Attack, ...]
+    methods: tuple[Method, ...]
+    scores: Scores
+    progress: Progress
+
+    def rows(self, before: int, records: NDArray[np.int64], proven: Sequence[Proven] = ()) -> pd.DataFrame:
+        """The rows of some records, of which something may be proved already; so many came before them."""
+        done = certify_shard(
+            self.problem,
+            self.attacks,
+            self.methods,
+            records,
+            seconds=self.settings.time_limit,
+            scores=self.scores.renewed(),
+            progress=partial(_advance, self.progress, before, len(records)),
+            proven=proven,
+        )
+        return results_table(self.problem, records, done, self.settings.time_limit)
+
+    def part(self, place: Path, records: NDArray[np.int64]) -> pd.DataFrame:
+        """The rows of one part: those that are there, of which open records are tried again with more time."""
+        made: pd.DataFrame | None
+        first = int(records[0])
+        if whole(place, self.progress.say):
+            kept = pd.read_parquet(place)
+            made = tried_again(kept, records, self.settings.time_limit, partial(self.rows, first))
+        else:
+            made = self.rows(first, records)
+        if made is not None:
+            with keeping(place) as temporary:
+                made.to_parquet(temporary, index=False)
+        return pd.read_parquet(place)
+
+
 def _certified(ready: CertifyReady, work: Work) -> pd.DataFrame:
     problem, settings = ready.problem, ready.settings
-    attacks, methods = _attacks(ready, work), methods_named(settings.methods)
-    scores = scores_for(problem.predictor, memory=work.memory)
+    methods, scores = methods_named(settings.methods), scores_for(problem.predictor, memory=work.memory)
+    certifying = _Certifying(
+        problem=problem,
+        settings=settings,
+        attacks=_attacks(ready, work),
+        methods=methods,
+        scores=scores,
+        progress=work.progress,
+    )
     count, tables = len(problem.sequences), []
     work.progress.start("certify", count)
     with problem.predictor.attached():
         for number, first in enumerate(range(0, count, _TOGETHER)):
             records = np.arange(first, min(first + _TOGETHER, count))
-            part = work.parts / f"part-{number:05d}.parquet"
-            if not whole(part, work.progress.say):
-                done = certify_shard(
-                    problem,
-                    attacks,
-                    methods,
-                    records,
-                    seconds=settings.time_limit,
-                    scores=scores.renewed(),
-                    progress=partial(_advance, work.progress, first, len(records)),
-                )
-                with keeping(part) as temporary:
-                    results_table(problem, records, done).to_parquet(temporary, index=False)
-            tables.append(pd.read_parquet(part))
+            tables.append(certifying.part(work.parts / f"part-{number:05d}.parquet", records))
             work.progress.advance(int(records[-1]) + 1)
     for notice in dict.fromkeys([*scores.notices, *(text for method in methods for text in notices_of(method))]):
         work.notice(notice)

@@ -16,7 +16,7 @@ from seqrobust.certification import METHODS, Standing
 from seqrobust.certification.shard import Certified
 
 
-def results_table(problem: Problem, records: NDArray[np.int64], found: Certified) -> pd.DataFrame:
+def results_table(problem: Problem, records: NDArray[np.int64], found: Certified, time_limit: float) -> pd.DataFrame:
     """Rows of one shard, in the order of records.
 
     ``certified_budget``: no member of the threat that costs so much or less reaches the goal (0: nothing is proved
@@ -26,6 +26,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], found: Certified
     is nothing to prove below it; ``open_because`` says why a record is not exact. ``certified_units`` and
     ``attacked_units`` are the two budgets in the whole units that unequal costs are multiples of. ``editable`` and,
     where regions are protected, ``protected`` and ``lacks`` are those of an attack's table, at the largest budget;
+    ``time_limit`` is what proofs of the record might take in seconds, and ``seconds`` what they took.
     ``editable_budgets`` counts the budgets (of ascending ones the last) at which the record has another sequence.
     """
     sequences = problem.sequences.take(records)
@@ -53,6 +54,7 @@ def results_table(problem: Problem, records: NDArray[np.int64], found: Certified
         "open_because": [one.reason or None for one in standings],
         "scored": np.array([one.scored for one in standings], np.int64),
         "seconds": [round(one.seconds, 4) for one in standings],
+        "time_limit": time_limit,
         "attackable": [one.attackable for one in standings],
         "certified_units": np.array([one.certified for one in standings], np.int64),
         "attacked_units": pd.array([one.broken for one in standings], dtype="Int64"),

@@ -7,7 +7,7 @@ breaks the record there too. So success only grows with the budget, which is ass
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -20,7 +20,8 @@ from scipy.stats import binom
 from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import without_fixed
 from seqrobust.analysis.failings import FLAGS
-from seqrobust.analysis.robustness import attack_metrics, fit, outdone_by_random
+from seqrobust.analysis.robustness import attack_metrics, outdone_by_random
+from seqrobust.analysis.shifts import BEST, SIZE, fit
 from seqrobust.errors import InternalError
 from seqrobust.sequences import Task
 from seqrobust.statistics import Units, proportion, share_interval, units_of
@@ -31,7 +32,7 @@ Harm: TypeAlias = Literal["goal", "error"]
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
-_CONTROL = ("random_success", "random_score", "random_objective")
+_CONTROL = ("random_success", "random_score", "random_objective", SIZE, BEST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +198,8 @@ def _control(grid: Grid, column: str) -> NDArray[np.float64]:
     directions = list(dict.fromkeys(direction for _, direction in grid.runs))
     cube = grid.cube(column).astype(np.float64)
     first = [cube[[way == direction for _, way in grid.runs].index(True)] for direction in directions]
+    if len(first) > 1 and column in (SIZE, BEST):
+        return np.asarray(np.mean(first, axis=0) if column == SIZE else np.max(first, axis=0), np.float64)
     if len(first) > 1 and column != "random_success":
         return np.full_like(first[0], np.nan)
     # No draw moves a value up and down at once.
@@ -355,6 +358,17 @@ def _regress(metrics: dict[str, Any], table: pd.DataFrame, *, labelled: bool) ->
                 entry.pop(key)
         for way in directions:
             entry[way] = of_direction[way]["budgets"][level]
+
+
+def with_farthest(worst: pd.DataFrame, table: pd.DataFrame, metrics: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows with ``farthest_prediction`` where values are measured and known: what errors under attack are made of.
+
+    The row's own sequence is moved farthest from its clean prediction, which need not be farthest from the truth.
+    """
+    if not task_of(metrics["task"]).measured or metrics.get("clean_r2") is None:
+        return worst
+    told: pd.DataFrame = worst.assign(farthest_prediction=worst_case(table, by="error")["adversarial_prediction"])
+    return told
 
 
 def _mean_shifts(rows: pd.DataFrame, levels: int) -> list[float]:

@@ -16,7 +16,8 @@ from seqrobust.analysis.probe.shares import share_of
 from seqrobust.analysis.probe.verdicts import Verdict
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
-from seqrobust.report.words import figure, number, one_line, percent
+from seqrobust.report.words import figure, number, one_line, percent, plural
+from seqrobust.statistics import LEAST
 from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
@@ -115,16 +116,16 @@ def _reliance(metrics: Metrics) -> Section:
     ]
     table = Table(
         caption="Reliance",
-        columns=("", "records", "score", "95 %", "placed elsewhere", "p, higher", "p, lower"),
+        columns=("", "records", "score", "95 %", "placed elsewhere", "p, two-sided", "p, Holm"),
         rows=tuple(
             (
                 one_line(name, 36),
                 f"{one['n']:,}",
                 figure(one["score"]),
-                "n/a" if one["ci"] is None else f"{one['ci'][0]:.2f} to {one['ci'][1]:.2f}",
+                _interval(one),
                 figure(one["null_mean"]),
-                figure(one["p_value"]),
-                figure(one["p_value_below"]),
+                figure(one["p_two_sided"]),
+                figure(one.get("p_adjusted")),
             )
             for name, one in rows
         ),
@@ -144,7 +145,8 @@ def _reliance(metrics: Metrics) -> Section:
         items.append(("Exchanged backgrounds", f"{text}; p = {exchange['p_value']:.2g}, {exchange['donors']} donors."))
     picture = Picture(
         svg=lambda: svg_markup(reliance_figure(metrics), "reliance", "The score beside its null distribution"),
-        caption="Grey: the scores that the same regions would have, turned round the records as on a circle.",
+        caption="Grey: the scores that the same regions would have, turned round the records as on a circle. p, Holm: "
+        "corrected for the number of classes and regions.",
     )
     lead = (
         f"Of what the {found['edits']} best single edits move, the share that lies outside functional positions, both "
@@ -152,6 +154,13 @@ def _reliance(metrics: Metrics) -> Section:
         "from another record."
     )
     return Section(title="Reliance", lead=lead, items=tuple(items), pictures=(picture,), tables=(table,))
+
+
+def _interval(one: Metrics) -> str:
+    """The interval, or why there is none."""
+    if one["ci"] is not None:
+        return f"{one['ci'][0]:.2f} to {one['ci'][1]:.2f}"
+    return f"none: {plural(one['n_units'], 'independent unit')}, {LEAST} wanted" if one["n_units"] < LEAST else "none"
 
 
 def _scan(metrics: Metrics) -> Section:

@@ -17,6 +17,8 @@ from seqrobust.tasks import task_in
 
 Metrics = Mapping[str, Any]
 _KMERS = 8
+_ASIDE = 0.012
+"""Share of the budget axis by which curves are set apart."""
 
 
 def draw_probe(path: Path, metrics: Metrics) -> None:
@@ -82,9 +84,11 @@ def _rates(axes: Axes, metrics: Metrics) -> None:
         ("inside functional", "functional", key, CLEAN, "-"),
         ("random, inside", "functional", f"random_{key}", CLEAN, ":"),
     ]
-    for name, arm, column, colour, dashes in lines:
+    # Curves that are alike lie beside each other instead of one beneath the other.
+    span = max((row["budget"] for rows in metrics["budgets"].values() for row in rows), default=1)
+    for place, (name, arm, column, colour, dashes) in enumerate(lines):
         rows = [row for row in metrics["budgets"][arm] if row.get(column) is not None]
-        budgets = [row["budget"] for row in rows]
+        budgets = [row["budget"] + _ASIDE * span * (place - 2) for row in rows]
         values = [number(row[column]) for row in rows]
         axes.plot(budgets, values, dashes, marker="o" if dashes == "-" else "", ms=4, color=colour, label=name)
         ends = [interval_of(row.get(f"{column}_ci")) for row in rows]

@@ -1,12 +1,15 @@
 """What a model reads, in one word: from the exact effects of single edits, the placement null and paired flips.
 
 A score of 0 or 1 needs no test: it says that not one single edit outside, or inside, functional positions moves the
-decision. In between, the score is judged by the same regions placed elsewhere, the smaller tail doubled, and blindness
-by flips of the same records inside functional positions and at as many positions outside.
+decision. That alone does not say that nothing is read there: of two copies either may be lost unnoticed. So neither is
+said where an attack with more letters got anywhere on that side. In between, the score is judged by the same regions
+placed elsewhere, the smaller tail doubled, and blindness by flips of the same records inside functional positions and
+at as many positions outside.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +26,8 @@ Word = Literal[
     "looks away from function",
     "not told apart",
     "cannot be told",
-    "nothing moves it",
+    "no single edit moves it",
+    "not measured",
 ]
 LEVEL = 0.05
 ALONE = 0.01
@@ -33,13 +37,27 @@ MOST = 0.9
 _STEEP, _LEAST_HALF = 3.0, 10
 
 
-def reading_word(reliance: dict[str, Any]) -> Word:
-    """From a score, its two tails and the smallest p-value that placements elsewhere allow."""
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """Whether attacks at the largest budget got anywhere, by where they might edit."""
+
+    inside: bool = False
+    outside: bool = False
+
+
+def reading_word(reliance: dict[str, Any], moved: Moved, *, measured: bool = True) -> Word:
+    """From a score, its two tails and the smallest p-value that placements elsewhere allow.
+
+    Args:
+        reliance: the score and what it is judged by.
+        moved: what attacks with more than one letter did.
+        measured: whether there was a record to measure.
+    """
     if reliance["score"] is None:
-        return "nothing moves it"
-    if reliance["score"] <= ALONE:
+        return "no single edit moves it" if measured else "not measured"
+    if reliance["score"] <= ALONE and not moved.outside:
         return "function alone"
-    if reliance["score"] >= 1 - ALONE:
+    if reliance["score"] >= 1 - ALONE and not moved.inside:
         return "ignores function"
     if reliance["least"] > LEVEL:
         return "cannot be told"

@@ -34,7 +34,7 @@ from scipy.stats import hypergeom
 from seqrobust.analysis.probe.effects import Effects
 from seqrobust.analysis.probe.places import Places
 from seqrobust.sequences import SequenceSet
-from seqrobust.statistics import Units, mean_interval, units_of
+from seqrobust.statistics import Units, count_units, mean_interval, units_of
 
 TURNS = 500
 """Turns at most, that of nothing among them."""
@@ -52,6 +52,7 @@ class Reliance:
         p_value_below: share that score as low: small where the model reads the functional positions.
         null_mean, null_interval: mean and 95 % range of the scores of turned placements.
         n: records with both kinds of positions and any effect.
+        n_units: independent units among them.
         turns: placements, the real one counted: no p-value of both sides can be below 2 of so many.
     """
 
@@ -62,6 +63,7 @@ class Reliance:
     null_mean: float | None
     null_interval: list[float] | None
     n: int
+    n_units: int = 0
     turns: int = 0
 
     def described(self) -> dict[str, Any]:
@@ -107,6 +109,7 @@ class Shares:
             null_mean=float(null.mean()),
             null_interval=[float(end) for end in np.quantile(null, [0.025, 0.975])],
             n=len(values),
+            n_units=count_units(len(values), units_of(self.units, kept)),
             turns=len(null),
         )
 

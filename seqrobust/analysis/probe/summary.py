@@ -19,11 +19,12 @@ from seqrobust.analysis.probe.kmers import enriched_kmers, functional_share
 from seqrobust.analysis.probe.motifs import motif_changes
 from seqrobust.analysis.probe.places import NONFUNCTIONAL
 from seqrobust.analysis.probe.positions import around_regions, edited_positions, switched_letters
-from seqrobust.analysis.probe.reading import compact_place, effective_positions, paired_flips, reading_word
+from seqrobust.analysis.probe.reading import Moved, compact_place, effective_positions, paired_flips, reading_word
 from seqrobust.analysis.probe.reliance import Reliance, reliance_shares
 from seqrobust.analysis.probe.writing import writing_metrics
 from seqrobust.attacks import Problem, predictions
-from seqrobust.statistics import proportion, share_interval
+from seqrobust.sequences import Task
+from seqrobust.statistics import holm, proportion, share_interval
 from seqrobust.tasks import task_of
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def probe_metrics(ready: ProbeReady, measured: Measured) -> dict[str, Any]:
         "reliance": reliance,
         "exchange": measured.exchange.described(),
         "flip_rates": _flip_rates(budgets, paired) | {"inside_less_outside": flips},
-        "reading": _reading(ready, measured.effects, reliance),
+        "reading": _reading(ready, measured.effects, reliance, _moved(budgets, task)),
         "budgets": budgets,
         "classes": {arm: by_class(table, reachable[arm]) for arm, table in results.items()} if classes else {},
         "scan": _scan(ready, results["nonfunctional"]),
@@ -68,14 +69,21 @@ def _last(results: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _reading(ready: ProbeReady, effects: Effects, reliance: dict[str, Any]) -> dict[str, Any]:
+def _moved(budgets: dict[str, list[dict[str, Any]]], task: Task) -> Moved:
+    """Where attacks at the largest budget flipped a call, or moved a value."""
+    key = "mean_shift" if task_of(task).measured else "flip_rate"
+    inside, outside = (bool(budgets[arm][-1].get(key)) for arm in ("functional", "nonfunctional"))
+    return Moved(inside=inside, outside=outside)
+
+
+def _reading(ready: ProbeReady, effects: Effects, reliance: dict[str, Any], moved: Moved) -> dict[str, Any]:
     """What the model reads: the word, at how many positions, and whether one compact place outside stands out."""
     places, lengths = ready.places, ready.problem.sequences.lengths
     both = places.functional.any(1) & places.background.any(1) & effects.usable
     inside, outside, effect = places.functional[both], places.background[both], effects.effect[both]
     aligned = len(lengths) > 0 and int(lengths.min()) == int(lengths.max())
     return {
-        "word": reading_word(reliance),
+        "word": reading_word(reliance, moved, measured=bool(both.any())),
         "effective_positions": effective_positions(np.where(inside | outside, effect, np.nan)),
         "compact": compact_place(effect, inside, outside) if aligned else None,
     }
@@ -148,12 +156,16 @@ def _reliance(ready: ProbeReady, effects: Effects, classes: dict[str, NDArray[np
         for name in places.names[:20]:
             regions[name] = reliance_shares(effects, places, sequences, edits, region=[name]).of(everyone, seed=seed)
     by_class_ = {name: shares.of(rows, seed=seed) for name, rows in classes.items()}
+    kinds = [{name: one.described() for name, one in kind.items() if one.n} for kind in (by_class_, regions)]
+    rows = [one for kind in kinds for one in kind.values()]
+    for one, adjusted in zip(rows, holm(np.array([one["p_two_sided"] for one in rows], np.float64)), strict=True):
+        one["p_adjusted"] = float(adjusted)
     return {
         **shares.of(everyone, seed=seed).described(),
         "edits": edits,
         "null": shares.null[1:].tolist(),
-        "classes": {name: one.described() for name, one in by_class_.items() if one.n},
-        "regions": {name: one.described() for name, one in regions.items() if one.n},
+        "classes": kinds[0],
+        "regions": kinds[1],
     }
 
 

@@ -92,27 +92,41 @@ def _bare(metrics: Metrics) -> str:
 
 
 def _reliance(metrics: Metrics) -> str:
-    found = metrics["reliance"]
+    found, word = metrics["reliance"], metrics["reading"]["word"]
     if found["score"] is None:
-        return ""
+        return "" if word == "not measured" else f"{_READINGS[word][0].upper()}{_READINGS[word][1:]}.{_paired(metrics)}"
     span = f" [{found['ci'][0]:.2f}, {found['ci'][1]:.2f}]" if found["ci"] else ""
     return (
         f"Reliance on what lies outside is {found['score']:.2f}{span} (0: only functional positions move the decision, "
         f"0.5: function makes no difference, 1: only others do; regions placed elsewhere: {found['null_mean']:.2f} on "
         f"average, p = {number(found['p_two_sided']):.2g}, least {number(found['least']):.2g}): "
-        f"{_READINGS[metrics['reading']['word']]}.{_concentrated(metrics)}{_compact(metrics)}{_paired(metrics)}"
+        f"{_READINGS[word]}.{_undecided(found, word)}{_concentrated(metrics)}{_compact(metrics)}{_paired(metrics)}"
     )
 
 
 _READINGS = {
-    "function alone": "no single edit outside functional positions moves the decision, the model reads those alone",
-    "ignores function": "no single edit at a functional position moves the decision, the model ignores them altogether",
+    "function alone": "neither a single edit outside functional positions nor the attack there moves the decision: the "
+    "model reads those alone, as far as so few letters show",
+    "ignores function": "neither a single edit at a functional position nor the attack there moves the decision: the "
+    "model ignores them altogether, as far as so few letters show",
     "looks at function": "less than regions placed elsewhere, the model does look at what biology names",
     "looks away from function": "more than regions placed elsewhere, the model looks away from what biology names",
     "not told apart": "the named regions are not told apart from others, which is no proof that they are like others",
     "cannot be told": "of records so short it cannot be told whether the named regions are like others",
-    "nothing moves it": "nothing moves the decision",
+    "no single edit moves it": "no single edit moves the decision, inside functional positions or outside, so that "
+    "what it rests on cannot be told from single edits: nothing, or more than one copy",
 }
+
+
+def _undecided(found: Metrics, word: str) -> str:
+    """What a difference would have had to be, where none was told."""
+    if word != "not told apart" or found["null_interval"] is None:
+        return ""
+    low, high = found["null_interval"]
+    return (
+        f" Of regions placed elsewhere 95 % score {low:.2f} to {high:.2f}: only a score beyond these would have been "
+        "told."
+    )
 
 
 def _concentrated(metrics: Metrics) -> str:

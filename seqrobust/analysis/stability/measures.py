@@ -28,19 +28,26 @@ class Similarity(NamedTuple):
         correlation: Pearson's, of importances.
         spearman: of their ranks.
         cosine: of the angle between them; importances are never negative, so unrelated ones have one well above 0.
-        top_k_overlap: share of the k most important positions that both have.
+        top_k_overlap: share of the k most important positions that both have; positions that tie across the edge of a
+            top are in none, so that disjoint explanations of a position each have nothing in common.
+        top_k_chance: what two tops of those sizes share by chance.
         functional_mass_clean, functional_mass_edited: share of the importance that lies in functional regions.
         left_out_mass: share of the clean importance at known positions that are not compared: what the clean
             explanation says of the edited ones.
+        left_out_mass_edited: the same of the edited explanation: what it says of the letters put in.
+        left_out_share: share of the known positions that are not compared, which is that mass by chance.
     """
 
     correlation: Floats
     spearman: Floats
     cosine: Floats
     top_k_overlap: Floats
+    top_k_chance: Floats
     functional_mass_clean: Floats
     functional_mass_edited: Floats
     left_out_mass: Floats
+    left_out_mass_edited: Floats
+    left_out_share: Floats
 
 
 def similarity(
@@ -63,25 +70,31 @@ def similarity(
     kept = compared & np.isfinite(one) & np.isfinite(other)
     inside = np.zeros_like(kept) if functional is None else functional
     rows = [
-        (*_one(a[k], b[k], f[k], top), _mass(a[known], ~k[known]))
-        for a, b, k, f, known in zip(one, other, kept, inside, np.isfinite(one), strict=True)
+        (*_one(a[k], b[k], f[k], top), *_left_out(a, b, k)) for a, b, k, f in zip(one, other, kept, inside, strict=True)
     ]
     return Similarity(*np.array(rows, np.float64).reshape(len(rows), len(Similarity._fields)).T)
 
 
 def _one(one: Floats, other: Floats, inside: Mask, top: int | None) -> tuple[float, ...]:
     if len(one) < 2:
-        return (np.nan,) * (len(Similarity._fields) - 1)
+        return (np.nan,) * (len(Similarity._fields) - 3)
     some = inside.any() and not inside.all()
     k = min(top or (int(inside.sum()) if some else 0) or TOP, len(one))
     return (
         pearson(one, other),
         pearson(rankdata(one), rankdata(other)),
         _cosine(one, other),
-        _overlap(one, other, k),
+        *_overlap(one, other, k),
         _mass(one, inside) if some else np.nan,
         _mass(other, inside) if some else np.nan,
     )
+
+
+def _left_out(one: Floats, other: Floats, kept: Mask) -> tuple[float, float, float]:
+    """What either explanation says of known positions that are not compared, and their share."""
+    known, both = np.isfinite(one), np.isfinite(one) & np.isfinite(other)
+    share = float((~kept[known]).mean()) if known.any() else np.nan
+    return _mass(one[known], ~kept[known]), _mass(other[both], ~kept[both]), share
 
 
 def pearson(one: Floats, other: Floats) -> float:
@@ -98,9 +111,20 @@ def _cosine(one: Floats, other: Floats) -> float:
     return float(one @ other) / (first * second) if second > 0 else 0.0
 
 
-def _overlap(one: Floats, other: Floats, k: int) -> float:
-    tops = [set(np.argsort(-values, kind="stable")[:k].tolist()) for values in (one, other)]
-    return len(tops[0] & tops[1]) / k
+def _overlap(one: Floats, other: Floats, k: int) -> tuple[float, float]:
+    """Overlap of the two tops, and that by chance; NaN where the first has no top, 0 where the second has none."""
+    first, second = (_top(values, k) for values in (one, other))
+    size = max(int(first.sum()), int(second.sum()))
+    if not first.any():
+        return np.nan, np.nan
+    return int((first & second).sum()) / size, int(first.sum()) * int(second.sum()) / (size * len(one))
+
+
+def _top(values: Floats, k: int) -> Mask:
+    """(L,) the k largest, without those that tie with one left out."""
+    edge = np.sort(values)[::-1][k - 1]
+    top: Mask = values >= edge if int((values >= edge).sum()) <= k else values > edge
+    return top
 
 
 def _mass(values: Floats, inside: Mask) -> float:

@@ -34,7 +34,11 @@ _MEANING = (
     ("unrelated to the weights", "ranks of importance under random weights still correlate with those of the model"),
     ("unstable", "random edits that keep the prediction change the explanation in half of the cases"),
     ("movable", "found edits change the explanation and keep the prediction in half of the records"),
-    ("silent", "found edits flip the prediction and leave the explanation elsewhere as it is in half of the records"),
+    (
+        "silent",
+        "found edits flip the prediction and leave the explanation elsewhere as it is in half of the records, and "
+        "it had not pointed at the edited letters",
+    ),
     ("alike for all records", "not movable, but different records with one prediction have one explanation"),
     ("stable", "none of these within the budgets. A search that finds nothing proves nothing: it is no guarantee"),
     ("not seen to move", "none of these on edits found against another method: ones of its own may do more"),
@@ -135,7 +139,7 @@ def _edits(methods: Mapping[str, Any]) -> Table:
     ]
     return Table(
         caption="mean similarity to the clean explanation; reached: share of records [95 % interval]",
-        columns=("method", "edits", "by", "n", "reached, %", "correlation", "spearman", "top-k"),
+        columns=("method", "edits", "by", "n", "reached, %", "correlation", "spearman", "top-k (chance)"),
         rows=tuple(rows),
     )
 
@@ -148,7 +152,9 @@ def _rate(level: Mapping[str, Any]) -> str:
 
 
 def _measures(found: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(_number(found[key]) for key in ("correlation", "spearman", "top_k_overlap"))
+    chance = found.get("top_k_chance")
+    top = _number(found["top_k_overlap"]) + ("" if chance is None else f" ({chance:.2f})")
+    return (_number(found["correlation"]), _number(found["spearman"]), top)
 
 
 def _number(value: float | None) -> str:

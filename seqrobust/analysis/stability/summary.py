@@ -14,7 +14,14 @@ from seqrobust.statistics import mean_interval, mean_of, proportion, share_inter
 MOST_PREDICTIONS = 12
 """Predictions that are looked at apart, the most frequent ones."""
 
-_MEANS = (*MEASURES, "functional_mass_clean", "functional_mass_edited", "left_out_mass")
+_LEFT_OUT = ("left_out_mass", "left_out_mass_edited", "left_out_share")
+_MEANS = (
+    *MEASURES,
+    "functional_mass_clean",
+    "functional_mass_edited",
+    "top_k_chance",
+    *_LEFT_OUT,
+)
 
 
 def method_metrics(results: pd.DataFrame) -> dict[str, Any]:

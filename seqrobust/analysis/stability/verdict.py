@@ -26,7 +26,8 @@ unrelated to the weights    random weights leave it as it is
 unstable                    edits at random, which keep the prediction, change it in half of the cases
 movable                     in half of the records found edits change it and keep the prediction
 alike for all records       not movable, but no wonder: records with one prediction have one explanation
-silent                      in half of the records found edits flip the prediction and leave it elsewhere as it is
+silent                      in half of the records found edits flip the prediction and leave it elsewhere as it is,
+                            though it points at the edited letters neither before nor after
 movable and silent          both
 stable                      none of these within the budgets
 not seen to move            none of these, but edits were found against another method: one of its own may do more
@@ -42,6 +43,10 @@ ALIKE_ABOVE = 0.8
 
 APART, FEW_PREDICTIONS = 0.2, 6
 """Shares of records of few predictions are listed one by one where they differ by so much."""
+
+POINTED = 2.0
+"""Times their share of the positions that edited letters hold of an explanation which pointed at them: an additive
+model is explained once for all, by what every letter does, and says nothing new elsewhere."""
 
 HALF = 0.5
 """Share of records from which a finding is one of the model rather than of some records."""
@@ -107,6 +112,8 @@ def _verdict(
     name: str, goals: Mapping[str, Any], sanity: Mapping[str, Any] | None, between: Mapping[str, Any] | None
 ) -> Verdict:
     at = {goal: first_budget(goals.get(goal)) for goal in ("random", "change", "keep")}
+    if _pointed(goals.get("keep")):
+        at["keep"] = None
     word: Word
     if sanity is not None and sanity["passed"] is False:
         word, budget = "unrelated to the weights", None
@@ -125,6 +132,13 @@ def _verdict(
     else:
         word, budget = "untold", None
     return Verdict(method=name, word=word, budget=budget, reasons=tuple(_reasons(goals, sanity, between)))
+
+
+def _pointed(keep: Mapping[str, Any] | None) -> bool:
+    """Whether the explanation, before or after, held much of itself at the letters whose edits flip the prediction."""
+    mass = max((keep or {}).get(key) or 0.0 for key in ("left_out_mass", "left_out_mass_edited"))
+    share = (keep or {}).get("left_out_share")
+    return share is not None and mass >= POINTED * share > 0
 
 
 def _is_own(name: str, goals: Mapping[str, Any]) -> bool:
@@ -179,8 +193,13 @@ def _beside(random: Mapping[str, Any] | None) -> str:
 
 def _held(keep: Mapping[str, Any]) -> str:
     """How much of the clean explanation was at the letters whose edits flip the prediction."""
-    mass = keep.get("left_out_mass")
-    return "" if mass is None else f" (letters that held {_share(mass)} of the clean explanation)"
+    mass, after, share = (keep.get(key) for key in ("left_out_mass", "left_out_mass_edited", "left_out_share"))
+    if mass is None:
+        return ""
+    told = "" if after is None else f" and {_share(after)} of the edited one"
+    told += "" if share is None else f", at {_share(share)} of the positions"
+    pointed = "; it pointed at them" if _pointed(keep) else ""
+    return f" (letters that held {_share(mass)} of the clean explanation{told}{pointed})"
 
 
 def _share(value: float | None) -> str:

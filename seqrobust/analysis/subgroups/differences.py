@@ -9,12 +9,12 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two, holm
+from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two
 from seqrobust.analysis.subgroups.grouping import CLASS, Grouping
 from seqrobust.analysis.subgroups.outcomes import Outcomes
 from seqrobust.analysis.subgroups.settings import FEWEST_DRAWS, Against
 from seqrobust.errors import ConfigError
-from seqrobust.statistics import Units, group_difference, units_of
+from seqrobust.statistics import Units, group_difference, holm, units_of
 
 LEVEL = 0.05
 """Chance of any false difference that is taken."""

@@ -179,20 +179,6 @@ def _layout(names: NDArray[np.int64], strata: NDArray[np.int64], units: Units) -
     return _Layout(names=names, strata=both, units=None, decidable=True)
 
 
-def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P-values corrected for their number, so that the chance of any false one stays below the level (Holm 1979).
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    factors = len(p_values) - np.arange(len(p_values))
-    raised = np.maximum.accumulate(p_values[order] * factors)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(raised, 1)
-    return corrected
-
-
 def cliffs_delta(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
     """P(one > other) - P(one < other) of two records drawn at random (Cliff 1993); None where a group is empty.
 

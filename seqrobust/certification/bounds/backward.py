@@ -34,18 +34,27 @@ def bounded(network: Network, known: Ranges, ball: Ball, node: fx.Node, weights:
 
     Raises UnknownNetworkError for an operation without lines.
     """
+    slopes, total = carried_back(network, known, node, weights)
+    return total if slopes is None else total + ball.most(slopes)
+
+
+def carried_back(network: Network, known: Ranges, node: fx.Node, weights: Tensor) -> tuple[Tensor | None, Tensor]:
+    """Linear functions of a network's input that lie above R linear functions of a node wherever ranges hold.
+
+    Returns:
+        (R, *input) slopes, None where the node does not depend on the input, and (R,) constants.
+    """
     held = {node: weights}
     total = torch.zeros(len(weights), dtype=torch.float64)
     for one in reversed(network.live):
-        if one not in held:
+        if one not in held or one is network.traced.input:
             continue
         if is_affine(one, network.traced) and operation(one) != "getitem":
             held, constant = network.pulled([one], held)
         else:
             constant = _through(one, network, known, held)
         total = total + constant
-    source = network.traced.input
-    return total if source not in held else total + ball.most(held[source])
+    return held.get(network.traced.input), total
 
 
 def _through(node: fx.Node, network: Network, known: Ranges, held: dict[fx.Node, Tensor]) -> Tensor:

@@ -12,8 +12,15 @@ from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.models.adapters.axes import Channels, Layout
 from seqrobust.models.adapters.form import Form
-from seqrobust.models.adapters.functions import BlackBox, estimator_function, is_estimator
+from seqrobust.models.adapters.functions import (
+    BlackBox,
+    class_names,
+    estimator_function,
+    is_estimator,
+    linear_of_kmers,
+)
 from seqrobust.models.adapters.select import Select
+from seqrobust.models.adapters.streams import Streams
 from seqrobust.models.adapters.tokens import Tokens
 from seqrobust.models.adapters.vocabulary import vocabulary_of
 
@@ -33,12 +40,16 @@ def adapted(
     Raises ModelError for what cannot be a model, or not in this form.
     """
     names: tuple[str, ...] | None = None
-    if is_estimator(thing):
+    if (linear := linear_of_kmers(thing, alphabet)) is not None and form.takes in ("onehot", "strings"):
+        names, thing, form = class_names(thing, labels), linear, replace(form, takes="onehot")
+    elif is_estimator(thing):
         thing, names = estimator_function(thing, labels=labels, measured=measured)
         form = _taking_texts(form)
     if not isinstance(thing, nn.Module) or form.takes in ("strings", "array"):
         thing = _black_box(thing, form, alphabet)
-    if form.layout != "NCL":
+    if form.streams is not None:
+        thing = Streams(thing, form.streams, form.layout)
+    elif form.layout != "NCL":
         thing = Layout(thing, form.layout)
     if form.letters is not None:
         thing = Channels(thing, form.letters, alphabet)
@@ -60,5 +71,11 @@ def _black_box(thing: Any, form: Form, alphabet: Alphabet) -> nn.Module:
             "a function outside torch is taken for a model only when its input is named",
             expected="--takes strings (a list of texts) or --takes array (one-hot, NumPy)",
             found=f"{type(thing).__name__} and --takes {form.takes}",
+        )
+    if form.streams is not None:
+        raise ModelError(
+            "a function outside torch is given one input",
+            found=f"--streams {form.streams}",
+            fix="cut each text, or array, in the function itself",
         )
     return BlackBox(thing, alphabet if form.takes == "strings" else None)

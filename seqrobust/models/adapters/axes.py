@@ -30,14 +30,19 @@ class Layout(Adapter):
 
     def take(self, encoded: Tensor) -> Tensor:
         """(N, K, L) with its axes in order."""
-        axes = self.layout[1:].strip("()")
-        ordered = encoded if axes.index("C") < axes.index("L") else encoded.transpose(1, 2)
-        if "(" in self.layout:
-            return ordered.flatten(1)
-        for place, axis in enumerate(axes, start=1):
-            if axis == "1":
-                ordered = ordered.unsqueeze(place)
-        return ordered.contiguous()
+        return laid_out(encoded, self.layout)
+
+
+def laid_out(encoded: Tensor, layout: str) -> Tensor:
+    """(N, K, L) with its axes in another order."""
+    axes = layout[1:].strip("()")
+    ordered = encoded if axes.index("C") < axes.index("L") else encoded.transpose(1, 2)
+    if "(" in layout:
+        return ordered.flatten(1)
+    for place, axis in enumerate(axes, start=1):
+        if axis == "1":
+            ordered = ordered.unsqueeze(place)
+    return ordered.contiguous()
 
 
 class Channels(Adapter):

@@ -19,7 +19,7 @@ WHOLE = "output"
 """What all that was returned is called."""
 FUNCTIONS = (
     "abs", "amax", "amin", "concat", "exp", "flatten", "log", "log1p", "log2", "logsumexp", "max", "mean", "min",
-    "sigmoid", "softmax", "softplus", "sqrt", "squeeze", "stack", "sum", "tanh",
+    "movedim", "sigmoid", "softmax", "softplus", "sqrt", "squeeze", "stack", "sum", "tanh",
 )  # fmt: skip
 """Functions of an expression, as ``mean(x, 1)`` or ``x.mean(1)``, by their meaning in torch; ``max`` and ``min`` give
 values alone."""

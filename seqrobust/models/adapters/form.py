@@ -15,6 +15,7 @@ Side: TypeAlias = Literal["right", "left", "both"]
 TAKES: tuple[Takes, ...] = ("onehot", "array", "strings", "tokens")
 SIDES: tuple[Side, ...] = ("right", "left", "both")
 _LAYOUT = re.compile(r"N(1?)(?:(C1?L|L1?C)(1?)|\((CL|LC)\))")
+_STREAMS = re.compile(r"[1-9][0-9]*(,[1-9][0-9]*)*,([1-9][0-9]*|\*)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,8 @@ class Form:
             ``N(LC)`` in one row.
         letters: the model's channels in order, such as ``AGCT``, or ``ACGTN`` with one for unknown letters; ``-`` is a
             channel of zeros. None for the alphabet's own order.
+        streams: lengths of several inputs, whose letters a record holds one behind the other, such as a peptide's nine
+            and its receptor's 34; the last may be ``*``, for what is left.
         vocabulary: tokens and their numbers, ``A=5,C=6,G=7,T=8,N=9,CLS=1,SEP=2``, a file of them, or a folder.
         pad: on which side a record is filled up to ``input_length``.
         output_of: which outputs are meant, an expression over what the model returns; see
@@ -47,6 +50,10 @@ class Form:
     letters: Annotated[
         str | None,
         Option(help="The model's channels, such as AGCT, or ACGTN with one for unknown.", metavar="ORDER", panel=MODEL),
+    ] = None
+    streams: Annotated[
+        str | None,
+        Option(help="Lengths of several inputs that a record holds, such as 9,34 or 9,*.", metavar="N,N", panel=MODEL),
     ] = None
     vocabulary: Annotated[
         str | None,
@@ -81,6 +88,13 @@ class Form:
                 f"a model that takes {self.takes} has no channels",
                 found="--layout" if self.letters is None else "--letters",
                 fix="leave it out",
+            )
+        if self.streams is not None and (not _STREAMS.fullmatch(self.streams) or self.takes == "tokens"):
+            raise ConfigError(
+                "the inputs cannot be told apart",
+                expected="lengths of one-hot inputs, two or more: 9,34, or 9,* where the last varies",
+                found=repr(self.streams) if self.takes != "tokens" else f"--takes tokens and --streams {self.streams}",
+                where="--streams",
             )
         if self.output_of is not None:
             parsed(self.output_of)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
+from seqrobust.models.kmers import kmer_model_of
 
 
 class BlackBox(nn.Module):
@@ -99,6 +100,23 @@ def estimator_function(
     """
     if measured:
         return estimator.predict, None
+    names = class_names(estimator, labels)
+    for name in ("predict_proba", "decision_function"):
+        if callable(getattr(estimator, name, None)):
+            return getattr(estimator, name), names
+    known = np.asarray(getattr(estimator, "classes_", ()))
+
+    def named(records: Any) -> Any:
+        return (np.asarray(estimator.predict(records))[:, None] == known).astype(np.float32)
+
+    return named, names
+
+
+def class_names(estimator: object, labels: Sequence[str] | None) -> tuple[str, ...] | None:
+    """What an estimator calls its classes, in its order; None where it has none.
+
+    Raises ModelError where the user calls them the same in another order.
+    """
     classes = tuple(str(name) for name in getattr(estimator, "classes_", ()))
     if labels is not None and set(labels) == set(classes) and tuple(labels) != classes:
         raise ModelError(
@@ -106,12 +124,30 @@ def estimator_function(
             expected=f"--labels {','.join(classes)}",
             found=f"--labels {','.join(labels)}",
         )
-    for name in ("predict_proba", "decision_function"):
-        if callable(getattr(estimator, name, None)):
-            return getattr(estimator, name), classes or None
-    known = np.asarray(getattr(estimator, "classes_", ()))
+    return classes or None
 
-    def named(records: Any) -> Any:
-        return (np.asarray(estimator.predict(records))[:, None] == known).astype(np.float32)
 
-    return named, classes or None
+def linear_of_kmers(thing: object, alphabet: Alphabet) -> nn.Module | None:
+    """A pipeline that counts k-mers and weighs them, as a module of its decision values, for which certificates are
+    exact; None for anything else.
+
+    Decision values are what probabilities are made of: logits of logistic regression. They are compared with the
+    pipeline's own on random sequences, for a pipeline may do more than its steps' names say.
+    """
+    steps = getattr(thing, "steps", None)
+    if not isinstance(steps, list) or len(steps) != 2 or not hasattr(steps[1][1], "coef_"):
+        return None
+    (_, counts), (_, linear) = steps
+    try:
+        made = kmer_model_of(counts, linear, alphabet)
+        own = getattr(thing, "decision_function", None) or thing.predict  # type: ignore[attr-defined]
+        draw = np.random.default_rng(0)
+        texts = ["".join(draw.choice([*alphabet.letters], 64)) for _ in range(8)]
+        tokens = torch.tensor([[alphabet.letters.index(letter) for letter in text] for text in texts])
+        with torch.no_grad():
+            ours = made(nn.functional.one_hot(tokens, alphabet.size).transpose(1, 2).float()).numpy()
+        expected = np.asarray(own(texts), float).reshape(len(texts), -1)
+    except Exception:  # whatever a pipeline raises: it is asked as it is then
+        return None
+    alike = ours.shape == expected.shape and np.allclose(ours, expected, rtol=1e-4, atol=1e-4)
+    return made if alike else None

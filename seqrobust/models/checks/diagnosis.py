@@ -15,7 +15,8 @@ from functools import partial
 
 from torch import Tensor
 
-from seqrobust.errors import ModelError
+from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.adapters.expression import parsed
 from seqrobust.models.bare import BareModel
 from seqrobust.models.checks.calling import unknown_parameters
 from seqrobust.models.checks.kinds import Given, Taken, fillings, ways
@@ -67,6 +68,7 @@ def _fix(asked: Asked, length: int, sizes: list[int]) -> str | None:
         _other_length(asked, length, [AS_IS])
         or _other_form(asked, length)
         or _other_length(asked, length, _ways(asked))
+        or _other_length(asked, length, [AS_IS], choosing=True)
         or _other_form(asked, length, choosing=True)
     )
 
@@ -106,7 +108,7 @@ def _other_form(asked: Asked, length: int, *, choosing: bool = False) -> str | N
     return _wrapped(*working[0], others=[way for way, _ in working[1:]]) if working else None
 
 
-def _other_length(asked: Asked, length: int, tried: Iterable[Taken]) -> str | None:
+def _other_length(asked: Asked, length: int, tried: Iterable[Taken], *, choosing: bool = False) -> str | None:
     """What to do about a model that takes other lengths only, in this or another form."""
     weights = [*asked.bare.module.parameters(), *asked.bare.module.buffers()]
     numbers = list(dict.fromkeys(size for weight in weights for size in weight.shape if size > 8))[:24]
@@ -115,7 +117,7 @@ def _other_length(asked: Asked, length: int, tried: Iterable[Taken]) -> str | No
             return None
         found = found_lengths(partial(asked.error, way), length, asked.width, numbers, lambda: asked.late)
         readings = asked.readings(way, found.size) if found else []
-        if found is None or not readings or readings[0].choice:
+        if found is None or not readings or (readings[0].choice and not choosing):
             continue
         said = _length_said(found, length)
         return said if way is AS_IS and readings[0].plain else f"{said}; and {_wrapped(way, readings)}"
@@ -146,8 +148,10 @@ def _wrapped(taken: Taken, given: list[Given], others: list[Taken] | None = None
     if taken.alone:
         call = f"torch.stack([{call}.flatten() for x in x])"
     says = f"the model takes {taken.says}" if taken.says else "outputs have to be taken out of what it returns"
+    options = _options(taken, read)
+    say = f"say so with {options}; or wrap" if options else "wrap"
     lines = [
-        f"{says}: wrap it, and name Wrapped instead of your factory (build)",
+        f"{says}: {say} it, and name Wrapped instead of your factory (build)",
         "import torch",
         *(["import torch.nn.functional as F"] if "F." in call else []),
         "class Wrapped(torch.nn.Module):",
@@ -165,3 +169,16 @@ def _wrapped(taken: Taken, given: list[Given], others: list[Taken] | None = None
     if taken.says:
         notes.append("that it runs proves no more than that the shapes fit: compare a record whose score you know")
     return "\n    ".join([*lines, *(f"# {note}" for note in notes if note)])
+
+
+def _options(taken: Taken, read: str) -> str:
+    """What says the same on the command line; empty where that is not known of input or answer."""
+    chosen = read.replace("{}", "output")
+    if chosen == "output":
+        return taken.options
+    try:
+        parsed(chosen)
+    except ConfigError:
+        return ""
+    quoted = chosen.removeprefix("output").replace('"', "'")
+    return f'{taken.options} --output-of "{quoted}"'.strip() if taken is AS_IS or taken.options else ""

@@ -27,6 +27,7 @@ class Taken:
         make: does what ``code`` says.
         caution: what a run that works does not prove.
         alone: whether the model is called once for each record.
+        options: what says the same on the command line; empty where nothing does.
     """
 
     says: str
@@ -34,6 +35,7 @@ class Taken:
     make: Callable[[Tensor], object]
     caution: str = ""
     alone: bool = False
+    options: str = ""
 
 
 class Several(tuple[Tensor, ...]):
@@ -53,7 +55,7 @@ def ways(alphabet: Alphabet, width: int) -> Iterator[Taken]:
     """
     shapes = dict(_shapes())
     for says, (code, make) in shapes.items():
-        yield Taken(says=says.replace("4", str(width)), code=code, make=make)
+        yield Taken(says=says.replace("4", str(width)), code=code, make=make, options=_layout(says))
     yield from _numbers(alphabet)
     for extra in (1, 2, 3, 4, 5, 6):
         widened = f"F.pad(x, (0, 0, 0, {extra}))"
@@ -63,6 +65,9 @@ def ways(alphabet: Alphabet, width: int) -> Iterator[Taken]:
                 code=code.replace("x", widened, 1),
                 make=lambda x, make=make, extra=extra: make(functional.pad(x, (0, 0, 0, extra))),  # type: ignore[misc]
                 caution=_EXTRA,
+                options=f"{_layout(says)} --letters {''.join(alphabet.letters)}{extra * '-'}".strip()
+                if says == "(N, 4, L)" or _layout(says)
+                else "",
             )
     yield Taken(says=f"one record ({width}, L) at a time, without a batch axis", code="x", make=lambda x: x, alone=True)
     yield Taken(
@@ -74,6 +79,7 @@ def ways(alphabet: Alphabet, width: int) -> Iterator[Taken]:
         code=f'["".join({letters!r}[i] for i in row.argmax(0)) for row in x]',
         make=lambda x: ["".join(letters[i] for i in row.argmax(0)) for row in x],
         caution="no gradient passes through text: use --attack greedy_all,genetic",
+        options="--takes strings",
     )
 
 
@@ -93,6 +99,23 @@ def _shapes() -> Iterator[tuple[str, tuple[str, Callable[[Tensor], Tensor]]]]:
     yield "(L, N, 4)", ("x.permute(2, 0, 1)", lambda x: x.permute(2, 0, 1))
 
 
+_LAYOUTS = {
+    "(N, L, 4)": "NLC",
+    "(N, 1, 4, L)": "N1CL",
+    "(N, 4, 1, L)": "NC1L",
+    "(N, 4, L, 1)": "NCL1",
+    "(N, 1, L, 4)": "N1LC",
+    "(N, L, 4, 1)": "NLC1",
+    "(N, 4 * L), letter by letter": "N(CL)",
+    "(N, 4 * L), position by position": "N(LC)",
+}
+
+
+def _layout(shape: str) -> str:
+    """The option that says the same as one of the shapes; empty for the usual one, and one that has none."""
+    return f"--layout '{_LAYOUTS[shape]}'" if shape in _LAYOUTS else ""
+
+
 def _numbers(alphabet: Alphabet) -> Iterator[Taken]:
     """Letters by number."""
     caution = _ORDER.format(
@@ -104,6 +127,8 @@ def _numbers(alphabet: Alphabet) -> Iterator[Taken]:
         code="x.argmax(1)",
         make=lambda x: x.argmax(1),
         caution=caution + gradient,
+        options="--takes tokens --vocabulary "
+        + ",".join(f"{letter}={number}" for number, letter in enumerate(alphabet.letters)),
     )
     yield Taken(
         says="letters by number, (N, L) 32-bit integers",

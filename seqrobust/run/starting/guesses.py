@@ -19,12 +19,15 @@ from seqrobust.sequences.data_source import Columns
 from seqrobust.sequences.dividing.split_roles import SplitRoles, looks_like_splits, split_roles
 from seqrobust.sequences.labels import class_names
 from seqrobust.sequences.readers.table import Table
+from seqrobust.sequences.several_labels import label_fields
 
 NEGATIVE = frozenset(
     {"0", "-", "-1", "no", "n", "false", "neg", "negative", "none", "other", "others", "control", "background", "bg"}
     | {"inactive", "decoy", "random", "shuffled", "unbound", "rest", "absent", "off", "wt"}
 )
 """Names of the class that is not what a model is to find, in small letters."""
+_STATES = ("0", "1", "0.0", "1.0", "false", "true", "nan", "")
+"""What stands in columns of labels that a record has or has not, in small letters."""
 _WHOLE = 0.5
 """Share of their records' letters from which regions are not what sets a function apart."""
 _MOST_NAMED = 12
@@ -81,8 +84,10 @@ def with_roles(sequences: SequenceSet, roles: SplitRoles | None) -> SequenceSet:
 def guessed_task(targets: pd.DataFrame) -> Task:
     """What the columns look like."""
     if targets.shape[1] > 1:
-        zero_one = all(set(targets[name].astype(str).str.strip()) <= {"0", "1"} for name in targets)
-        return "multilabel" if zero_one else "regression"
+        states = targets.astype(str).apply(lambda one: one.str.strip().str.lower().isin(_STATES))
+        return "multilabel" if states.all(axis=None) else "regression"
+    if label_fields(targets.iloc[:, 0].dropna().astype(str)) is not None:
+        return "multilabel"
     values = targets.iloc[:, 0].astype(str).unique()
     if len(values) == 2:
         return "binary"

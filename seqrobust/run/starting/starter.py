@@ -6,7 +6,7 @@ question that no run passes over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -27,7 +27,8 @@ from seqrobust.run.starting.guesses import (
 from seqrobust.sequences import SequenceSet, Task
 from seqrobust.sequences.dividing.split_roles import SplitRoles
 from seqrobust.sequences.doubts import doubts
-from seqrobust.sequences.readers import read_sequences, read_table
+from seqrobust.sequences.readers import Columns, Loaded, read_sequences, read_table
+from seqrobust.sequences.readers.candidates import label_columns
 from seqrobust.sequences.wording import counted
 from seqrobust.tasks import task_of
 
@@ -131,23 +132,18 @@ def _fit(made: _Fitted, asked: StarterAsked, path: Path) -> None:
     columns, said = asked.columns, asked.columns.split
     if said is None and (found := split_column(table, taken)) is not None:
         made.notices.append(f"column {found!r} looks as if it said who trains and who is tested: taken for the splits")
-        columns = type(columns)(**{**vars(columns), "split": found})
-    loaded = read_sequences(
-        path,
-        alphabet=alphabet_named(asked.alphabet) if asked.alphabet else None,
-        format=asked.format,
-        columns=columns,
-        genome=asked.genome,
-        variants=asked.variants,
-        annotation=asked.annotation,
-        where=asked.where,
-    )
+        columns = replace(columns, split=found)
+    loaded = _read(asked, path, columns)
+    if loaded.sequences.targets is None and (names := label_columns(table, (*taken, columns.split))):
+        made.notices.append(f"targets from {counted(len(names), 'column')} of 0 and 1: {', '.join(names)}")
+        columns = replace(columns, targets=tuple(names))
+        loaded = _read(asked, path, columns)
     sequences = loaded.sequences
     made.notices = [*loaded.notices, *made.notices]
     if sequences.targets is None:
         raise DataError(
             "no column looks like a target",
-            expected="a column called label, class or target",
+            expected="a column called label, class or target, or columns of 0 and 1",
             found=", ".join(candidates(columns, table)) or None,
             where=str(path),
             fix="name the column with --target-column",
@@ -159,6 +155,19 @@ def _fit(made: _Fitted, asked: StarterAsked, path: Path) -> None:
     _fit_splits(made, sequences, roles, columns.split or "split")
     _fit_classes(made, asked, with_roles(sequences, roles))
     _fit_regions(made, sequences)
+
+
+def _read(asked: StarterAsked, path: Path, columns: Columns) -> Loaded:
+    return read_sequences(
+        path,
+        alphabet=alphabet_named(asked.alphabet) if asked.alphabet else None,
+        format=asked.format,
+        columns=columns,
+        genome=asked.genome,
+        variants=asked.variants,
+        annotation=asked.annotation,
+        where=asked.where,
+    )
 
 
 def _fit_target(made: _Fitted, asked: StarterAsked, sequences: SequenceSet) -> None:

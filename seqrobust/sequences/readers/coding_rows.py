@@ -23,6 +23,7 @@ from seqrobust.sequences.readings import Part, Reading, Readings
 
 GTF_SUFFIXES = (".gtf",)
 _TRANSCRIPTS = ("mrna", "transcript", "primary_transcript")
+_PART = re.compile(r"(\d+)(?:/\d+)?$")
 _GTF_PAIR = re.compile(r'\s*(\w+)\s+(?:"([^"]*)"|([^\s;]+))\s*(?:;|$)')
 
 
@@ -74,9 +75,11 @@ def readings_of_rows(source: Source, *, gtf: bool) -> list[tuple[str, Reading]]:
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for number, row in enumerate(rows):
         one = row.attributes.get("transcript_id" if gtf else "ID", "")
-        groups[row.seqid, one or f"\0{row.attributes.get('Parent', number)}"].append(row)
+        # Without an id a row belongs to each of its transcripts.
+        for name in [one] if one else (f"\0{parent}" for parent in _parents(row) or [str(number)]):
+            groups[row.seqid, name].append(row)
     if not gtf:
-        groups = _of_transcripts(groups, parents)
+        groups = _of_transcripts(_by_parent(groups), parents)
     return [(seqid, _reading(group, gtf=gtf)) for (seqid, _), group in groups.items()]
 
 
@@ -110,6 +113,22 @@ def _gtf_attributes(text: str) -> dict[str, str]:
     return {key: ",".join(values) for key, values in found.items()}
 
 
+def _parents(row: Row) -> list[str]:
+    return [one.strip() for one in row.attributes.get("Parent", "").split(",") if one.strip()]
+
+
+def _by_parent(groups: dict[tuple[str, str], list[Row]]) -> dict[tuple[str, str], list[Row]]:
+    """Rows of one id whose transcripts differ are as many coding sequences as there are transcripts."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for (seqid, name), rows in groups.items():
+        if name.startswith("\0") or len({tuple(_parents(row)) for row in rows}) == 1:
+            found[seqid, name] = rows
+            continue
+        for parent in dict.fromkeys(one for row in rows for one in _parents(row)):
+            found[seqid, f"{name}\0{parent}"] = [row for row in rows if parent in _parents(row)]
+    return found
+
+
 def _of_transcripts(
     groups: dict[tuple[str, str], list[Row]], kinds: dict[str, str]
 ) -> dict[tuple[str, str], list[Row]]:
@@ -119,17 +138,18 @@ def _of_transcripts(
     """
     single: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for key, rows in groups.items():
-        parent = rows[0].attributes.get("Parent", "")
-        if len(rows) == 1 and kinds.get(parent, "") in _TRANSCRIPTS:
-            single[key[0], parent].append(key)
-    joined = dict(groups)
+        for parent in _parents(rows[0]) if len(rows) == 1 else []:
+            if kinds.get(parent, "") in _TRANSCRIPTS:
+                single[key[0], parent].append(key)
+    joined, alone = dict(groups), {key for keys in single.values() for key in keys if len(keys) == 1}
     for (seqid, parent), keys in single.items():
         rows = [groups[key][0] for key in keys]
         if len(rows) > 1 and len({_names(row) for row in rows}) == 1 and not _rows_problem(_in_order(rows)):
-            for key in keys:
-                del joined[key]
             joined[seqid, f"\0{parent}"] = rows
-    return joined
+        else:
+            alone.update(keys)
+    apart = {key for keys in single.values() for key in keys} - alone
+    return {key: rows for key, rows in joined.items() if key not in apart}
 
 
 def _names(row: Row) -> tuple[str, ...]:
@@ -137,7 +157,10 @@ def _names(row: Row) -> tuple[str, ...]:
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """In the order they are read: backwards on the minus strand."""
+    """In the order they are read: as NCBI numbers them (``part=1/2``), else backwards on the minus strand."""
+    numbers = [int(found[1]) for row in rows if (found := _PART.match(row.attributes.get("part", "")))]
+    if len(set(numbers)) == len(rows):
+        return [row for _, row in sorted(zip(numbers, rows, strict=True), key=lambda pair: pair[0])]
     return sorted(rows, key=lambda row: row.start, reverse=rows[0].strand == "-")
 
 

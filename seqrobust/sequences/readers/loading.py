@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from seqrobust.sequences.reading_text import COLUMN, parse_readings
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.spreadsheet import changed_names
 from seqrobust.sequences.wording import counted
 
 _READERS: dict[str, Callable[[Source], Table]] = {
@@ -242,6 +244,9 @@ def _ids(table: Table, columns: Columns) -> tuple[list[str], list[str]]:
         notices.append(f"{counted(empty, 'record')} without an id called seq and the row number")
     if repeats := len(given) - len(set(given)):
         notices.append(f"{counted(repeats, 'repeated id')}: later ones got #2, #3 ... behind them")
+    if changed := changed_names(given):
+        some = ", ".join(changed[:3])
+        notices.append(f"{counted(len(changed), 'id')} that a spreadsheet may have made of another name ({some})")
     return given, notices
 
 
@@ -329,12 +334,27 @@ def _overlooked(table: Table, known: Sequence[Sequence[str]]) -> list[str]:
 def _typed(table: Table, name: str) -> pd.Series:
     """Whole numbers as numbers, other text as it stands: the class 1.10 is not the class 1.1, nor 007 the class 7."""
     column = table.columns[name]
+    if (listed := _listed(column)) is not None:
+        return listed
     if not pd.api.types.is_object_dtype(column) and not pd.api.types.is_string_dtype(column):
         return column
     texts = [text.strip() for text in table.texts(name)]
     if all(_INTEGER.fullmatch(text) and len(text) < 18 for text in texts):
         return pd.Series(np.array(texts, np.int64) if texts else [], name=name)
     return pd.Series(texts, name=name, dtype=object)
+
+
+def _listed(column: pd.Series) -> pd.Series | None:
+    """Cells that hold several names, or several 0 and 1, as text; None for a column of other cells."""
+    rows = [value.tolist() if isinstance(value, np.ndarray) else value for value in column]
+    if not rows or not all(isinstance(row, list | tuple) for row in rows):
+        return None
+    items = [item for row in rows for item in row]
+    if all(isinstance(item, str) for item in items):
+        return pd.Series([json.dumps(list(row)) for row in rows], name=column.name, dtype=object)
+    if all(item in (0, 1) for item in items):
+        return pd.Series([json.dumps([int(item) for item in row]) for row in rows], name=column.name, dtype=object)
+    return None
 
 
 def _cropped(sequences: SequenceSet, max_length: int | None) -> tuple[SequenceSet, list[str]]:

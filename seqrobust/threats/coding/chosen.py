@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seqrobust.errors import ThreatError
+from seqrobust.sequences.assumed_code import code_doubts, code_is_assumed
 from seqrobust.sequences.genetic_code import STANDARD
 from seqrobust.sequences.reading_codons import ReadingCodons, codons_of
 from seqrobust.sequences.readings import Part, Reading
@@ -49,11 +50,12 @@ def chosen_readings(sequences: SequenceSet, name: str | None, table: int | None)
     """
     edited = _named(sequences, name)
     found = []
+    doubts = code_doubts(sequences) if table is None else [""] * len(sequences)
     for record in range(len(sequences)):
         known = () if sequences.readings is None else sequences.readings.of_record[record]
         others = [reading for reading in known if not any(reading is one for one in edited[record])]
         rows = [(reading, True) for reading in edited[record]] + [(reading, False) for reading in others]
-        found.append([_chosen(sequences, record, reading, table, named) for reading, named in rows])
+        found.append([_chosen(sequences, record, reading, table, named, doubts[record]) for reading, named in rows])
     problems = [(one.codons.reading, one.problem) for row in found for one in row if one.edited]
     if problems and all(problem for _, problem in problems):
         raise ThreatError(
@@ -64,7 +66,9 @@ def chosen_readings(sequences: SequenceSet, name: str | None, table: int | None)
     return found
 
 
-def _chosen(sequences: SequenceSet, record: int, reading: Reading, table: int | None, edited: bool) -> Chosen:
+def _chosen(
+    sequences: SequenceSet, record: int, reading: Reading, table: int | None, edited: bool, doubt: str
+) -> Chosen:
     if edited and table is not None and reading.table not in (None, table):
         raise ThreatError(
             "the record's genetic code is another than the one that was named",
@@ -73,9 +77,11 @@ def _chosen(sequences: SequenceSet, record: int, reading: Reading, table: int | 
             where=f"record {sequences.ids[record]!r}",
             fix="leave the number out: the code is then taken from each record",
         )
-    code = reading.table or table or STANDARD
+    code = next(one for one in (reading.table, table, STANDARD) if one is not None)
     text = sequences.texts[record]
     problem = reading_problem(reading, text, code)
+    if doubt and code_is_assumed(reading) and not reading.unclear:
+        problem = doubt
     tokens = sequences.tokens[record, : len(text)]
     # The letters of a reading whose code does not exist are kept whatever they mean.
     code = STANDARD if problem.startswith("unknown genetic code") else code

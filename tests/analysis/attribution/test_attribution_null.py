@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from seqrobust.analysis.attribution.null import placement_null, turned_areas
+from seqrobust.analysis.attribution.others import comparable_records, others_null
 
 
 def test_every_turn_against_scikit_learn() -> None:
@@ -49,6 +50,50 @@ def test_what_nobody_reads_is_like_any_other_region() -> None:
     null = placement_null(np.tile(turned_areas(strength, inside, np.ones(60, bool), 60)[:, None], 20))
     assert null["p_value"] > 0.5
     assert null["least"] == pytest.approx(2 / 60)
+
+
+def _records(rng: np.random.Generator, *, place: bool, letters: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Regions about the middle of 40 records; importances of what is preferred there, and of the region itself."""
+    inside = np.zeros((40, 60), bool)
+    for row, start in enumerate(rng.integers(18, 33, 40)):
+        inside[row, start : start + 8] = True
+    return rng.exponential(size=(40, 60)) + 3.0 * place * inside.mean(0) + 2.0 * letters * inside, inside
+
+
+def test_other_records_importances_against_scikit_learn() -> None:
+    strength, inside = _records(np.random.default_rng(1), place=True, letters=True)
+    strength, inside, units = strength[:8], inside[:8], np.array([0, 0, 1, 2, 3, 4, 5, 6])
+    kept = np.random.default_rng(2).random((8, 60)) < 0.9
+    found = others_null(strength.astype(np.float32), inside, kept, units)
+    own, others = [], []
+    for row in range(8):
+        area = [roc_auc_score(inside[row, kept[row]], one[kept[row]]) for one in strength.astype(np.float32)]
+        own.append(area[row])
+        others.append(np.mean([one for one, unit in zip(area, units, strict=True) if unit != units[row]]))
+    assert found["mean"] == pytest.approx(np.mean(others))
+    assert found["difference"] == pytest.approx(np.mean(own) - np.mean(others))
+
+
+def test_a_preferred_place_is_not_taken_for_what_letters_say() -> None:
+    """Both find the regions; only where the letters of a record are read are its own importances better."""
+    everywhere, rng = np.ones((40, 60), bool), np.random.default_rng(3)
+    alarms = []
+    for _ in range(60):
+        strength, inside = _records(rng, place=True, letters=False)
+        alarms.append(others_null(strength, inside, everywhere, None)["p_value"] <= 0.05)
+    assert sum(alarms) <= 8
+    strength, inside = _records(rng, place=True, letters=True)
+    found = others_null(strength, inside, everywhere, None)
+    assert found["difference_ci"][0] > 0
+    strength, inside = _records(rng, place=True, letters=False)
+    assert others_null(strength, inside, everywhere, None)["mean"] > 0.55
+
+
+def test_records_of_one_length_are_compared() -> None:
+    functional = np.ones((6, 5), bool)
+    functional[1] = False
+    assert comparable_records(np.array([5, 5, 4, 5, 5, 4]), functional).tolist() == [0, 3, 4]
+    assert not len(comparable_records(np.array([5, 5]), np.zeros((2, 5), bool)))
 
 
 def test_nothing_compared_has_no_null() -> None:

@@ -16,7 +16,7 @@ from seqrobust.analysis.stability.goals import correlation
 def test_measures_are_those_of_scipy_over_the_positions_compared() -> None:
     rng = np.random.default_rng(0)
     clean, edited = rng.exponential(size=(5, 30)), rng.exponential(size=(5, 30))
-    edited[:, ::4] = clean[:, ::4].round(1)
+    edited[:, ::4] = clean[:, ::4].round(4)
     clean[:, 7] = np.nan
     compared = rng.random((5, 30)) < 0.8
     found = similarity(clean, -edited, compared)
@@ -49,6 +49,28 @@ def test_functional_positions_set_the_top_and_hold_mass() -> None:
     clean[0, 3] = np.nan
     left = similarity(clean, edited, np.array([[False, True, True, False, True]]))
     assert left.left_out_mass[0] == pytest.approx(4 / 9.5)
+
+
+def test_ties_are_in_no_top_and_overlap_stands_beside_chance() -> None:
+    """Explanations of one position each: apart they share nothing, however many zeros both have."""
+    one, other = np.eye(20)[[3]], np.eye(20)[[8]]
+    everywhere = np.ones((1, 20), bool)
+    assert similarity(one, other, everywhere).top_k_overlap[0] == 0
+    assert similarity(one, one, everywhere).top_k_overlap[0] == 1
+    assert similarity(one, one, everywhere).top_k_chance[0] == pytest.approx(1 / 20)
+    assert np.isnan(similarity(np.ones((1, 20)), one, everywhere).top_k_overlap[0])
+    rng = np.random.default_rng(3)
+    drawn = similarity(rng.random((400, 20)), rng.random((400, 20)), np.ones((400, 20), bool), top=5)
+    assert drawn.top_k_overlap.mean() == pytest.approx(drawn.top_k_chance.mean(), abs=0.04)
+
+
+def test_an_explanation_that_pointed_at_the_edits_is_not_silent() -> None:
+    keep = _goal([0.9, 0.9], "gradient") | {"left_out_mass": 0.5, "left_out_share": 0.1}
+    (told,) = verdicts({"gradient": {"change": _goal([0.1, 0.1], "gradient"), "keep": keep}}, {})
+    assert told.word == "stable"
+    assert "it pointed at them" in told.sentence
+    (silent,) = verdicts({"gradient": {"change": _goal([0.1, 0.1]), "keep": keep | {"left_out_mass": 0.1}}}, {})
+    assert silent.word == "silent"
 
 
 def test_flat_explanations() -> None:

@@ -112,7 +112,7 @@ def test_every_task(task: Task) -> None:
     assert metrics["methods"]["saliency"]["change"]["correlation"] < 1
 
 
-def test_a_linear_model_is_stable_and_its_flips_are_silent() -> None:
+def test_a_linear_model_is_stable_and_its_flips_are_not_silent() -> None:
     problem = problem_for(Linear(), records(8), budget="3")
     settings = replace(SETTINGS, methods=("input_x_gradient",), functional=(), kept_above=0.2)
     _, metrics = explanation_stability(problem, settings)
@@ -120,7 +120,7 @@ def test_a_linear_model_is_stable_and_its_flips_are_silent() -> None:
     assert goals["change"]["success_rate"] == 0
     assert goals["change"]["correlation"] == pytest.approx(1, abs=1e-5)
     assert goals["random"]["correlation"] == pytest.approx(1, abs=1e-5)
-    assert metrics["verdicts"][0]["verdict"] in ("silent", "stable")
+    assert metrics["verdicts"][0]["verdict"] == "stable"
 
 
 def test_records_are_compared_with_others_of_one_prediction() -> None:

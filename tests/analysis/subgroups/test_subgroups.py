@@ -19,9 +19,10 @@ from seqrobust.analysis.subgroups import (
     read_outcomes,
     verdict,
 )
-from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two, holm
+from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two
 from seqrobust.analysis.subgroups.survival import median_edits, product_limit
 from seqrobust.errors import ConfigError, DataError
+from seqrobust.statistics import holm
 
 LEVELS = 4
 

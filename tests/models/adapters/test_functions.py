@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import LinearSVC
@@ -18,7 +18,8 @@ from torch import nn
 import seqrobust as sr
 from seqrobust.alphabet import DNA
 from seqrobust.errors import ModelError
-from seqrobust.models.adapters.functions import BlackBox
+from seqrobust.models.adapters.functions import BlackBox, linear_of_kmers
+from seqrobust.models.kmers import KmerModel
 from tests.models.adapters.drawing import drawn, encoded, net
 
 TEXTS = drawn(40, seed=11)
@@ -104,6 +105,27 @@ def test_probabilities_of_an_estimator_and_its_own_names(last: Any) -> None:
     truth = pipeline.predict(rows["adversarial_sequence"].tolist())
     assert rows["adversarial_prediction"].tolist() == truth.tolist()
     assert rows["clean_prediction"].tolist() == pipeline.predict(TEXTS[:5]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("last", "task"), [(LogisticRegression(), "binary"), (LinearSVC(), "binary"), (Ridge(), "regression")]
+)
+def test_a_linear_pipeline_of_kmers_is_a_module(last: Any, task: Any) -> None:
+    pipeline = fitted(last, [i % 2 for i in range(40)])
+    model = sr.wrap(pipeline, alphabet="DNA", task=task, device="cpu")
+    assert isinstance(model.module, KmerModel)
+    up = {"goal": "up"} if task == "regression" else {}
+    found = sr.attack(model, sr.records(TEXTS[:4]), 2, attacks="greedy_all", **up)
+    scored(found, pipeline.predict if task == "regression" else pipeline.decision_function)
+    assert task == "regression" or model.labels == ("0", "1")
+
+
+@pytest.mark.parametrize("counts", [CountVectorizer(analyzer="char", binary=True), TfidfVectorizer(analyzer="char")])
+def test_a_pipeline_that_does_more_than_count_is_asked_as_it_is(counts: Any) -> None:
+    pipeline = make_pipeline(counts, LogisticRegression()).fit(TEXTS, [i % 2 for i in range(40)])
+    assert linear_of_kmers(pipeline, DNA) is None
+    assert linear_of_kmers(object(), DNA) is None
+    assert linear_of_kmers(fitted(LogisticRegression(), [i % 2 for i in range(40)]), DNA) is not None
 
 
 def test_decision_values_and_values() -> None:

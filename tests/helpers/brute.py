@@ -14,7 +14,7 @@ from attacks_zoo import predictor_for, records
 from torch import Tensor, nn
 
 from seqrobust.alphabet import DNA, Alphabet
-from seqrobust.attacks import Goal, Problem, Shift, Untargeted, attacks_named, scores_for
+from seqrobust.attacks import Goal, Problem, Shift, Targeted, Untargeted, attacks_named, scores_for
 from seqrobust.certification import Method, Standing, certify_shard, methods_named
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets, Task
@@ -66,6 +66,8 @@ def is_bad(task: Task, logits: np.ndarray, truth: np.ndarray, clean: np.ndarray,
     if task == "multilabel":
         return bool(((logits > 0) != (truth > 0)).any() or (logits == 0).any())
     scores = np.array([0.0, logits[0]]) if task == "binary" else logits
+    if isinstance(goal, Targeted):
+        return bool(all(scores[goal.label] >= score for score in scores))
     return bool(any(scores[other] >= scores[truth] for other in range(len(scores)) if other != truth))
 
 
