@@ -189,7 +189,7 @@ class _Shard:
             encode=self.predictor.encode,
             uniforms=lambda columns: streams.uniforms(columns, self.device),
             shifts=isinstance(self.predictor, CodedPredictor) and not self.predictor.coding.mixes,
-            flat=lambda: self.singles.flat()[rows],
+            flat=lambda: self._without_slope()[rows],
         )
         search = attack.search(view)
         answer: Answer | None = None
@@ -205,6 +205,11 @@ class _Shard:
                 search.close()
                 return
             answer = self._answer(question, view, rows, standing, number)
+
+    def _without_slope(self) -> Tensor:
+        """(n,) share of single edits that do nothing; all of them where gradients do not go with what edits do."""
+        gain = relative(self._clean_gradient, self.clean_tokens)
+        return torch.where(self.singles.misled(gain), 1.0, self.singles.flat())
 
     def _answer(self, question: Question, view: View, rows: Tensor, standing: Tensor, number: int) -> Answer:
         if isinstance(question, AskNeighbours):

@@ -6,7 +6,8 @@ often not the one that can be reached. And where the gradient ranks edits wrongl
 single edits helps; those are cheap as neighbour scores, but not as cheap as a gradient. At two edits there is no room
 for trading, and pairs whose halves do little are found from many starts: a wide beam behind the exact scores. Where a
 constraint binds or letters shift, pairs of edits come before all that moves edit by edit. On a plateau (a quarter of
-the single edits or more do nothing) no search has a slope: there every sequence is scored where there are few enough.
+the single edits or more do nothing), and where gradients do not go with what edits do, no search has a slope: there
+every sequence is scored where there are few enough.
 
 A model without gradients gets another cascade: see :func:`attacks_for`.
 """

@@ -11,10 +11,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqrobust.attacks.goals import BoundGoal
+from seqrobust.attacks.goals import FARTHEST, BoundGoal
 from seqrobust.attacks.rounding import Judged, judged
 from seqrobust.neighbours import Edits
 
+_ALONG = 0.2
+"""Correlation of first-order with exact gains below which gradients are no guide."""
 _REMEMBERED = 1 << 26
 """Outputs of single edits of a shard's clean sequences that are kept: 256 MiB."""
 
@@ -71,6 +73,25 @@ class Singles:
         same = (edited.told - clean.told[row]).abs() <= slack
         count = torch.zeros_like(share).scatter_add(0, row, torch.ones_like(share[row]))
         return share.scatter_add(0, row, same.to(share.dtype)) / count.clamp(min=1)
+
+    def misled(self, gain: Tensor) -> Tensor:
+        """(n,) bool: (n, K, L) first-order gains hardly go with what the single edits scored so far do.
+
+        Where Pearson's correlation over them is below :data:`_ALONG`: a search that follows gradients goes astray.
+        """
+        row, letter, position = torch.nonzero(self._known, as_tuple=True)
+        if not self.fits or not len(row):
+            return torch.zeros(len(self.clean), dtype=torch.bool, device=self.clean.device)
+        told = judged(self.goal, self._outputs[row, letter, position], row).told
+        known = told > -FARTHEST / 2
+        row, pair = row[known], torch.stack([told[known], gain[row, letter, position][known]], 1).double()
+        count = pair.new_zeros(len(self.clean)).index_add(0, row, torch.ones_like(pair[:, 0]))
+        mean = pair.new_zeros(len(self.clean), 2).index_add(0, row, pair) / count.clamp(min=1)[:, None]
+        pair = pair - mean[row]
+        squares = pair.new_zeros(len(self.clean), 2).index_add(0, row, pair * pair)
+        products = pair.new_zeros(len(self.clean)).index_add(0, row, pair[:, 0] * pair[:, 1])
+        found: Tensor = (count > 2) & (products <= _ALONG * squares.prod(1).sqrt())
+        return found
 
     def _clean(self) -> Judged:
         return judged(self.goal, self.clean, torch.arange(len(self.clean), device=self.clean.device))

@@ -57,17 +57,19 @@ class DecisionBased:
             yield from walk.step()
 
     def _singles(self, view: View) -> Generator[Question, Answer, tuple[Tensor, Tensor]]:
-        """(n,) queries spent on every single edit of records that have no more than that, and who was reached."""
+        """(n,) queries spent on every single edit of records that have fewer than those, and who was reached."""
         threat = view.threat
         moves = threat.moves(threat.tokens)
         count = moves.sum((1, 2))
-        edits = all_edits(moves & (count <= self.queries)[:, None, None])
+        edits = all_edits(moves & (count < self.queries)[:, None, None])
         reached = torch.zeros(len(threat), dtype=torch.bool, device=threat.tokens.device)
         for piece in torch.split(torch.arange(len(edits.record), device=reached.device), _AT_ONCE):
+            if not len(piece):
+                break
             some = edits.take(piece)
             answer = yield AskDecisions(some.record, apply_edits(threat.tokens, some))
             reached[some.record[answer.value > 0.5]] = True
-        return torch.where(count <= self.queries, count, 0), reached
+        return torch.where(count < self.queries, count, 0), reached
 
 
 class _Walk:
