@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/seqrobust run quickstart --out runs/quickstart --overwrite
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m slow

@@ -56,7 +56,7 @@ ANALYSES: dict[str, Row] = {
             name="attack",
             question="Attack a model: the fewest letters that change its mind, inside a stated threat.",
             room=f"{_ANALYSIS}.attack:ATTACK",
-            settings="seqrobust.attacks.settings:AttackSettings",
+            settings=f"{_ANALYSIS}.attack.settings:MeasuredAttackSettings",
         ),
         Row(
             name="evaluate",

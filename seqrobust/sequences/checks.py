@@ -20,7 +20,7 @@ from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.several_labels import label_fields
 from seqrobust.sequences.spreadsheet import changed_names
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
-from seqrobust.sequences.targets import Task, encode_targets
+from seqrobust.sequences.targets import LEAVE_OUT, Task, encode_targets
 from seqrobust.sequences.wording import counted
 
 SHORT = 8
@@ -200,7 +200,7 @@ def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         if count and not _is_of_sets(sequences, column):
             yield _error(
                 f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
-                "fill it in, or drop these rows from the file",
+                LEAVE_OUT,
             )
 
 

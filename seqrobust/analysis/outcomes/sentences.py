@@ -12,6 +12,7 @@ from typing import Any
 
 from seqrobust.analysis.alarms import remarks
 from seqrobust.analysis.confinement import of_editable
+from seqrobust.analysis.measured_truth import measured_words
 from seqrobust.measures import uneven
 from seqrobust.report.words import (
     budget_size,
@@ -264,6 +265,8 @@ def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: 
     if not math.isnan(rate):
         sentences += [_reached(rate, n, last), *_within_range(attack)]
     sentences += _fit_under_attack(attack, last)
+    if (known := measured_words(attack)) is not None:
+        sentences.append(f"{known}.")
     if n < FEW:
         sentences.append(f"Only {n:g} sequence{'' if n == 1 else 's'} could be attacked: take this as rough.")
     return sentences
