@@ -138,6 +138,7 @@ def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, len
     Returns:
         None where there is a gradient for any record.
     """
+    lost = False
     for part, size in _pieces(encoded, lengths):
         points = part.clone().requires_grad_(True)
         try:
@@ -157,10 +158,12 @@ def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, len
             raise
         if bool(found.nan_to_num().any()):
             return None
+        lost = lost or bool(found.isnan().any())
     if not len(encoded):
         return None
     return Blindness(
-        "the gradient at the model's input is exactly zero for every record tried, so it cannot guide an attack; if "
-        f"there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are saturated, give logits",
+        f"the gradient at the model's input is {'no number' if lost else 'exactly zero'} for every record tried, so it "
+        f"cannot guide an attack; if there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are "
+        "saturated, give logits",
         absent=False,
     )
