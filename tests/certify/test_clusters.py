@@ -134,6 +134,13 @@ def test_a_target_among_three_classes_is_known_exactly() -> None:
         check(problem, certified(problem, ["clusters"]), exact=True)
 
 
+def test_time_runs_out_with_a_true_interval() -> None:
+    problem = asked(Leaning(made("two blocks"), 5.0), 1)
+    (standing,) = certified(problem, ["clusters"], seconds=0.0)
+    assert standing.certified <= 1
+    assert "time limit" in standing.reason
+
+
 def columns_of(module: nn.Module, length: int) -> Columns:
     tokens = torch.randint(4, (1, length), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     predictor = Predictor(module, alphabet=DNA, task="classification", device="cpu", scale="logits")

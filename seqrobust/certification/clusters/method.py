@@ -21,7 +21,7 @@ from seqrobust.certification.clusters.columns import Columns, singles_of
 from seqrobust.certification.clusters.far import three_far
 from seqrobust.certification.clusters.gathered import Gathered
 from seqrobust.certification.clusters.split import Split, split_of
-from seqrobust.certification.clusters.sums import Batch, PairSums
+from seqrobust.certification.clusters.sums import Batch, OutOfTimeError, PairSums
 from seqrobust.certification.network import network_of
 from seqrobust.certification.operators import UNREADABLE, UnknownNetworkError
 from seqrobust.certification.ways import LinearWays, linear_ways
@@ -70,7 +70,7 @@ class Clusters:
 
 
 def _proved(case: Case, ways: LinearWays, split: Split, tokens: Tensor, deadline: float) -> Proof:
-    pairs = _pair_sums(case, split, tokens)
+    pairs = _pair_sums(case, split, tokens, deadline)
     if pairs is None:
         return Proof(certified=case.upper)
     cheapest = int(pairs.singles.price.min())
@@ -84,6 +84,8 @@ def _proved(case: Case, ways: LinearWays, split: Split, tokens: Tensor, deadline
         left = deadline - time.monotonic()
         try:
             reason = _gather(gathered, _sets(pairs, gathered, units, edits), left)
+        except OutOfTimeError:
+            reason = f"stopped at the time limit at cost {units}"
         except UNREADABLE as error:
             reason = f"clusters cannot read the model: {str(error)[:200]}"
         scored += gathered.scored
@@ -93,7 +95,7 @@ def _proved(case: Case, ways: LinearWays, split: Split, tokens: Tensor, deadline
     return Proof(certified=case.upper, scored=scored)
 
 
-def _pair_sums(case: Case, split: Split, tokens: Tensor) -> PairSums | None:
+def _pair_sums(case: Case, split: Split, tokens: Tensor, deadline: float) -> PairSums | None:
     """Of a record; None where it has no edit that costs so little."""
     predictor, length = case.problem.predictor, len(tokens)
     singles = singles_of(case.threat.prices[0, :, :length].cpu(), case.upper)
@@ -108,7 +110,7 @@ def _pair_sums(case: Case, split: Split, tokens: Tensor) -> PairSums | None:
     if pairs + columns > _MOST_CELLS:
         raise UnknownNetworkError(f"{len(singles):,} edits with a reach of {reach} positions are too many")
     columns_of = Columns(split, encode(tokens[None])[0], singles, encode(alphabet[None])[0])
-    return PairSums(columns_of)
+    return PairSums(columns_of, deadline)
 
 
 def _sets(pairs: PairSums, gathered: Gathered, units: int, edits: int) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,14 @@ from seqrobust.certification.clusters.columns import Columns, Together
 
 ROWS = 1 << 15
 """Sets of edits laid out at once."""
+
+
+_LOOKED = 0.1
+"""Share of the positions after which it is known how long all of them take."""
+
+
+class OutOfTimeError(Exception):
+    """What pairs add together is not found out in the time there is."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,18 +46,20 @@ class PairSums:
     Attributes:
         columns: of the record.
         met: (L, L) bool, whether two positions have a column in common, the first before the last.
+        deadline: of :func:`time.monotonic`, until which pairs have to be known.
     """
 
-    def __init__(self, columns: Columns) -> None:
-        self.columns, self.singles = columns, columns.singles
+    def __init__(self, columns: Columns, deadline: float = float("inf")) -> None:
+        self.columns, self.singles, self.deadline = columns, columns.singles, deadline
         length = len(self.singles.begin) - 1
         self.met = torch.zeros(length, length, dtype=torch.bool)
         self._behind: dict[int, Tensor] = {}
 
     def find(self) -> None:
-        """Find out what pairs add together."""
+        """Find out what pairs add together. Raises OutOfTimeError where that takes too long."""
         if self._behind:
             return
+        started = time.monotonic()
         columns, length = self.columns, len(self.met)
         for place in range(length):
             here = self.singles.at(place)
@@ -58,6 +69,10 @@ class PairSums:
                     here.stop - here.start, count, columns.split.sums, dtype=torch.float64
                 )
         for found in columns.together(triples=False):
+            now, share = time.monotonic(), found.last / length
+            if now > self.deadline or (share > _LOOKED and started + (now - started) / share > self.deadline):
+                self._behind.clear()
+                raise OutOfTimeError
             self.met[found.first, found.last] = True
             self._behind[found.first][:, self._places(found.first, found.last)] = found.added
 
