@@ -22,7 +22,7 @@ from seqrobust.resources import data_root
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_PATHS = ("path", "genome", "annotation", "grammar", "teacher", "allow", "constraints", "weights")
+_PATHS = ("path", "genome", "annotation", "grammar", "teacher", "allow", "constraints", "weights", "measured")
 """Keys whose values are, or may be, names of files."""
 _LARGEST, _MOST_NODES, _DEEPEST = 1_000_000, 100_000, 50
 """Letters, nodes and levels of the largest config that is read."""

@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: real data where it is to be had, and one thread per process."""
+"""What all tests share: real data where it is to be had, one thread per process, pictures painted where they matter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import pictures
+
 from seqrobust.resources import data_root as find_data_root
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Pictures are painted where a test is about them."""
+    pictures.install(config)
 
 
 @pytest.fixture(scope="session")

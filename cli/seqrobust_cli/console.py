@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from seqrobust.progress import Estimate
 from seqrobust.report.printable import printable
 
 # Into a file or a pipe rich would fold at 80 columns; whoever greps there wants whole lines.
@@ -40,6 +41,7 @@ class ConsoleProgress:
         self._stage = ""
         self._total = 0.0
         self._spoken = 0.0
+        self._estimate = Estimate(0.0, 0.0)
 
     def __enter__(self) -> ConsoleProgress:
         self._bars.start()
@@ -55,6 +57,7 @@ class ConsoleProgress:
     def start(self, stage: str, total: float) -> None:
         """A stage begins that will take so many steps."""
         self._total, self._spoken = total, time.monotonic()
+        self._estimate = Estimate(total, self._spoken)
         self._stage = stage = printable(stage)
         self._task = self._bars.add_task(escape(stage), total=total, text="")
         if not err.is_terminal and self._speaks:
@@ -65,6 +68,8 @@ class ConsoleProgress:
         text = printable(text)
         if self._task is not None:
             self._bars.update(self._task, completed=int(done), text=escape(text))
+        if self._speaks and (said := self._estimate.said(done, time.monotonic())) is not None:
+            err.print(f"{self._stage}: {said}", markup=False)
         # In a log file, a line every half minute shows that the run is alive.
         if not err.is_terminal and time.monotonic() - self._spoken > 30:
             self._spoken = time.monotonic()

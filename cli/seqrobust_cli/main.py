@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -60,9 +62,15 @@ def main() -> None:
     sys.exit(_exit_code(arguments, debug=debug))
 
 
+@cache
+def _built() -> Callable[..., object]:
+    """All commands and options, made ready once: who calls from Python may call often."""
+    return typer.main.get_command(app)
+
+
 def _exit_code(arguments: list[str], *, debug: bool) -> int:
     try:
-        app(args=arguments)
+        _built()(args=arguments)
     except SystemExit as stop:
         if _is_a_models(stop):
             _complain("error: the model ended the process (sys.exit), so there are no results")

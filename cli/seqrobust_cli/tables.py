@@ -26,6 +26,7 @@ _OF_SEEDS = (
 """Figures worth a line on the terminal; ``summary.csv`` has them all."""
 
 
+_RANDOM_SHIFTS = ("random_mean_abs_shift", "random_best_shift")
 _FEW_CLASSES = 6
 """Classes that have a line each; all of them stand in the report and in ``metrics.json``."""
 
@@ -42,12 +43,26 @@ def print_training(metrics: Mapping[str, Any]) -> None:
     for split in ("valid", "test"):
         if split in metrics:
             _print_predictions(split, metrics[split])
+    _print_baselines(metrics)
+
+
+def _print_baselines(metrics: Mapping[str, Any]) -> None:
+    """What ridge regression and the nearest training record score, by the model's own score."""
+    from seqrobust.training.baselines import score_of
+
+    others = metrics.get("baselines") or {}
+    if not others or (mine := score_of(metrics["test"])) is None:
+        return
+    parts = [f"{name} {_number(found.get(mine[0]))} ({found['how']})" for name, found in others.items()]
+    out.print(f"test baselines, {mine[0].replace('_', ' ').replace('r2', 'R2')}: {', '.join(parts)}", markup=False)
 
 
 def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
     """How well a split is predicted, and what speaks against believing it."""
     if "accuracy" not in found:
-        said = f"R2 {_number(found['r2'])}, Pearson {_number(found['pearson'])}, Spearman {_number(found['spearman'])}"
+        r2, rank = (_ends(found[key], found.get(f"{key}_ci")) for key in ("r2", "spearman"))
+        said = f"R2 {r2}, Pearson {_number(found['pearson'])}, Spearman {rank}"
+        said += f", mean absolute error {_number(found['mae'])}" if "mae" in found else ""
         out.print(f"{split}: {said} (n = {found['n']})", markup=False)
         _print_cautions(found)
         return
@@ -91,6 +106,7 @@ def _ends(value: float | None, interval: list[float] | None) -> str:
 
 def print_attack(metrics: Mapping[str, Any]) -> None:
     """The budget curve."""
+    from seqrobust.analysis.outcomes.sentences import truth_stated
     from seqrobust.tasks import task_in
 
     regression = task_in(metrics).measured
@@ -109,12 +125,14 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
     if metrics.get("clean_r2") is not None:
         out.print(f"clean R2 {metrics['clean_r2']:.3f}, Spearman {_number(metrics['clean_spearman'])}", markup=False)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    middle = ["mean shift", "random shift", "R2"] if regression else ["robust accuracy, %"]
+    stated = truth_stated(metrics)
+    middle = ["mean shift", "median", "random +-", "best draw"] if regression else ["robust accuracy, %"]
+    middle += ["R2"] if regression and stated else []
     for name in ["budget", *middle, "flipped, %" if not regression else "reached, %", "random", "edits", "fwd", "grad"]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in metrics["budgets"]:
         if regression:
-            cells = [_number(row["mean_shift"]), _number(row["random_mean_shift"]), _number(row.get("r2"))]
+            cells = _shift_cells(row) + ([_number(row.get("r2"))] if stated else [])
         else:
             cells = [_share(row["robust_accuracy"], row["robust_accuracy_ci"])]
         table.add_row(
@@ -127,12 +145,46 @@ def print_attack(metrics: Mapping[str, Any]) -> None:
             f"{row['gradients_per_record']:.0f}",
         )
     out.print(table)
+    word = "reached" if regression else "flipped"
     out.print(
-        "flipped, random: share of the attacked [95 % interval]; fwd, grad: evaluations per record so far",
-        markup=False,
+        f"{word}, random: share of the attacked [95 % interval]; fwd, grad: evaluations per record so far", markup=False
     )
+    if regression:
+        _print_shifts(metrics, stated=stated)
     if metrics["budgets"]:
         _print_classes(metrics["budgets"][-1])
+
+
+def _shift_cells(row: Mapping[str, Any]) -> list[str]:
+    """How far the value moves: by the attack, and by random edits."""
+    middle = (row.get("shift_quantiles") or {}).get("0.5")
+    return [_number(one) for one in (row["mean_shift"], middle, *map(row.get, _RANDOM_SHIFTS))]
+
+
+def _print_shifts(metrics: Mapping[str, Any], *, stated: bool) -> None:
+    """What the columns of shifts are, whose goal lies beyond what was trained on, and what is no error."""
+    from seqrobust.analysis.measured_truth import measured_words
+
+    draws = metrics.get("random_draws")
+    out.print(
+        f"random +-: mean distance that random edits move the value, up or down; best draw: of {draws}, to the goal",
+        markup=False,
+    )
+    if found := metrics.get("within_range"):
+        beyond, rate = found["of"] - found["n"], _share(found["attack_success_rate"], found["attack_success_rate_ci"])
+        out.print(
+            f"{beyond} of {found['of']} goals lie beyond the training targets ({found['low']:.3g} to "
+            f"{found['high']:.3g}); of the {found['n']} others reached: {rate} %",
+            markup=False,
+        )
+    if (known := measured_words(metrics)) is not None:
+        out.print(known, markup=False)
+    if not stated and metrics.get("clean_r2") is not None:
+        out.print(
+            "no R2 under attack: nothing states that the edits leave the true value (--protect), so shifts say how "
+            "sensitive the model is, not how wrong",
+            markup=False,
+        )
 
 
 def _print_classes(last: Mapping[str, Any]) -> None:

@@ -92,6 +92,16 @@ class ModelOnSequences(ModelOnData):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ModelOnAnyData(ModelOnData):
+    """A model and a file of records with their targets, if they have any; nothing stands for those that are missing."""
+
+    def _one(self, model: ModelSource, opening: Opening, action: str) -> Subject:
+        from seqrobust.analysis.subject import open_unlabelled, with_targets
+
+        return with_targets(open_unlabelled(model, self.data, opening, action=action), model, opening)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelsOnData:
     """Several models and one file of records.
 

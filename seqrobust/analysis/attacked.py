@@ -15,8 +15,9 @@ from seqrobust.analysis.robustness import attack_metrics, constant_answer, satur
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
+from seqrobust.analysis.shifts import within_range
 from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
-from seqrobust.attacks.settings import AttackSettings
+from seqrobust.attacks.settings import AttackSettings, keeps_truth
 from seqrobust.measures import cautions_of_spread
 
 
@@ -41,7 +42,7 @@ def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked
         **attack_metrics(results, problem.predictor.task, labelled=problem.targets is not None),
     }
     if isinstance(problem.goal, Shift):
-        metrics |= problem.goal.plain() | still(results, problem)
+        metrics |= problem.goal.plain() | still(results, problem) | within_range(results, problem)
     if (constant := constant_answer(results, problem.predictor)) is not None:
         metrics["constant"] = constant
     if lost := saturated(results, problem.predictor):
@@ -75,4 +76,5 @@ def heading(problem: Problem, settings: AttackSettings) -> dict[str, Any]:
         "moves": settings.moves,
         "attacks": [attack.name for attack in attacks_named(settings.attacks)],
         "random_draws": settings.random_draws,
+        "edits_keep_truth": keeps_truth(settings),
     }

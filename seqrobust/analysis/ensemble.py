@@ -70,7 +70,7 @@ def ensemble(model: Predictor, members: Sequence[Predictor], tokens: Tensor) -> 
         batch_size=min(predictor.batch_size for predictor in members),
         scale="logits",
     )
-    made.target_spread = model.target_spread
+    made.target_spread, made.target_range = model.target_spread, model.target_range
     made.check(some[:64])
     return made
 

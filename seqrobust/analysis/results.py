@@ -15,6 +15,7 @@ from torch import Tensor
 from seqrobust.analysis.class_robustness import OUTPUTS
 from seqrobust.analysis.clusters import CLUSTER
 from seqrobust.analysis.confinement import LACKS, PROTECTED
+from seqrobust.analysis.shifts import BEST, SIZE
 from seqrobust.attacks import Problem, ShardRun, Shift, Targeted
 from seqrobust.sequences import SequenceSet
 from seqrobust.tasks import task_of
@@ -62,7 +63,9 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     Where the goal is one of several labels, target, predictions and scores are of that label alone.
 
     ``random_success`` is the share of random sequences of the same size that reach the goal, empty for records that
-    were not attacked; ``random_score``, for regression, their mean predicted value. ``objective`` is what the search
+    were not attacked; ``random_score``, for regression, their mean predicted value, ``random_size``
+    how far they move it either way on average, and ``random_best`` how far the best draw does towards the goal.
+    ``objective`` is what the search
     raises, ``random_objective`` the most that a random sequence has of it, less what rounding may add (empty for random
     models), ``control_ahead`` whether random sequences outdo the search. ``was_searched`` is false where no search
     scored anything, so that nothing found means nothing; ``editable`` is false where the threat has no other sequence
@@ -110,6 +113,10 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     if isinstance(problem.goal, Shift):
         shift = run.control.mean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
+        columns[SIZE] = run.control.abs().mean(2).flatten().cpu().numpy()
+        # Of no draw the mean is NaN, and so is the best.
+        best = run.control.amax(2) if run.control.shape[2] else run.control.mean(2)
+        columns[BEST] = best.flatten().cpu().numpy()
     columns |= _raw(problem, run, labels)
     table: pd.DataFrame = pd.DataFrame(columns)
     if problem.sequences.units is not None:

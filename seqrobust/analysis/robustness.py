@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from seqrobust.analysis.class_robustness import by_class, clean_measures, robust_measures
 from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import by_class as counts_by_class
 from seqrobust.analysis.confinement import never_editable, unprotected
-from seqrobust.measures import cautions_of_values
+from seqrobust.analysis.shifts import correlation, fit, shift_figures
+from seqrobust.measures import cautions_of_scale, cautions_of_values
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import Task
-from seqrobust.statistics import count_units, mean_interval, mean_of, paired, proportion, share_interval
+from seqrobust.statistics import count_units, mean_of, paired, proportion, share_interval
 from seqrobust.tasks import task_of
 
 
@@ -65,7 +65,8 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
         head |= {"clean_accuracy": None, "clean_accuracy_ci": None}
     elif labelled:
         head |= _clean_fit(first)
-        if said := cautions_of_values(head["clean_r2"]):
+        scale = cautions_of_scale(head["clean_r2"], correlation(first["target"], first["clean_prediction"]))
+        if said := scale or cautions_of_values(head["clean_r2"]):
             head["cautions"] = said
     classes = not measured
     if len(able) < len(first):
@@ -127,14 +128,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
     if ahead is not None:
         entry |= {"control_ahead": ahead, "control_behind": behind}
     if task_of(task).measured:
-        shift = attacked["adversarial_prediction"] - attacked["clean_prediction"]
-        entry |= {"mean_shift": mean_of(shift), "mean_shift_ci": mean_interval(shift, units_in(attacked))}
-        # A mean may be a few records' doing: half of the shifts lie below the middle one of these.
-        entry["shift_quantiles"] = quantiles(shift)
-        random_shift = attacked["random_score"] - attacked["clean_score"]
-        entry["random_mean_shift"] = mean_of(random_shift)
-        entry["shift_over_random"] = paired(shift, random_shift, units_in(attacked)).plain()
-        entry["mean_edits"] = mean_of(attacked["n_edits"])
+        entry |= shift_figures(attacked)
         return entry | (fit(rows["target"], rows["adversarial_prediction"]) if labelled else {})
     right = rows["clean_prediction"] == rows["target"]
     stays, reached = rows["adversarial_prediction"] == rows["target"], rows["success"].fillna(value=False).astype(bool)
@@ -217,25 +211,3 @@ def outdone_by_random(
     compared = np.ones_like(success) if goes_on else ~success
     ahead: NDArray[np.bool_] = ((random_success > 0) & ~success) | (compared & (random_objective > objective))
     return ahead & ~np.isnan(random_objective)
-
-
-def quantiles(values: pd.Series) -> dict[str, float] | None:
-    """The value below which a tenth, a quarter, half ... of them lie; None of nothing."""
-    kept = values.to_numpy(np.float64)
-    if not len(kept):
-        return None
-    return {f"{share:g}": float(np.quantile(kept, share)) for share in (0.1, 0.25, 0.5, 0.75, 0.9)}
-
-
-def fit(target: pd.Series, prediction: pd.Series) -> dict[str, float | None]:
-    """Mean squared error, share of variance explained, and Spearman's rank correlation; None of no record."""
-    if not len(target):
-        return dict.fromkeys(("mse", "r2", "spearman"))
-    truth, guess = target.to_numpy(np.float64), prediction.to_numpy(np.float64)
-    error, spread = float(((truth - guess) ** 2).mean()), float(truth.var())
-    constant = len(truth) < 2 or spread == 0 or float(guess.std()) == 0
-    return {
-        "mse": error,
-        "r2": 1 - error / spread if spread else None,
-        "spearman": None if constant else float(spearmanr(truth, guess).statistic),
-    }

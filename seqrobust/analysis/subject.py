@@ -64,7 +64,17 @@ def open_subject(model: ModelSource, data: DataSource, opening: Opening, *, acti
             "(if a column of the table holds them, --target-column names it)"
         )
         return subject
+    return with_targets(subject, model, opening)
+
+
+def with_targets(subject: Subject, model: ModelSource, opening: Opening) -> Subject:
+    """The subject with what its records' targets say, as it is where they have none.
+
+    Raises DataError for targets that are not of the model's task, LabelError for those it does not know.
+    """
     predictor = subject.predictor
+    if subject.sequences.targets is None:
+        return subject
     columns, labels = list(map(str, subject.sequences.targets.columns)), predictor.labels or ()
     if len(columns) > 1 and unnamed(labels, predictor.task) and not set(labels) <= set(columns):
         opening.progress.say(f"the model's outputs have no names: taken to be {', '.join(columns)}, in this order")
@@ -93,6 +103,8 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
         sequences = sequences.in_split(data.split)
     elif sequences.splits is not None and len(names := sorted(set(sequences.splits.tolist()))) > 1:
         opening.progress.say(f"all splits are {action} ({', '.join(names)}); --split test for one of them")
+    if (seen := _trained_on(sequences)) is not None and card is not None:
+        opening.progress.say(seen)
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
     for notice in predictor.notices:
         opening.progress.say(notice)
@@ -104,6 +116,17 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
         card=card,
         source=model.model,
         everyone=everyone,
+    )
+
+
+def _trained_on(sequences: SequenceSet) -> str | None:
+    """What to say of records of the split that models are trained on; None where there are none."""
+    if sequences.splits is None or not (count := int((sequences.splits == "train").sum())):
+        return None
+    many = "1 record is" if count == 1 else f"{count} records are"
+    return (
+        f"{many} of the split train: if the model was trained on them, what is found of them need not hold for others "
+        "(--split test)"
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from seqrobust.analysis.inspect import InspectFindings
     from seqrobust.analysis.ism import IsmFindings
     from seqrobust.analysis.motifs import MotifsFindings
+    from seqrobust.analysis.predict import PredictFindings
     from seqrobust.analysis.privacy import PrivacyFindings
     from seqrobust.analysis.probe import ProbeFindings
     from seqrobust.analysis.stability import StabilityFindings
@@ -123,6 +124,11 @@ def ism(model: Model, given: Records, **settings: Any) -> Result[IsmFindings]:
 def motifs(model: Model, given: Records, **settings: Any) -> Result[MotifsFindings]:
     """What motifs do where they are put; see :class:`seqrobust.analysis.motifs.MotifsSettings`."""
     return ask("motifs", model, given, **settings)
+
+
+def predict(model: Model, given: Records, **settings: Any) -> Result[PredictFindings]:
+    """Answers, probabilities and raw outputs; see :class:`seqrobust.analysis.predict.PredictSettings`."""
+    return ask("predict", model, given, **settings)
 
 
 def probe(model: Model, given: Records, threat: Budget = 3, **settings: Any) -> Result[ProbeFindings]:

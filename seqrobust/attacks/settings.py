@@ -178,6 +178,15 @@ class AttackSettings(ThreatSettings):
             raise ConfigError("an attack needs a record", found=str(self.max_records), where="max_records")
 
 
+def keeps_truth(settings: ThreatSettings) -> bool:
+    """Whether the threat states that edits leave what is true of a record: it protects regions, or all proteins.
+
+    Nothing else does: edits confined to a region, or to like residues, may well be what matters.
+    """
+    synonymous = settings.moves.startswith("codons") and "@protein" not in settings.moves
+    return bool(settings.protect) or synonymous
+
+
 def resolved(settings: Settings, sequences: SequenceSet) -> Settings:
     """The settings with region names split at commas, unless a name of the records holds them itself.
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, fx
 
 from seqrobust.certification.operators import UnknownNetworkError, is_affine, is_maximum, variables
+from seqrobust.graph.early import CannotTraceError
 from seqrobust.graph.nodes import mapped, operation
-from seqrobust.graph.recording import CannotTraceError
 from seqrobust.graph.tracing import Traced, trace
 from seqrobust.models.predictor import Predictor
 

@@ -12,15 +12,14 @@ import operator
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, fx
-from torch._dispatch.python import enable_python_dispatcher
-from torch._subclasses.schema_check_mode import SchemaCheckMode
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from seqrobust.graph.early import CannotTraceError, seen
 from seqrobust.graph.nodes import functional_twin, leaves, mapped, packet_name, writes
 
 Leaving: TypeAlias = Literal["nothing", "finiteness", "anything"]
@@ -34,10 +33,6 @@ _RESHAPE = frozenset(["t_", "transpose_", "swapaxes_", "swapdims_", "squeeze_", 
 _TO_PYTHON = frozenset([Tensor.numpy, Tensor.tolist, Tensor.__array__, Tensor.__dlpack__])
 _UNSET = frozenset([torch.empty, torch.empty_like, Tensor.new_empty])
 _DATA = Tensor.data.__get__  # type: ignore[attr-defined]
-
-
-class CannotTraceError(Exception):
-    """The module does what a graph cannot hold; the text says what."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +62,7 @@ def record(function: Callable[[Tensor], Tensor], batch: Tensor, *, leaving: Leav
             warnings.simplefilter("ignore")
             own = batch.clone()
             book.note(own, book.graph.placeholder("input"))
-            with enable_python_dispatcher(), _Operations(book), _Escapes(book):
+            with seen(partial(_operation, book)), _Escapes(book):
                 out = function(own)
             book.graph.output(book.result(out))
     except (CannotTraceError, torch.OutOfMemoryError):
@@ -235,9 +230,9 @@ class _Book:
                 return
 
     def _marked(self, own: Tensor) -> Callable[[Any], Any]:
-        return lambda leaf: SELF if leaf is own else self._argument(leaf)
+        return lambda leaf: SELF if leaf is own else self.argument(leaf)
 
-    def _argument(self, leaf: Any) -> Any:
+    def argument(self, leaf: Any) -> Any:
         return self.node(leaf) if isinstance(leaf, Tensor) else leaf
 
     def _overwrite(self, tensor: Tensor, node: fx.Node, *, reshapes: bool) -> None:
@@ -262,33 +257,20 @@ def _shares_memory(one: Tensor, other: Tensor) -> bool:
         return False
 
 
-class _Operations(SchemaCheckMode):  # type: ignore[no-untyped-call]
-    """Sees operations before autograd does; torch lets modes of this kind stand so early, and no other of ours."""
-
-    supports_higher_order_operators = False
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler, to tell it to stay away
-
-    def __init__(self, book: _Book) -> None:
-        TorchDispatchMode.__init__(self, torch._C.DispatchKey.PreDispatch)  # type: ignore[no-untyped-call]
-        self.book = book
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs, book = kwargs or {}, self.book
-        tensors = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if any(torch.is_autocast_enabled(kind) for kind in {tensor.device.type for tensor in tensors}):
-            raise CannotTraceError("it changes precision on the way (autocast)")
-        nodes = mapped((args, kwargs), book._argument)
-        if writes(func) and args and isinstance(args[0], Tensor):
-            book.keep_constants(args[0])
-        out = func(*args, **kwargs)
-        if any(isinstance(leaf, Tensor) for leaf in leaves(out)):
-            book.operation(func, args, kwargs, nodes, out)
-        elif packet_name(func) not in _ABOUT_TYPES and any(map(book.changes, tensors)):
-            raise CannotTraceError(_LEAVES)
-        return out
+def _operation(book: _Book, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Make a call, and write it down."""
+    tensors = [leaf for leaf in leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    if any(torch.is_autocast_enabled(kind) for kind in {tensor.device.type for tensor in tensors}):
+        raise CannotTraceError("it changes precision on the way (autocast)")
+    nodes = mapped((args, kwargs), book.argument)
+    if writes(func) and args and isinstance(args[0], Tensor):
+        book.keep_constants(args[0])
+    out = func(*args, **kwargs)
+    if any(isinstance(leaf, Tensor) for leaf in leaves(out)):
+        book.operation(func, args, kwargs, nodes, out)
+    elif packet_name(func) not in _ABOUT_TYPES and any(map(book.changes, tensors)):
+        raise CannotTraceError(_LEAVES)
+    return out
 
 
 class _Escapes(TorchFunctionMode):

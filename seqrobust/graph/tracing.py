@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from seqrobust.graph.early import CannotTraceError
 from seqrobust.graph.nodes import arguments, functional, mapped, operation
-from seqrobust.graph.recording import CannotTraceError, Leaving, Recording, record
+from seqrobust.graph.recording import Leaving, Recording, record
 from seqrobust.graph.table import Kind, operator_of
 
 

@@ -13,7 +13,15 @@ from seqrobust.measures.points import (
     roc_area,
 )
 from seqrobust.measures.summary import decision_measures, ranking_measures
-from seqrobust.measures.words import UNEVEN, cautions, cautions_of_spread, cautions_of_values, uneven
+from seqrobust.measures.threshold import best_threshold
+from seqrobust.measures.words import (
+    UNEVEN,
+    cautions,
+    cautions_of_scale,
+    cautions_of_spread,
+    cautions_of_values,
+    uneven,
+)
 
 __all__ = [
     "UNEVEN",
@@ -21,7 +29,9 @@ __all__ = [
     "area",
     "average_precision",
     "balanced_accuracy",
+    "best_threshold",
     "cautions",
+    "cautions_of_scale",
     "cautions_of_spread",
     "cautions_of_values",
     "confusion_of",

@@ -15,6 +15,8 @@ _CONSTANT = 0.95
 """From this share of all answers on, it is almost the only one."""
 _KNOWS_LITTLE = 0.1
 """Below this share of the variance explained, a model of values knows hardly anything."""
+_FOLLOWS, _MENDED = 0.5, 0.25
+"""A correlation from which on predictions follow the targets, and the share of the variance that a line would mend."""
 _NEARLY_STILL = 0.1
 """Below this share of the training targets' spread, predictions hardly vary: they explain 19 % of it at most."""
 
@@ -61,6 +63,30 @@ def cautions_of_values(r2: float | None, name: str = "") -> list[str]:
     how = "hardly" if r2 > 0 else "no"
     of = f" of {name}" if name else ""
     return [f"R²{of} is {r2:.2g}: the predictions are {how} better than always giving the mean of the targets"]
+
+
+def cautions_of_scale(r2: float | None, correlation: float | None) -> list[str]:
+    """What a straight line through predictions would mend: another unit than the targets', or the reversed sign.
+
+    >>> cautions_of_scale(-6.0, -0.72)
+    ["predictions fall as the targets rise (correlation -0.72, R² -6): the outputs seem to have the reversed sign of \
+this column, so that the goal up is down, and figures in the targets' units do not apply"]
+    >>> cautions_of_scale(0.8, 0.9), cautions_of_scale(None, None)
+    ([], [])
+    """
+    if r2 is None or correlation is None or abs(correlation) < _FOLLOWS or correlation**2 - max(r2, 0.0) < _MENDED:
+        return []
+    found = f"(correlation {correlation:.2g}, R² {r2:.2g})"
+    units = "figures in the targets' units do not apply"
+    if correlation < 0:
+        return [
+            f"predictions fall as the targets rise {found}: the outputs seem to have the reversed sign of this column, "
+            f"so that the goal up is down, and {units}"
+        ]
+    return [
+        f"predictions follow the targets {found}, but on another scale (standardised, or a logarithm?): {units}, nor "
+        "does a shift in their standard deviations: give --delta in the outputs' own"
+    ]
 
 
 def cautions_of_spread(predicted: float, known: float | None) -> list[str]:

@@ -63,6 +63,14 @@ class ModelCard:
             return {}
         return {str(name): float(value) for name, value in kept.items() if isinstance(value, int | float) and value > 0}
 
+    @property
+    def target_range(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest of a regression's training targets by value, where the checkpoint keeps them."""
+        kept = self.provenance.get("target_range")
+        if not isinstance(kept, Mapping):
+            return {}
+        return {str(name): (float(ends[0]), float(ends[1])) for name, ends in kept.items() if len(ends) == 2}
+
 
 def save_checkpoint(path: Path, module: SequenceModel, card: ModelCard) -> None:
     """Write a model and its card, whole or not at all.

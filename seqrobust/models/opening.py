@@ -82,7 +82,7 @@ def open_predictor(
         scale="logits",
         **_around(source),
     )
-    predictor.target_spread = card.target_spread
+    predictor.target_spread, predictor.target_range = card.target_spread, card.target_range
     _say_step(source, predictor)
     return predictor, card
 

@@ -63,6 +63,7 @@ class Predictor:
         forwards: sequences scored without a gradient so far, once per draw.
         gradients: sequences scored with their gradient so far, once per draw.
         target_spread: standard deviation of the training targets of a regression, by output; empty where not known.
+        target_range: the smallest and the largest of them, likewise.
         constant: what every record tried, and every random sequence too, is predicted to be; None where predictions
             differ. Known once checked.
         notices: what was noticed about the module and should be said.
@@ -105,6 +106,7 @@ class Predictor:
         self.gradients = 0
         self.notices: list[str] = []
         self.target_spread: dict[str, float] = {}
+        self.target_range: dict[str, tuple[float, float]] = {}
         self.rounding = SAME
         self.constant: str | None = None
         self.average_strands = average_strands

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from seqrobust.analysis.asked import ModelOnData, Opening
 from seqrobust.analysis.attack import ATTACK, AttackFindings
+from seqrobust.analysis.attack.settings import MeasuredAttackSettings
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks.settings import AttackSettings
 from seqrobust.memory import parse_memory
 from seqrobust.models import Predictor
 from seqrobust.models.source import SAMPLES, ModelSource
@@ -37,9 +37,9 @@ def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
     ATTACK.prepare(subject, attack_settings(attack), Opening(seed=config.seed))
 
 
-def attack_settings(attack: AttackConfig) -> AttackSettings:
+def attack_settings(attack: AttackConfig) -> MeasuredAttackSettings:
     """What of an attack's config is about the attack itself."""
-    return AttackSettings(**{one.name: getattr(attack, one.name) for one in fields(AttackSettings)})
+    return MeasuredAttackSettings(**{one.name: getattr(attack, one.name) for one in fields(MeasuredAttackSettings)})
 
 
 def attack_checkpoint(

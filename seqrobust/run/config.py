@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
-from seqrobust.attacks.settings import AttackSettings
+from seqrobust.analysis.attack.settings import MeasuredAttackSettings
 from seqrobust.errors import ConfigError
 from seqrobust.files import sha256
 from seqrobust.memory import parse_memory
@@ -31,7 +31,7 @@ from seqrobust.yaml_file import load_config, read_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttackConfig(AttackSettings):
+class AttackConfig(MeasuredAttackSettings):
     """Which records are attacked, and how.
 
     Attributes:

@@ -16,6 +16,7 @@ from seqrobust.attacks import attacks_named, run_shard
 from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.models import Predictor
+from seqrobust.progress import duration
 from seqrobust.run.config import RunConfig
 from seqrobust.run.train import untrained
 from seqrobust.sequences import SequenceSet
@@ -50,17 +51,6 @@ class Cost:
         whole = duration(self.seconds * self.records)
         each = f"{self.seconds:.2g} s each, tried here with an untrained model"
         return f"at most about {whole} for {self.records:,} record{'s' if self.records != 1 else ''} ({each})"
-
-
-def duration(seconds: float) -> str:
-    """A time to two digits.
-
-    >>> duration(42), duration(600), duration(90_000)
-    ('42 seconds', '10 minutes', '25 hours')
-    """
-    if seconds < 100:
-        return f"{max(seconds, 1):.2g} seconds"
-    return f"{seconds / 60:.2g} minutes" if seconds < 6000 else f"{seconds / 3600:.2g} hours"
 
 
 def attack_cost(config: RunConfig, settings: AttackSettings, data: Data, split: str) -> Cost:

@@ -44,10 +44,19 @@ ANALYSES: dict[str, Row] = {
     row.name: row
     for row in (
         Row(
+            name="predict",
+            question="Predict: answers, probabilities and raw outputs of a model, and how good they are; no attack.",
+            panel="Predictions",
+            room=f"{_ANALYSIS}.predict:PREDICT",
+            settings=f"{_ANALYSIS}.predict.settings:PredictSettings",
+            asked=f"{_ANALYSIS}.asked:ModelOnAnyData",
+            hidden=("memory",),
+        ),
+        Row(
             name="attack",
             question="Attack a model: the fewest letters that change its mind, inside a stated threat.",
             room=f"{_ANALYSIS}.attack:ATTACK",
-            settings="seqrobust.attacks.settings:AttackSettings",
+            settings=f"{_ANALYSIS}.attack.settings:MeasuredAttackSettings",
         ),
         Row(
             name="evaluate",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqrobust.analysis.results import MOST_OUTPUTS
 from seqrobust.files import plain, replacing
+from seqrobust.measures import best_threshold
 from seqrobust.models import ModelCard, Predictor, SequenceModel, build_model, load_checkpoint, save_checkpoint
 from seqrobust.progress import Progress
 from seqrobust.run.config import RunConfig
@@ -32,6 +33,7 @@ from seqrobust.training import (
     fit,
     prediction_metrics,
 )
+from seqrobust.training.baselines import baselines, no_better
 
 OUTPUTS = ("model.ckpt", "checkpoints/*.ckpt", "history.csv", "results.parquet", "tensorboard", "report.html")
 """Patterns of the files of a training."""
@@ -184,8 +186,24 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         with predictor.attached():
             logits = predictor.logits(torch.tensor(sequences.tokens)).cpu()
         metrics[name] = prediction_metrics(targets, logits.numpy())
+        if name == "valid" and task_of(targets.task).two_sided:
+            metrics["threshold"] = best_threshold(targets.values > 0, logits[:, 0].numpy())
         tables.append(prediction_table(name, sequences, targets, logits))
+    if "test" in metrics:
+        _beside_baselines(config, data, metrics)
     return metrics, pd.concat(tables, ignore_index=True)
+
+
+def _beside_baselines(config: RunConfig, data: Data, metrics: dict[str, Any]) -> None:
+    """Add ``baselines`` of the test records, and what is to be said where the model does not beat them."""
+
+    def labelled(name: str) -> Labelled:
+        sequences, targets = data.in_split(name)
+        return Labelled(sequences=sequences, targets=targets)
+
+    metrics["baselines"] = baselines(labelled("train"), labelled("valid"), labelled("test"), seed=config.seed)
+    if (said := no_better(metrics["test"], metrics["baselines"])) is not None:
+        metrics["test"]["cautions"] = [*metrics["test"].get("cautions", ()), said]
 
 
 def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:
@@ -227,6 +245,14 @@ def target_spread(targets: Targets) -> dict[str, float]:
     return dict(zip(targets.labels, targets.values.std(0, dtype=np.float64).tolist(), strict=True))
 
 
+def target_range(targets: Targets) -> dict[str, list[float]]:
+    """Smallest and largest of each value of a regression; nothing for other tasks."""
+    if not task_of(targets.task).measured:
+        return {}
+    ends = [[float(values.min()), float(values.max())] for values in targets.values.T]
+    return dict(zip(targets.labels, ends, strict=True))
+
+
 def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[str, Any]) -> ModelCard:
     return ModelCard(
         alphabet=data.sequences.alphabet,
@@ -246,7 +272,9 @@ def _card(config: RunConfig, data: Data, model: SequenceModel, metrics: Mapping[
                 "versions": versions(),
                 "metrics": metrics,
                 "targets": [] if data.sequences.targets is None else list(map(str, data.sequences.targets.columns)),
+                "threshold": metrics.get("threshold"),
                 "target_spread": target_spread(data.in_split("train")[1]),
+                "target_range": target_range(data.in_split("train")[1]),
                 "records": {name: content_mark(*data.in_split(name)) for name in ("valid", "test") if name in metrics},
             }
         ),

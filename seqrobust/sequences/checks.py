@@ -18,8 +18,9 @@ from seqrobust.sequences.dividing.relatives import IDENTITY, near_copies_across
 from seqrobust.sequences.doubts import doubts
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.sequences.several_labels import label_fields
+from seqrobust.sequences.spreadsheet import changed_names
 from seqrobust.sequences.summary import NO_SPLIT, Summary, describe
-from seqrobust.sequences.targets import Task, encode_targets
+from seqrobust.sequences.targets import LEAVE_OUT, Task, encode_targets
 from seqrobust.sequences.wording import counted
 
 SHORT = 8
@@ -118,6 +119,17 @@ def _groups(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         yield _warning("all records are in one group", "a split by group is impossible; check --group-column")
 
 
+def _spreadsheet(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
+    groups = [] if sequences.groups is None else sequences.groups.tolist()
+    for what, names in (("id", sequences.ids), ("group", groups)):
+        if changed := changed_names(names):
+            yield _warning(
+                f"{counted(len(changed), what)} that a spreadsheet may have made of another name: {_some(changed)}",
+                "export the table anew with that column as text: what a date or rounded number was cannot be told, and "
+                "two genes may bear one name now",
+            )
+
+
 def _splits(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
     if sequences.splits is None:
         return
@@ -188,7 +200,7 @@ def _values(sequences: SequenceSet, summary: Summary) -> Iterator[Problem]:
         if count and not _is_of_sets(sequences, column):
             yield _error(
                 f"no value in column {column!r} for {count} of {counted(summary.records, 'record')}",
-                "fill it in, or drop these rows from the file",
+                LEAVE_OUT,
             )
 
 
@@ -271,6 +283,7 @@ CHECKS: tuple[Callable[[SequenceSet, Summary], Iterator[Problem]], ...] = (
     _copies,
     _near_copies,
     _groups,
+    _spreadsheet,
     _splits,
     _classes,
     _values,

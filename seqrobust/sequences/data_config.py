@@ -57,6 +57,7 @@ class DataConfig(BaseModel):
     where: Mapping[str, Any] = Field(default_factory=dict)
     patterns: Mapping[str, str] = Field(default_factory=dict)
     max_length: int | None = Field(None, ge=1)
+    drop_missing: bool = False
     labels: tuple[str, ...] | None = None
     fractions: Mapping[str, float] | None = None
     folds: Mapping[str, tuple[str, ...]] | None = None
@@ -188,6 +189,7 @@ def _read(config: DataConfig) -> tuple[SequenceSet, tuple[str, ...]]:
         cluster=config.cluster,
         split=config.split,
         regions=config.regions,
+        drop_missing=config.drop_missing,
     )
     loaded = read_sequences(
         config.path,

@@ -19,6 +19,7 @@ class Columns:
         cluster: column of which records of one value are not independent; None for the group column.
         targets: target columns, in order.
         unlabelled: no target is looked for.
+        drop_missing: records that lack a value in a target column are left out, and counted.
     """
 
     id: Annotated[str | None, Option(flag="--id-column", help="Else id or name.")] = None
@@ -42,6 +43,9 @@ class Columns:
     regions: Annotated[str | None, Option(flag="--regions-column", help="name:start-end;... Else regions.")] = None
     unlabelled: Annotated[
         bool, Option(flag="--no-targets", help="Take no column for a target, whatever it is called.")
+    ] = False
+    drop_missing: Annotated[
+        bool, Option(help="Leave out records without a value in a target column (empty, NA, NaN ...).")
     ] = False
 
     def __post_init__(self) -> None:

@@ -35,6 +35,8 @@ NAME_THE_OUTPUTS = (
     "them (a missing value, say) have to be dropped"
 )
 """What to do about labels that a model without names of its own does not know."""
+LEAVE_OUT = "fill it in, or drop these rows (--drop-missing; in a config data.drop_missing: true)"
+"""What to do about missing targets."""
 NUMBER_WITH_COMMAS = re.compile(r"[+-]?\d[\d.]*,[\d.,]*\d(?:[eE][+-]?\d+)?")
 """A decimal comma, or commas between thousands."""
 _TRUTHS = {"true": "1", "false": "0"}
@@ -165,7 +167,7 @@ def _class_names(column: pd.Series, where: str) -> list[str]:
             "a record has no target",
             found=f"{int(missing.sum())} of {len(column)} empty, the first in record {int(missing.argmax()) + 1}",
             where=where,
-            fix="fill it in, or drop these rows from the file",
+            fix=LEAVE_OUT,
         )
     if pd.api.types.is_bool_dtype(column):
         column = column.astype(int)
@@ -219,7 +221,7 @@ def _in_order(raw: pd.DataFrame, labels: Sequence[str] | None, task: Task) -> li
 def _number_instead(text: str, *, missing: bool) -> str:
     """What to do about a field that is no number."""
     if missing or text.lower() in MISSING_WORDS:
-        return "fill it in, or drop these rows from the file"
+        return LEAVE_OUT
     if NUMBER_WITH_COMMAS.fullmatch(text):
         return "write numbers with a decimal point and without commas between thousands"
     if _BELOW_DETECTION.fullmatch(text):

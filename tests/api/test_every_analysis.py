@@ -48,6 +48,7 @@ CALLS: dict[str, Callable[[Path], sr.Result[Any]]] = {
     "compare": lambda _: sr.compare({"a": net(), "b": net(4)}, some(), 1, **QUICK),
     "ism": lambda _: sr.ism(net(), some(), **HOW),
     "motifs": lambda _: sr.motifs(net(), some(), motifs=("TGASTCA",), ablate=("core",), draws=3, **HOW),
+    "predict": lambda _: sr.predict(net(), some(), threshold="0.3", **HOW),
     "probe": lambda _: sr.probe(net(), some(), 1, functional=("core",), **QUICK),
     "attribute": lambda _: sr.attribute(net(), some(), methods=("saliency", "ism"), regions=("core",), **HOW),
     "stability": lambda _: sr.stability(

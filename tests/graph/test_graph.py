@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqrobust.graph import CURVES, CannotTraceError, Kind, Traced, operation, operator_of, record, trace
+from seqrobust.alphabet import DNA
+from seqrobust.graph import CURVES, CannotTraceError, Kind, Traced, early, operation, operator_of, record, trace
+from seqrobust.models import Predictor
+from seqrobust.neighbours import Edits, NeighbourScores, apply_edits
 
 Run = Callable[[Tensor], Tensor]
 
@@ -147,6 +151,49 @@ def test_growing_and_bends_are_true_of_the_functions() -> None:
             bent = x[1:-1][y.diff().diff().abs() > 1e-9]
             assert len(bent), name
             assert bool(((bent[:, None] - levels).abs().amin(1) <= 0.0051).all()), name
+
+
+@pytest.fixture
+def later_torch(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A torch without the class that may stand before autograd."""
+    monkeypatch.setitem(sys.modules, "torch._subclasses.schema_check_mode", None)
+    for remembered in (early.obstacle, early._early_class):
+        remembered.cache_clear()
+    yield
+    for remembered in (early.obstacle, early._early_class):
+        remembered.cache_clear()
+
+
+@pytest.mark.usefixtures("later_torch")
+def test_where_torch_does_not_show_its_operations_scores_are_those_of_plain_batches() -> None:
+    with pytest.raises(CannotTraceError, match="does not show its operations"):
+        record(torch.relu, torch.rand(2, 3))
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv1d(4, 5, 3), nn.ReLU(), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(5, 2)).eval()
+    predictor = Predictor(module, alphabet=DNA, task="classification", device="cpu", scale="logits")
+    base = torch.randint(4, (3, 20)).to(torch.uint8)
+    predictor.check(base)
+    service = NeighbourScores(predictor, way="incremental")
+    with predictor.attached():
+        edits = Edits(torch.tensor([0, 1, 2]), torch.tensor([[3], [7], [19]]), torch.tensor([[0], [1], [2]]))
+        scores = service.logits(base, edits)
+        assert torch.allclose(scores, predictor.logits(apply_edits(base, edits)))
+    assert any("does not show its operations" in notice for notice in service.notices)
+
+
+def test_operations_that_are_shown_taken_apart_are_not_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def other(see: Callable[..., object]) -> Iterator[None]:
+        for part in (torch.ops.aten.t.default, torch.ops.aten.relu.default):
+            see(part, (torch.ones(2, 3),), {})
+        yield
+
+    monkeypatch.setattr(early, "_mode", other)
+    early.obstacle.cache_clear()
+    try:
+        assert "taken apart (t, relu)" in str(early.obstacle())
+    finally:
+        early.obstacle.cache_clear()
 
 
 def lowest_of(name: str, x: Tensor) -> list[Tensor]:

@@ -235,6 +235,19 @@ def test_a_length_and_another_order() -> None:
     assert "self.inner(x.transpose(1, 2))" in advice
 
 
+def test_a_length_and_a_choice_among_positions() -> None:
+    """As models of tracks over bins of some length want both."""
+
+    class Tracks(Halves):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.max_pool1d(x * self.up(F.max_pool1d(x, self.factor)), 4)
+
+    advice = advised(Tracks(16), "regression", tokens())
+    assert "a multiple of 16" in advice
+    assert '--output-of "[:, :, 4]"' in advice
+    assert "at a time" not in advice
+
+
 def test_one_length_among_records_of_several() -> None:
     rows = tokens()
     rows[4:, 20:] = DNA.padding

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from changes import put_back
 from rich.console import Console
 from seqrobust_cli.main import _exit_code
 
@@ -259,8 +260,10 @@ def test_a_probe_stopped_anywhere_ends_as_if_it_had_not_been(
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("name", ["model.py", "data.tsv", "one.jaspar", "rule.tsv", "gained.jaspar"])
-def test_resume_names_the_file_that_changed(name: str, files: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def finished(files: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a probe that read every kind of file, and its settings."""
+    tmp_path = tmp_path_factory.mktemp("finished")
     for file in files.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_text(file.read_text())
@@ -275,7 +278,13 @@ def test_resume_names_the_file_that_changed(name: str, files: Path, tmp_path: Pa
         "budget": 1,
     }
     ask(tmp_path, tmp_path / "out", **settings)
-    old = (tmp_path / name).read_text()
+    return tmp_path, settings
+
+
+@pytest.mark.parametrize("name", ["model.py", "data.tsv", "one.jaspar", "rule.tsv", "gained.jaspar"])
+def test_resume_names_the_file_that_changed(name: str, finished: tuple[Path, dict[str, Any]]) -> None:
+    folder, settings = finished
+    old = (folder / name).read_text()
     changes = {
         "rule.tsv": ("A\t0\t1\t1\t1", "A\t0\t1\t1\t0"),
         "data.tsv": ("\tEI\t", "\tIE\t"),
@@ -283,7 +292,8 @@ def test_resume_names_the_file_that_changed(name: str, files: Path, tmp_path: Pa
     }
     changed = old.replace(*changes.get(name, ("9 ", "8 ")))
     assert changed != old
-    (tmp_path / name).write_text(changed)
-    with pytest.raises(ConfigError, match="cannot be resumed") as caught:
-        ask(tmp_path, tmp_path / "out", **settings, run={"resume": True})
+    with put_back(folder / name):
+        (folder / name).write_text(changed)
+        with pytest.raises(ConfigError, match="cannot be resumed") as caught:
+            ask(folder, folder / "out", **settings, run={"resume": True})
     assert {"data.tsv": "data.path", "one.jaspar": "probe.motifs 1"}.get(name, name) in str(caught.value)

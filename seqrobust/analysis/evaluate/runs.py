@@ -18,6 +18,7 @@ from seqrobust.analysis.robustness import outdone_by_random
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.analysis.shards import run_shards
+from seqrobust.analysis.shifts import BEST, SIZE
 from seqrobust.attacks import Problem, Scores, attacks_named
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.attacks.stating import attack_problem
@@ -135,7 +136,8 @@ def _excuse(method: Method, error: ModelError, *, last: bool) -> str:
 
 
 def _labelled(found: pd.DataFrame, control: pd.DataFrame, method: str, direction: str) -> pd.DataFrame:
-    shared = {name: control[name] for name in ("random_success", "random_score", "random_objective") if name in control}
+    drawn = ("random_success", "random_score", "random_objective", SIZE, BEST)
+    shared = {name: control[name] for name in drawn if name in control}
     labelled: pd.DataFrame = found.assign(**shared, method=method, direction=direction)
     if "random_objective" in shared:
         values = (labelled[name].to_numpy(np.float64) for name in ("objective", "random_success", "random_objective"))

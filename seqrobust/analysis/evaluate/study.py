@@ -29,7 +29,7 @@ from seqrobust.analysis.evaluate.surrogates import (
     with_ensemble,
 )
 from seqrobust.analysis.evaluate.transfer import Surrogate
-from seqrobust.analysis.evaluate.worst_case import evaluation_metrics, worst_case
+from seqrobust.analysis.evaluate.worst_case import evaluation_metrics, with_farthest, worst_case
 from seqrobust.analysis.masking import NO_GRADIENT, Evidence, diagnosis, no_gradient
 from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.robustness import constant_answer, saturated
@@ -39,7 +39,7 @@ from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import same_records
 from seqrobust.attacks import Problem, Shift, scores_for
 from seqrobust.attacks.coverage import require_moves
-from seqrobust.attacks.settings import resolved
+from seqrobust.attacks.settings import keeps_truth, resolved
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets
@@ -145,6 +145,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         "failed_methods": failed,
         "surrogates": agreement,
         "random_draws": settings.random_draws,
+        "edits_keep_truth": keeps_truth(settings),
         **evaluation_metrics(table, predictor.task, labelled=problem.targets is not None),
         **taken(table),
         "masking": diagnosis(evidence),
@@ -169,7 +170,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
         name=ready.name,
         labels=predictor.labels or (),
         settings=settings,
-        results=_without_direction(worst_case(table)),
+        results=_without_direction(with_farthest(worst_case(table), table, metrics)),
         methods=_without_direction(table),
         metrics=metrics,
         sequences=problem.plain.sequences,

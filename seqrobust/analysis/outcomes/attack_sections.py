@@ -11,7 +11,7 @@ import numpy as np
 from seqrobust.analysis.confinement import of_editable
 from seqrobust.analysis.outcomes.examples import example_edits
 from seqrobust.analysis.outcomes.report_input import ReportInput
-from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled
+from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled, truth_stated
 from seqrobust.analysis.outcomes.where import edit_positions, letter_switches, region_picture, region_shares
 from seqrobust.measures import uneven
 from seqrobust.report.codons import coding_and_protein
@@ -37,7 +37,7 @@ from seqrobust.tasks import task_in
 from seqrobust.threats import Budget, SubstitutionThreat
 
 _MOST_RECORDS_COUNTED = 5000
-_MEANING = (
+_OF_CLASSES = (
     (
         "Accuracy",
         "share of all sequences that are classified correctly; under attack, those classified correctly whatever the "
@@ -46,7 +46,7 @@ _MEANING = (
     (
         "Success",
         "share of the sequences that could be attacked (classified correctly before any edit) for which the goal was "
-        "reached. One that was misclassified from the start counts neither way. In regression every sequence counts.",
+        "reached. One that was misclassified from the start counts neither way.",
     ),
     (
         "Balanced accuracy",
@@ -64,12 +64,30 @@ _MEANING = (
         "by how many logits the true answer leads, negative where it is wrong: it depends on the truth, so no ranking "
         "is to be made of it. Raw outputs are in results.parquet, as clean_output_NAME and adversarial_output_NAME.",
     ),
+    ("Edits", "mean number of changes where the goal was reached."),
+)
+_OF_VALUES = (
+    ("Shift", "the predicted value of the edited sequence less that of the sequence as it is, in the output's units."),
+    ("Success", "share of all sequences whose value was moved by at least the shift asked for."),
+    (
+        "R², error",
+        "against the values that were measured of the sequences before the edit. Under attack they say how wrong the "
+        "model is only where the edits leave those values as they are, which the threat states by protecting what "
+        "decides them.",
+    ),
+    (
+        "Random shifts",
+        "up or down: the mean distance that as many random changes move the value; their mean with its sign is near "
+        "zero by symmetry. The best draw is the one that goes farthest towards the goal.",
+    ),
+    ("Edits", "mean number of changes, of all sequences."),
+)
+_OF_BOTH = (
     ("Random", "as many changes at random under the same rules, so that a fragile model is told from a strong attack."),
-    ("Edits", "mean number of changes where the goal was reached; in regression, of all sequences."),
     (
         "Intervals",
-        "95 %, Wilson's for shares. They speak about other sequences like these, not about stronger attacks: accuracy "
-        "under attack is an upper bound of the true robustness.",
+        "95 %, Wilson's for shares. They speak about other sequences like these, not about stronger attacks: what an "
+        "attack finds is the least that an adversary can do.",
     ),
     ("Forwards, gradients", "evaluations of the model per sequence, the price of the attack."),
 )
@@ -85,9 +103,16 @@ def tiles(attack: Mapping[str, Any]) -> list[Tile]:
         numbers = [
             Tile(value=figure(last.get("mean_shift")), name="mean shift", note=within),
             Tile(value=figure((last.get("shift_quantiles") or {}).get("0.5")), name="median shift", note=within),
-            Tile(value=figure(last.get("random_mean_shift")), name="mean shift by random changes"),
+            Tile(value=figure(last.get("random_mean_abs_shift")), name="shift by random changes, up or down"),
+            Tile(
+                value=figure(last.get("random_best_shift")), name=f"by the best of {attack.get('random_draws')} draws"
+            ),
             Tile(value=figure(attack.get("clean_r2")), name=f"R²{whose} without change"),
-            Tile(value=figure(last.get("r2")), name=f"R²{whose} under attack", note=within),
+            *(
+                [Tile(value=figure(last.get("r2")), name=f"R²{whose} under attack", note=within)]
+                if truth_stated(attack)
+                else []
+            ),
         ]
     else:
         kept = f"{'predictions kept' if is_unlabelled(attack) else 'accuracy'}{whose} under attack"
@@ -133,6 +158,7 @@ def _share_tile(metrics: Mapping[str, Any], key: str, name: str) -> Tile:
 
 def examples_section(report: ReportInput) -> Section:
     """Edited records before and after."""
+    measured = task_in(report.attack or {}).measured
     chosen = example_edits(report.results, report.sequences, protect=report.protect, only=report.only)
     pictures = tuple(
         Picture(
@@ -143,10 +169,12 @@ def examples_section(report: ReportInput) -> Section:
         for number_, example in enumerate(chosen, 1)
     )
     lead = (
-        "The fewest edits first, every predicted class in turn. Edited letters are boxed; the adversary may not touch "
-        "shaded letters; bars beneath are regions, blue where they bound the threat. Positions count from 1. Score: by "
-        "how many logits the true answer leads."
+        f"The fewest edits first{'' if measured else ', every predicted class in turn'}. Edited letters are boxed; the "
+        "adversary may not touch shaded letters; bars beneath are regions, blue where they bound the threat. "
+        "Positions count from 1."
     )
+    if not measured:
+        lead += " Score: by how many logits the true answer leads."
     if report.results is not None and "codon_edits" in report.results:
         lead += (
             " Codons are also named after HGVS, letters (c.) and residues (p.) counted from the first whole codon of "
@@ -239,5 +267,6 @@ def how_section(report: ReportInput, attack: Mapping[str, Any]) -> Section:
         ("Goal", one_line(attack.get("goal") or "any wrong prediction", 240) + "."),
         ("Attacks", f"{', '.join(attacks)}; for each sequence the best result of all." if attacks else "not recorded."),
     )
-    details = Details(title="What the numbers mean", items=_MEANING)
+    meaning = _OF_VALUES if task_in(attack).measured else _OF_CLASSES
+    details = Details(title="What the numbers mean", items=(*meaning, *_OF_BOTH))
     return Section(title="How it was done", name="how", items=items, details=(details,))

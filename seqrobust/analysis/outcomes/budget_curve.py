@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from seqrobust.analysis.outcomes.sentences import budgets_of, clean_accuracy, is_unlabelled
+from seqrobust.analysis.outcomes.sentences import budgets_of, clean_accuracy, is_unlabelled, truth_stated
 from seqrobust.measures import uneven
 from seqrobust.report.look import ATTACK, CONTROL, INK, MUTED, styled
 from seqrobust.report.words import budget_size, interval_of, number, one_line, percent, unit_of
@@ -44,7 +44,8 @@ def budget_curve(attack: Metrics) -> Figure:
         figure = Figure(figsize=(8.8, 3.3), layout="constrained")
         draw_accuracy(figure.subplots(), attack)
         return figure
-    quality = next((key for key in ("r2", "spearman", "mse") if _has(attack, key)), None)
+    qualities = ("r2", "spearman", "mse") if truth_stated(attack) else ()
+    quality = next((key for key in qualities if _has(attack, key)), None)
     figure = Figure(figsize=(8.8 if quality else 5.6, 3.2), layout="constrained")
     axes = figure.subplots(1, 2 if quality else 1, squeeze=False)[0]
     draw_curves(axes[0], shift_curves(attack), "Mean shift of the prediction", attack)

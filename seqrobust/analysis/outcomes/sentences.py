@@ -12,6 +12,7 @@ from typing import Any
 
 from seqrobust.analysis.alarms import remarks
 from seqrobust.analysis.confinement import of_editable
+from seqrobust.analysis.measured_truth import measured_words
 from seqrobust.measures import uneven
 from seqrobust.report.words import (
     budget_size,
@@ -252,25 +253,64 @@ def _no_better_than_chance(last: Metrics) -> list[str]:
 
 def _shift_sentences(attack: Metrics, spent: list[Metrics], place: str, labels: Sequence[str]) -> list[str]:
     last, n = spent[-1], number(attack.get("attacked", attack.get("n")))
-    shift, random_shift = number(last.get("mean_shift")), number(last.get("random_mean_shift"))
+    shift = number(last.get("mean_shift"))
     if math.isnan(shift):
         return [f"With {budget_words(last['budget'], unit_of(attack))}{place}, no shift could be computed."]
     value = f"predicted {one_line(labels[0])}" if len(labels) == 1 else "prediction"
     verb, size = _movement(str(attack.get("goal") or ""), shift)
-    control = "" if math.isnan(random_shift) else f" (random changes: {figure(random_shift)})"
     within = budget_words(last["budget"], unit_of(attack))
-    sentences = [f"With {within}{place}, the {value} {verb} {size} on average{control}."]
+    sentences = [f"With {within}{place}, the {value} {verb} {size} on average{_random_shifts(attack, last)}."]
     sentences += _middle(last)
     rate = number(last.get("attack_success_rate"))
     if not math.isnan(rate):
-        sentences.append(_reached(rate, n, last))
-    clean, after = number(of_editable(attack).get("clean_r2")), number(last.get("r2"))
-    if not (math.isnan(clean) or math.isnan(after)):
-        who = f" on {said}" if (said := editable_words(attack)) else ""
-        sentences.append(f"R²{who} {'falls' if after < clean else 'goes'} from {figure(clean)} to {figure(after)}.")
+        sentences += [_reached(rate, n, last), *_within_range(attack)]
+    sentences += _fit_under_attack(attack, last)
+    if (known := measured_words(attack)) is not None:
+        sentences.append(f"{known}.")
     if n < FEW:
         sentences.append(f"Only {n:g} sequence{'' if n == 1 else 's'} could be attacked: take this as rough.")
     return sentences
+
+
+def _random_shifts(attack: Metrics, last: Metrics) -> str:
+    """What as many random changes do: either way, for their mean is near zero by symmetry, and the best draw."""
+    size, best = number(last.get("random_mean_abs_shift")), number(last.get("random_best_shift"))
+    if math.isnan(size):
+        mean = number(last.get("random_mean_shift"))
+        return "" if math.isnan(mean) else f" (random changes: {figure(mean)})"
+    draws = attack.get("random_draws")
+    lucky = "" if math.isnan(best) or not draws else f", the best of {draws} draws by {figure(best)} towards the goal"
+    return f" (as many random changes move it by {figure(size)} up or down{lucky})"
+
+
+def _within_range(attack: Metrics) -> list[str]:
+    """Success among those whose goal is a value that the model has seen."""
+    found = attack.get("within_range")
+    if not found:
+        return []
+    ends = f"({figure(found['low'])} to {figure(found['high'])})"
+    beyond, rate = found["of"] - found["n"], number(found["attack_success_rate"])
+    rest = "" if math.isnan(rate) else f"; of the {found['n']:,} others it is reached in {percent(rate)}"
+    return [f"For {beyond:,} of {found['of']:,} sequences that would be beyond all training targets {ends}{rest}."]
+
+
+def truth_stated(attack: Metrics) -> bool:
+    """Whether the threat states that edits leave the true value, so that an error under attack is one."""
+    return bool(attack.get("edits_keep_truth", True)) and not (attack.get("protection") or {})
+
+
+def _fit_under_attack(attack: Metrics, last: Metrics) -> list[str]:
+    clean, after = number(of_editable(attack).get("clean_r2")), number(last.get("r2"))
+    if math.isnan(clean) or math.isnan(after):
+        return []
+    who = f" on {said}" if (said := editable_words(attack)) else ""
+    if truth_stated(attack):
+        return [f"R²{who} {'falls' if after < clean else 'goes'} from {figure(clean)} to {figure(after)}."]
+    return [
+        f"R²{who} is {figure(clean)} without change. Of the edited sequences no accuracy is given: nothing states that "
+        "the edits leave the true value (protect what decides it), so the shift says how sensitive the model is, not "
+        "how wrong."
+    ]
 
 
 def _middle(last: Metrics) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seqrobust.analysis.outcomes.sentences import budgets_of
+from seqrobust.analysis.outcomes.sentences import budgets_of, truth_stated
 from seqrobust.report.sections import Table
 from seqrobust.report.words import figure, interval_of, number, one_line, percent, percent_range, unit_of
+from seqrobust.tasks import task_in
 
 _ACRONYMS = {
     "mse": "MSE",
@@ -23,6 +24,8 @@ _ACRONYMS = {
 }
 _SAID_ELSEWHERE = ("commonest_answer_share", "others_given_it")
 """Numbers that a sentence is made of, and a row says little of."""
+_ERRORS = ("mse", "r2", "spearman")
+"""Of predictions against the values before the edit: no errors where edits may change those."""
 _BUDGET_COLUMNS = {
     "robust_accuracy": "robust accuracy",
     "mse": "MSE",
@@ -31,7 +34,8 @@ _BUDGET_COLUMNS = {
     "mean_shift": "mean shift",
     "attack_success_rate": "success",
     "random_success_rate": "random success",
-    "random_mean_shift": "random shift",
+    "random_mean_abs_shift": "random, up or down",
+    "random_best_shift": "best random draw",
     "mean_edits": "edits",
     "forwards_per_record": "forwards",
     "gradients_per_record": "gradients",
@@ -41,7 +45,8 @@ _BUDGET_COLUMNS = {
 def budget_table(attack: Mapping[str, Any]) -> Table:
     """A row per budget with everything that was measured there, intervals beneath their shares."""
     rows = budgets_of(attack)
-    keys = [key for key in _BUDGET_COLUMNS if any(row.get(key) is not None for row in rows)]
+    hidden = () if truth_stated(attack) or not task_in(attack).measured else _ERRORS
+    keys = [key for key in _BUDGET_COLUMNS if key not in hidden and any(row.get(key) is not None for row in rows)]
     cells = tuple((one_line(row["budget"]), *(_budget_cell(row, key) for key in keys)) for row in rows)
     return Table(
         caption="By budget", columns=(f"{unit_of(attack)}s", *(_BUDGET_COLUMNS[key] for key in keys)), rows=cells

@@ -107,7 +107,8 @@ def marked(sequences: SequenceSet, places: Places, seed: int = 0) -> SequenceSet
     """
     parts = {
         FUNCTIONAL: places.functional,
-        NONFUNCTIONAL: places.background,
+        # Of a record without a functional region nothing is outside: it is in no rate, and searching it is in vain.
+        NONFUNCTIONAL: places.background & places.covered.any(axis=1, keepdims=True),
         MATCHED: matched(sequences, places, seed),
     }
     lists = [

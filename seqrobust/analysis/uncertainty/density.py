@@ -103,7 +103,8 @@ class Density(Scorer):
         return found
 
     def _distance(self, features: Tensor) -> Tensor:
-        apart = (features @ self.whitening)[:, None] - self.means
+        # A model may compute in another number type.
+        apart = (features.to(self.means.dtype) @ self.whitening)[:, None] - self.means
         return (apart**2).sum(2).amin(1) / self.means.shape[1]
 
 

@@ -61,4 +61,4 @@ def _other(subject: Subject, text: str) -> Predictor:
 def _as_member(module: nn.Module, own: Predictor, first: Predictor) -> nn.Module:
     """Our own models give logits and know their lengths; others are asked as their predictor asks them."""
     whole = isinstance(module, SequenceModel) and not first.average_strands
-    return evaluation_mode(module if whole else AsMember(module, first, own.scale))
+    return evaluation_mode(module if whole else AsMember(module, first, own))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +18,6 @@ from seqrobust.errors import ModelError
 from seqrobust.models.bare import BareModel
 from seqrobust.models.modes import evaluation_mode
 from seqrobust.models.predictor import Predictor
-from seqrobust.sequences.kinds import OutputScale
 from seqrobust.sequences.targets import Task
 
 _LARGEST = 2**31 - 1
@@ -108,24 +106,24 @@ class AsMember(nn.Module):
 
     Args:
         module: the module itself.
-        like: a checked predictor that says how it is to be asked.
-        scale: of its outputs, where it is another than that of ``like``.
+        like: a checked predictor whose policies hold.
+        own: its own checked predictor, which says how it is called and what its outputs are; else ``like``.
     """
 
-    def __init__(self, module: nn.Module, like: Predictor, scale: OutputScale | Literal["auto"] | None = None) -> None:
+    def __init__(self, module: nn.Module, like: Predictor, own: Predictor | None = None) -> None:
         super().__init__()
-        self.module = module
+        self.module, own = module, own or like
         self._bare = BareModel(
             module=module,
             alphabet=like.alphabet,
             task=like.task,
-            scale=scale or like.scale,
+            scale=own.scale,
             input_length=like.input_length,
             average_strands=like.average_strands,
             preprocess=None,
-            one_by_one=like.one_by_one,
+            one_by_one=like.one_by_one or own.one_by_one,
         )
-        self._bare.caller.like(like.caller)
+        self._bare.caller.like(own.caller)
 
     def forward(self, encoded: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(N, outputs) logits."""

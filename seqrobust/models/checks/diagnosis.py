@@ -68,6 +68,7 @@ def _fix(asked: Asked, length: int, sizes: list[int]) -> str | None:
         _other_length(asked, length, [AS_IS])
         or _other_form(asked, length)
         or _other_length(asked, length, _ways(asked))
+        or _other_length(asked, length, [AS_IS], choosing=True)
         or _other_form(asked, length, choosing=True)
     )
 
@@ -107,7 +108,7 @@ def _other_form(asked: Asked, length: int, *, choosing: bool = False) -> str | N
     return _wrapped(*working[0], others=[way for way, _ in working[1:]]) if working else None
 
 
-def _other_length(asked: Asked, length: int, tried: Iterable[Taken]) -> str | None:
+def _other_length(asked: Asked, length: int, tried: Iterable[Taken], *, choosing: bool = False) -> str | None:
     """What to do about a model that takes other lengths only, in this or another form."""
     weights = [*asked.bare.module.parameters(), *asked.bare.module.buffers()]
     numbers = list(dict.fromkeys(size for weight in weights for size in weight.shape if size > 8))[:24]
@@ -116,7 +117,7 @@ def _other_length(asked: Asked, length: int, tried: Iterable[Taken]) -> str | No
             return None
         found = found_lengths(partial(asked.error, way), length, asked.width, numbers, lambda: asked.late)
         readings = asked.readings(way, found.size) if found else []
-        if found is None or not readings or readings[0].choice:
+        if found is None or not readings or (readings[0].choice and not choosing):
             continue
         said = _length_said(found, length)
         return said if way is AS_IS and readings[0].plain else f"{said}; and {_wrapped(way, readings)}"

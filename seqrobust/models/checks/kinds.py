@@ -65,7 +65,9 @@ def ways(alphabet: Alphabet, width: int) -> Iterator[Taken]:
                 code=code.replace("x", widened, 1),
                 make=lambda x, make=make, extra=extra: make(functional.pad(x, (0, 0, 0, extra))),  # type: ignore[misc]
                 caution=_EXTRA,
-                options=f"{_layout(says)} --letters {''.join(alphabet.letters)}{extra * '-'}".strip(),
+                options=f"{_layout(says)} --letters {''.join(alphabet.letters)}{extra * '-'}".strip()
+                if says == "(N, 4, L)" or _layout(says)
+                else "",
             )
     yield Taken(says=f"one record ({width}, L) at a time, without a batch axis", code="x", make=lambda x: x, alone=True)
     yield Taken(

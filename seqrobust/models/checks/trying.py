@@ -130,7 +130,8 @@ def _stacked(answers: object) -> object:
     """Answers to single records as one, whatever they consist of."""
     assert isinstance(answers, list)
     first = [tensor_of(part) for _, part in parts_of(answers[0])]
-    if len(first) != 1 or first[0] is None:
+    # Several axes for one record are positions or heads, and no outputs in a row.
+    if len(first) != 1 or first[0] is None or sum(size > 1 for size in first[0].shape) > 1:
         return None
     return torch.stack([torch.as_tensor(parts_of(one)[0][1]).flatten() for one in answers])
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from seqrobust.errors import InputError
+from seqrobust.progress import duration
 from seqrobust.run.attacking import attack_settings
 from seqrobust.run.config import RunConfig
-from seqrobust.run.estimate import Cost, attack_cost, duration
+from seqrobust.run.estimate import Cost, attack_cost
 from seqrobust.run.starting.starter import UNCAPPED, Starter
 from seqrobust.sequences.data_config import load_data
 from seqrobust.yaml_file import load_config

@@ -265,6 +265,8 @@ def _named_columns(asked: StarterAsked, split: str | None) -> str:
     lines = [f"  {name}: {_quoted(value)}\n" for name, value in said.items() if value is not None]
     for name, values in asked.where.items():
         lines.append(f"  where: {{{_quoted(name)}: [{', '.join(map(_text, values))}]}}\n")
+    if columns.drop_missing:
+        lines.append("  drop_missing: true     # leave out records without a target\n")
     if columns.sequence is None:
         lines.append(_Fitted.columns)
     return "".join(lines)

@@ -32,6 +32,8 @@ from seqrobust.sequences.reading_text import COLUMN, parse_readings
 from seqrobust.sequences.readings import Readings
 from seqrobust.sequences.regions import Region, parse_regions
 from seqrobust.sequences.sequence_set import SequenceSet
+from seqrobust.sequences.spreadsheet import changed_names
+from seqrobust.sequences.targets import MISSING_WORDS
 from seqrobust.sequences.wording import counted
 
 _READERS: dict[str, Callable[[Source], Table]] = {
@@ -134,6 +136,9 @@ def _assembled(
     known_targets: Sequence[Sequence[str]],
 ) -> Loaded:
     notices = [*source.notices, *table.notices]
+    if columns.drop_missing:
+        table, dropped = _complete(table, columns, known_targets)
+        notices += dropped
     texts = _sequences(table, columns)
     alphabet, said = _alphabet(alphabet, table, texts)
     texts, repaired = _repaired(texts, alphabet, table)
@@ -167,6 +172,23 @@ def _assembled(
     )
     sequences, cut = _cropped(sequences, max_length)
     return Loaded(sequences=sequences, notices=(*notices, *chosen, *cut))
+
+
+def _complete(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> tuple[Table, list[str]]:
+    """The rows with a value in every target column, and how many have none. Raises DataError where none is left."""
+    names = _target_names(table, columns, known)
+    missing = {name: [_is_missing(text) for text in table.texts(name)] for name in names}
+    kept = np.flatnonzero([not any(row) for row in zip(*missing.values(), strict=True)] or np.ones(len(table), bool))
+    if not len(kept):
+        raise DataError("no record has a value in every target column", found=", ".join(names), fix="choose others")
+    lacking = [f"{sum(one)} without {name}" for name, one in missing.items() if any(one)]
+    left = len(table) - len(kept)
+    said = [f"{left} of {counted(len(table), 'record')} left out for want of a target ({', '.join(lacking)})"]
+    return table.take(kept), said if left else []
+
+
+def _is_missing(text: str) -> bool:
+    return not text.strip() or text.strip().lower() in MISSING_WORDS
 
 
 def _sequences(table: Table, columns: Columns) -> list[str]:
@@ -243,6 +265,9 @@ def _ids(table: Table, columns: Columns) -> tuple[list[str], list[str]]:
         notices.append(f"{counted(empty, 'record')} without an id called seq and the row number")
     if repeats := len(given) - len(set(given)):
         notices.append(f"{counted(repeats, 'repeated id')}: later ones got #2, #3 ... behind them")
+    if changed := changed_names(given):
+        some = ", ".join(changed[:3])
+        notices.append(f"{counted(len(changed), 'id')} that a spreadsheet may have made of another name ({some})")
     return given, notices
 
 
@@ -293,13 +318,20 @@ def _parsed(parse: Callable[[str], list[Region]], text: str, source: Source, tab
 def _targets(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> tuple[pd.DataFrame | None, list[str]]:
     if columns.unlabelled:
         return None, []
-    names = [str(table.column("target", name)) for name in columns.targets] or _unnamed_targets(table, known)
+    names = _target_names(table, columns, known)
     if not names:
         return None, _overlooked(table, known)
     values = pd.DataFrame({name: _typed(table, name) for name in names})
     many = "column" if len(names) == 1 else "columns"
     said = [] if columns.targets else [f"targets from {many} {', '.join(map(repr, names))}"]
     return values, [*said, *(doubt.text for name in values for doubt in doubts(values[name], "classification"))]
+
+
+def _target_names(table: Table, columns: Columns, known: Sequence[Sequence[str]]) -> list[str]:
+    """The target columns that are named, else those that are found."""
+    if columns.unlabelled:
+        return []
+    return [str(table.column("target", name)) for name in columns.targets] or _unnamed_targets(table, known)
 
 
 def _unnamed_targets(table: Table, known: Sequence[Sequence[str]]) -> list[str]:

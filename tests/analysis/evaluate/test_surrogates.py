@@ -149,21 +149,24 @@ def test_surrogates_are_not_trained_again(stolen: Path, folder: Path, monkeypatc
     assert metrics_of(copy)["budgets"] == metrics_of(stolen)["budgets"]
 
 
-def test_a_run_stopped_before_a_surrogate_was_kept_goes_on(
-    stolen: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_stopped_before_a_surrogate_was_kept_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = TrainingSettings(epochs=3, batch_size=64)
+    monkeypatch.setattr("seqrobust.analysis.evaluate.surrogates._SETTINGS", short)
+    asked = ("honest", "classification")
+
     def full(*_: object) -> None:
         raise OSError("no space left")
 
     with monkeypatch.context() as patched:
         patched.setattr("seqrobust.analysis.evaluate.surrogates.save_checkpoint", full)
         with pytest.raises(OSError, match="no space"):
-            evaluate(folder, "honest", "classification", "stopped", "--surrogates", "1")
+            evaluate(folder, *asked, "stopped", "--surrogates", "1", methods="one_step")
     assert not (folder / "stopped" / "surrogates" / "trained-1" / "model.ckpt").exists()
-    assert evaluate(folder, "honest", "classification", "stopped", "--surrogates", "1", "--resume") == 0
+    for name, more in (("stopped", ("--resume",)), ("unbroken", ())):
+        assert evaluate(folder, *asked, name, "--surrogates", "1", *more, methods="one_step") == 0
     first, second = (
         load_checkpoint(folder / name / "surrogates" / "trained-1" / "model.ckpt")[0].state_dict()
-        for name in ("stopped", "stolen")
+        for name in ("stopped", "unbroken")
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
 

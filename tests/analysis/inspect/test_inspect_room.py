@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from changes import put_back
 from rich.console import Console
 
 from seqrobust.analysis.asked import ModelOnData
@@ -269,45 +269,48 @@ def refused(*_: Any, **__: Any) -> None:
     raise RuntimeError("stopped")
 
 
-def edited_table(case: Case) -> None:
-    path = case.out.parent / "earlier" / "results.parquet"
-    table = pd.read_parquet(path)
-    table.assign(forwards=table["forwards"] + 1).to_parquet(path)
-
-
-def longer(name: str) -> Callable[[Case], None]:
-    """What changes a file without changing what it means."""
-
-    def change(case: Case) -> None:
-        path = case.out.parent / name
+def changed(path: Path) -> None:
+    """A file changed without changing what it means, a table in one of its columns."""
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+        table.assign(forwards=table["forwards"] + 1).to_parquet(path)
+    else:
         path.write_text(path.read_text() + "\n")
 
-    return change
+
+def of_earlier(case: Case) -> dict[str, Any]:
+    return {"folder": case.out.parent / "earlier", "ways": 0, "draw": False}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """An inspection of an earlier attack that read every kind of file."""
+    folder = tmp_path_factory.mktemp("finished")
+    case = made(folder, "cnn")
+    letters = folder / "letters.csv"
+    letters.write_text(",A,C,G,T\n" + "".join(f"{letter},1,1,1,1\n" for letter in "ACGT"))
+    made(folder, "cnn", "earlier", allow=str(letters)).attack()
+    case.inspect(**of_earlier(case))
+    case.inspect(**of_earlier(case), resume=True)
+    return case
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("name", "named"),
     [
-        (longer("models.py"), "models.py"),
-        (longer("data.tsv"), "contents of data"),
-        (edited_table, "results.parquet"),
-        (longer("earlier/manifest.json"), "manifest.json"),
-        (longer("earlier/metrics.json"), "metrics.json"),
-        (longer("letters.csv"), "letters.csv"),
+        ("models.py", "models.py"),
+        ("data.tsv", "contents of data"),
+        ("earlier/results.parquet", "results.parquet"),
+        ("earlier/manifest.json", "manifest.json"),
+        ("earlier/metrics.json", "metrics.json"),
+        ("letters.csv", "letters.csv"),
     ],
-    ids=["model", "data", "table", "manifest", "metrics", "letters"],
 )
-def test_a_changed_file_is_not_resumed(change: Callable[[Case], None], named: str, tmp_path: Path) -> None:
-    case = made(tmp_path, "cnn")
-    letters = tmp_path / "letters.csv"
-    letters.write_text(",A,C,G,T\n" + "".join(f"{letter},1,1,1,1\n" for letter in "ACGT"))
-    made(tmp_path, "cnn", "earlier", allow=str(letters)).attack()
-    more: dict[str, Any] = {"folder": tmp_path / "earlier", "ways": 0, "draw": False}
-    case.inspect(**more)
-    case.inspect(**more, resume=True)
-    change(case)
-    with pytest.raises(ConfigError, match="cannot be resumed") as refusal:
-        case.inspect(**more, resume=True)
+def test_a_changed_file_is_not_resumed(name: str, named: str, finished: Case) -> None:
+    with put_back(finished.out.parent / name):
+        changed(finished.out.parent / name)
+        with pytest.raises(ConfigError, match="cannot be resumed") as refusal:
+            finished.inspect(**of_earlier(finished), resume=True)
     assert named in str(refusal.value)
 
 

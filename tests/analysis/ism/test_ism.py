@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from changes import put_back
 from rich.console import Console
 
 from seqrobust.analysis import saturation
@@ -295,10 +297,10 @@ def test_a_run_stopped_while_it_packs_goes_on_to_the_same_bytes(
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("name", ["model.py", "data.tsv", "weights.pt", "before.py"])
-def test_resume_names_the_file_that_changed(name: str, tmp_path: Path) -> None:
-    import torch
-
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a map that read every kind of file, and how its model was given."""
+    tmp_path = tmp_path_factory.mktemp("finished")
     (tmp_path / "before.py").write_text("def step(x):\n    return x\n")
     (tmp_path / "model.py").write_text(MODEL)
     module: dict[str, Any] = {}
@@ -306,14 +308,22 @@ def test_resume_names_the_file_that_changed(name: str, tmp_path: Path) -> None:
     torch.save(module["dna"]().state_dict(), tmp_path / "weights.pt")
     model = {"weights": tmp_path / "weights.pt", "preprocess": f"{tmp_path / 'before.py'}:step"}
     ask(tmp_path, draw=False, model=model)
-    if name == "weights.pt":
-        torch.save({key: value + 1 for key, value in module["dna"]().state_dict().items()}, tmp_path / name)
-    elif name == "data.tsv":
-        (tmp_path / name).write_text((tmp_path / name).read_text().replace("ACGTN", "ACGTA"))
-    else:
-        (tmp_path / name).write_text((tmp_path / name).read_text() + "\n")
-    with pytest.raises(ConfigError, match="cannot be resumed") as caught:
-        ask(tmp_path, draw=False, model=model, run={"resume": True})
+    return tmp_path, model
+
+
+@pytest.mark.parametrize("name", ["model.py", "data.tsv", "weights.pt", "before.py"])
+def test_resume_names_the_file_that_changed(name: str, finished: tuple[Path, dict[str, Any]]) -> None:
+    folder, model = finished
+    path = folder / name
+    with put_back(path):
+        if name == "weights.pt":
+            torch.save({key: value + 1 for key, value in torch.load(path).items()}, path)
+        elif name == "data.tsv":
+            path.write_text(path.read_text().replace("ACGTN", "ACGTA"))
+        else:
+            path.write_text(path.read_text() + "\n")
+        with pytest.raises(ConfigError, match="cannot be resumed") as caught:
+            ask(folder, draw=False, model=model, run={"resume": True})
     assert {"data.tsv": "data.path", "weights.pt": "model.weights"}.get(name, name) in str(caught.value)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import torch
 import typer
+from changes import put_back
 from rich.console import Console
 from seqrobust_cli.analyses import commands
 from typer.testing import CliRunner
@@ -190,8 +191,10 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize("which", CHANGED)
-def test_a_run_is_not_resumed_on_changed_files(which: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a study that read every kind of file, and its settings."""
+    tmp_path = tmp_path_factory.mktemp("finished")
     files(tmp_path)
     (tmp_path / "second").mkdir()
     (tmp_path / "second" / "model.py").write_text(MODEL)
@@ -211,12 +214,19 @@ def test_a_run_is_not_resumed_on_changed_files(which: str, tmp_path: Path) -> No
     }
     found_in(tmp_path, **settings)
     found_in(tmp_path, resume=True, **settings)
-    text = (tmp_path / which).read_text()
+    return tmp_path, settings
+
+
+@pytest.mark.parametrize("which", CHANGED)
+def test_a_run_is_not_resumed_on_changed_files(which: str, finished: tuple[Path, dict[str, Any]]) -> None:
+    folder, settings = finished
+    text = (folder / which).read_text()
     edits = {"data.tsv": text.replace("core:3-6", "core:3-7", 1), "rule.tsv": text.replace("T\t1", "T\t2")}
-    (tmp_path / which).write_text(edits.get(which, text + "\n"))
-    assert (tmp_path / which).read_text() != text
-    with pytest.raises(ConfigError, match="cannot be resumed") as error:
-        found_in(tmp_path, resume=True, **settings)
+    with put_back(folder / which):
+        (folder / which).write_text(edits.get(which, text + "\n"))
+        assert (folder / which).read_text() != text
+        with pytest.raises(ConfigError, match="cannot be resumed") as error:
+            found_in(folder, resume=True, **settings)
     assert f"contents of {CHANGED[which]} = " in str(error.value)
 
 

@@ -6,7 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from changes import put_back
 from rich.console import Console
 
 from seqrobust.analysis.asked import ModelOnData, Opening
@@ -290,6 +291,37 @@ def rewritten(name: str) -> Callable[[Path], None]:
     return change
 
 
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A study that reads every kind of file, finished."""
+
+    folder: Path
+    asked: ModelOnData
+    more: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
+    asked = made(folder, factory="sure")
+    (folder / "other.py").write_text((folder / "model.py").read_text())
+    letters = folder / "letters.csv"
+    letters.write_text(",A,C,G,T\n" + "".join(f"{letter},1,1,1,1\n" for letter in "ACGT"))
+    earlier = AttackSettings(budget="1,2", attacks=("one_step",), allow=str(letters))
+    run = RunSettings(out=folder / "attack", device="cpu", report=False)
+    answer(ATTACK, asked, earlier, run, Silent())
+    more: dict[str, Any] = {
+        "parts": ("selective",),
+        "attack_folder": folder / "attack",
+        "allow": str(letters),
+        "dropout_samples": None,
+        "members": (f"{folder / 'other.py'}:sure",),
+    }
+    studied(asked, folder / "out", **more)
+    studied(asked, folder / "out", run={"resume": True}, **more)
+    return Finished(folder=folder, asked=asked, more=more)
+
+
 @pytest.mark.parametrize(
     ("name", "named"),
     [
@@ -301,26 +333,11 @@ def rewritten(name: str) -> Callable[[Path], None]:
         ("attack/manifest.json", "manifest.json"),
     ],
 )
-def test_a_changed_file_is_not_resumed(name: str, named: str, tmp_path: Path) -> None:
-    asked = made(tmp_path, factory="sure")
-    (tmp_path / "other.py").write_text((tmp_path / "model.py").read_text())
-    letters = tmp_path / "letters.csv"
-    letters.write_text(",A,C,G,T\n" + "".join(f"{letter},1,1,1,1\n" for letter in "ACGT"))
-    earlier = AttackSettings(budget="1,2", attacks=("one_step",), allow=str(letters))
-    run = RunSettings(out=tmp_path / "attack", device="cpu", report=False)
-    answer(ATTACK, asked, earlier, run, Silent())
-    more: dict[str, Any] = {
-        "parts": ("selective",),
-        "attack_folder": tmp_path / "attack",
-        "allow": str(letters),
-        "dropout_samples": None,
-        "members": (f"{tmp_path / 'other.py'}:sure",),
-    }
-    studied(asked, tmp_path / "out", **more)
-    studied(asked, tmp_path / "out", run={"resume": True}, **more)
-    rewritten(name)(tmp_path)
-    with pytest.raises(ConfigError, match="cannot be resumed") as refusal:
-        studied(asked, tmp_path / "out", run={"resume": True}, **more)
+def test_a_changed_file_is_not_resumed(name: str, named: str, finished: Finished) -> None:
+    with put_back(finished.folder / name):
+        rewritten(name)(finished.folder)
+        with pytest.raises(ConfigError, match="cannot be resumed") as refusal:
+            studied(finished.asked, finished.folder / "out", run={"resume": True}, **finished.more)
     assert named in str(refusal.value)
 
 
