@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 2
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint slow clean
+.PHONY: demo test lint slow nightly clean
 
 demo: $(VENV)/.installed
 	$(BIN)/seqrobust run quickstart --out runs/quickstart --overwrite
@@ -18,6 +18,11 @@ test: lint
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m slow
+
+# What takes too long for every day: slow tests, and the simulations that judge every interval, test and verdict.
+nightly: slow
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/calibration.py 1000
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/verdicts.py 50
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

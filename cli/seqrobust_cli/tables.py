@@ -43,12 +43,26 @@ def print_training(metrics: Mapping[str, Any]) -> None:
     for split in ("valid", "test"):
         if split in metrics:
             _print_predictions(split, metrics[split])
+    _print_baselines(metrics)
+
+
+def _print_baselines(metrics: Mapping[str, Any]) -> None:
+    """What ridge regression and the nearest training record score, by the model's own score."""
+    from seqrobust.training.baselines import score_of
+
+    others = metrics.get("baselines") or {}
+    if not others or (mine := score_of(metrics["test"])) is None:
+        return
+    parts = [f"{name} {_number(found.get(mine[0]))} ({found['how']})" for name, found in others.items()]
+    out.print(f"test baselines, {mine[0].replace('_', ' ').replace('r2', 'R2')}: {', '.join(parts)}", markup=False)
 
 
 def _print_predictions(split: str, found: Mapping[str, Any]) -> None:
     """How well a split is predicted, and what speaks against believing it."""
     if "accuracy" not in found:
-        said = f"R2 {_number(found['r2'])}, Pearson {_number(found['pearson'])}, Spearman {_number(found['spearman'])}"
+        r2, rank = (_ends(found[key], found.get(f"{key}_ci")) for key in ("r2", "spearman"))
+        said = f"R2 {r2}, Pearson {_number(found['pearson'])}, Spearman {rank}"
+        said += f", mean absolute error {_number(found['mae'])}" if "mae" in found else ""
         out.print(f"{split}: {said} (n = {found['n']})", markup=False)
         _print_cautions(found)
         return

@@ -33,6 +33,7 @@ from seqrobust.training import (
     fit,
     prediction_metrics,
 )
+from seqrobust.training.baselines import baselines, no_better
 
 OUTPUTS = ("model.ckpt", "checkpoints/*.ckpt", "history.csv", "results.parquet", "tensorboard", "report.html")
 """Patterns of the files of a training."""
@@ -188,7 +189,21 @@ def _evaluated(config: RunConfig, data: Data, trained: Trained) -> tuple[dict[st
         if name == "valid" and task_of(targets.task).two_sided:
             metrics["threshold"] = best_threshold(targets.values > 0, logits[:, 0].numpy())
         tables.append(prediction_table(name, sequences, targets, logits))
+    if "test" in metrics:
+        _beside_baselines(config, data, metrics)
     return metrics, pd.concat(tables, ignore_index=True)
+
+
+def _beside_baselines(config: RunConfig, data: Data, metrics: dict[str, Any]) -> None:
+    """Add ``baselines`` of the test records, and what is to be said where the model does not beat them."""
+
+    def labelled(name: str) -> Labelled:
+        sequences, targets = data.in_split(name)
+        return Labelled(sequences=sequences, targets=targets)
+
+    metrics["baselines"] = baselines(labelled("train"), labelled("valid"), labelled("test"), seed=config.seed)
+    if (said := no_better(metrics["test"], metrics["baselines"])) is not None:
+        metrics["test"]["cautions"] = [*metrics["test"].get("cautions", ()), said]
 
 
 def prediction_table(split: str, sequences: SequenceSet, targets: Targets, logits: torch.Tensor) -> pd.DataFrame:

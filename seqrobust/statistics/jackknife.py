@@ -26,10 +26,15 @@ NOTHING = 1e-9
 
 def spread_of_mean(values: Floats, units: Units = None) -> float:
     """Variance of the mean of (n,) values: of the means without each unit in turn. At least two units."""
+    return jackknife_variance(means_without(values, units))
+
+
+def means_without(values: Floats, units: Units = None) -> Floats:
+    """(G,) means of (n,) values without each unit in turn."""
     place = numbered(len(values), units)
     sizes, total = np.bincount(place), float(values.sum())
-    without = (total - np.bincount(place, values)) / np.maximum(len(values) - sizes, 1)
-    return jackknife_variance(without)
+    without: Floats = (total - np.bincount(place, values)) / np.maximum(len(values) - sizes, 1)
+    return without
 
 
 def jackknife_variance(without: Floats) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest, pearsonr, spearmanr
+from scipy.stats import binomtest, pearsonr, rankdata, spearmanr
 
 from seqrobust.measures import (
     against_the_rest,
@@ -19,6 +20,7 @@ from seqrobust.measures import (
     ranking_measures,
 )
 from seqrobust.sequences import Targets, Task
+from seqrobust.statistics import jackknife_interval
 from seqrobust.tasks import task_of
 
 
@@ -31,7 +33,8 @@ def prediction_metrics(targets: Targets, logits: NDArray[np.float32]) -> dict[st
     each class's recall, what always answering the commonest class would score, and
     ``cautions`` in words where there are any. Multilabel: share of records with
     every label right, each label's own measures (``labels``) and their means.
-    Regression: mean squared error, R2, Pearson and Spearman correlation of every value, and their means.
+    Regression: squared and absolute error, R2, Pearson and Spearman correlation of every value, and their means; of a
+    single value 95 % intervals of R2 and Spearman's correlation, by the jackknife over records.
     """
     task = task_of(targets.task)
     if task.measured:
@@ -101,21 +104,49 @@ def _regression(targets: Targets, values: NDArray[np.float32]) -> dict[str, Any]
         for i, name in enumerate(targets.labels)
     }
     means: dict[str, Any] = {}
-    for key in ("mse", "r2", "pearson", "spearman"):
+    for key in ("mse", "rmse", "mae", "r2", "pearson", "spearman"):
         known = [value for one in each.values() if (value := one[key]) is not None]
         means[key] = sum(known) / len(known) if known else None
     several = len(each) > 1
     said = [caution for name, one in each.items() for caution in cautions_of_values(one["r2"], name if several else "")]
+    if not several:
+        (one,) = each.values()
+        means |= {key: one[key] for key in ("r2_ci", "spearman_ci")}
     found = {"n": len(values), **means} | ({"values": each} if several else {})
     return found | {"cautions": said} if said else found
 
 
-def _fit(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> dict[str, float | None]:
+def _fit(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> dict[str, Any]:
     error, spread = float(((truth - guess) ** 2).mean()), float(truth.var())
     varied = len(truth) > 1 and spread > 0 and float(guess.std()) > 0
     return {
         "mse": error,
+        "rmse": math.sqrt(error),
+        "mae": float(np.abs(truth - guess).mean()),
         "r2": 1 - error / spread if spread else None,
+        "r2_ci": _r2_interval(truth, guess) if varied else None,
+        "spearman_ci": _rank_interval(truth, guess) if varied else None,
         "pearson": float(pearsonr(truth, guess).statistic) if varied else None,
         "spearman": float(spearmanr(truth, guess).statistic) if varied else None,
     }
+
+
+def _r2_interval(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> list[float] | None:
+    """Of the logarithm of the share of the variance that is left, so that no end lies beyond 1."""
+
+    def left(rows: NDArray[np.int64]) -> float:
+        error, spread = ((truth[rows] - guess[rows]) ** 2).mean(), truth[rows].var()
+        return math.log(error / spread) if error > 0 and spread > 0 else math.nan
+
+    ends = jackknife_interval(left, len(truth))
+    return None if ends is None else [1 - math.exp(ends[1]), 1 - math.exp(ends[0])]
+
+
+def _rank_interval(truth: NDArray[np.float64], guess: NDArray[np.float64]) -> list[float] | None:
+    """Of Spearman's correlation."""
+
+    def ranked(rows: NDArray[np.int64]) -> float:
+        one, other = rankdata(truth[rows]), rankdata(guess[rows])
+        return float(np.corrcoef(one, other)[0, 1]) if one.std() > 0 and other.std() > 0 else math.nan
+
+    return jackknife_interval(ranked, len(truth), bounds=(-1.0, 1.0))

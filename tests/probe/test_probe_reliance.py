@@ -218,11 +218,44 @@ def test_exchange_of_a_regression_leaves_out_records_whose_donors_have_one_value
         assert found.p_value is None
 
 
+def test_a_constant_up_to_rounding_follows_no_background() -> None:
+    """Answers of a large constant differ by the rounding of single precision alone."""
+    rng = np.random.default_rng(0)
+    answers = 1e5 + 1e-3 * rng.normal(size=(20, 20))
+    np.fill_diagonal(answers, np.nan)
+    assert np.ptp(exchange._levelled(answers), axis=1) == pytest.approx(np.full(20, np.nan), nan_ok=True)
+    levelled = exchange._levelled(answers)
+    assert [np.nanmax(row) - np.nanmin(row) for row in levelled] == [0.0] * 20
+    assert exchange._slope(levelled, np.arange(20.0), 0).p_value == 1
+    told = answers + 10 * np.arange(20)
+    np.testing.assert_array_equal(exchange._levelled(told), told)
+
+
+def test_a_cluster_gives_one_donor_and_none_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten families of six: classes, and the backgrounds that the model reads, belong to families by chance."""
+    monkeypatch.setattr(exchange, "PERMUTATIONS", 99)
+    monkeypatch.setattr(exchange, "REPEATS", 1)
+    units, small = np.repeat(np.arange(10), 6), 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        truth = rng.permutation(np.arange(10) % 2)[units]
+        chosen = exchange._donors(truth, units, seed)
+        assert len(np.unique(units[chosen])) == len(chosen) == 10
+        answers = np.tile(rng.normal(size=10)[units[chosen]], (60, 1)) * np.where(truth, 1, -1)[:, None]
+        answers[units[:, None] == units[chosen]] = np.nan
+        found = exchange._gap(answers, truth, truth[chosen], units, seed)
+        small += found.p_value is not None and found.p_value <= 0.05
+    assert small <= 6
+    few = exchange._gap(answers, truth, truth[chosen], units // 4, seed)
+    assert few.ci is None
+
+
 def test_exchange_p_is_uniform_where_labels_have_nothing_to_do_with_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also among the records correctly classified, which were chosen for what their own background says."""
-    monkeypatch.setattr(exchange, "PERMUTATIONS", 199)
+    monkeypatch.setattr(exchange, "PERMUTATIONS", 99)
+    monkeypatch.setattr(exchange, "REPEATS", 1)
     found = []
-    for case in range(100):
+    for case in range(60):
         rng = np.random.default_rng(case)
         sequences = records(40, 16, [4], 4, seed=case)
         problem = problem_of(linear(16, slice(0, 16), 1, seed=case), sequences, "binary", seed=case)

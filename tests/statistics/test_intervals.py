@@ -42,11 +42,22 @@ def clusters(rng: Rng, count: int = 12, within: float = 0.6) -> tuple[Any, Any]:
     return within**0.5 * rng.normal(size=count)[units] + (1 - within) ** 0.5 * rng.normal(size=len(units)), units
 
 
-def test_a_mean_of_independent_records_has_students_interval() -> None:
-    values = np.random.default_rng(1).normal(size=9)
-    expected = ttest_1samp(values, 0).confidence_interval()
-    assert mean_interval(values) == pytest.approx([expected.low, expected.high])
+def test_a_mean_of_independent_records_has_students_interval_widened_where_they_are_skewed() -> None:
+    values = np.random.default_rng(1).normal(size=30)
+    even = np.concatenate([values, -values])
+    expected = ttest_1samp(even, 0).confidence_interval()
+    assert mean_interval(even) == pytest.approx([expected.low, expected.high])
+    student, ours = ttest_1samp(np.exp(values), 0).confidence_interval(), mean_interval(np.exp(values))
+    assert ours is not None
+    assert ours[0] == pytest.approx(student.low)
+    assert ours[1] > student.high
     assert mean_interval([*values, np.nan, np.inf]) == mean_interval(values)
+
+
+@pytest.mark.parametrize("count", [5, 10, 20])
+def test_a_mean_of_skewed_values_is_covered(count: int) -> None:
+    assert coverage(lambda rng: mean_interval(rng.exponential(size=count)), 1) > 0.94 - SLACK
+    assert coverage(lambda rng: mean_interval(rng.normal(size=count)), 0) < 0.96 + SLACK
 
 
 def test_a_difference_of_means_has_welchs_interval() -> None:
@@ -194,7 +205,9 @@ def test_flags_of_two_groups_have_newcombes_interval() -> None:
 def test_the_jackknife_of_a_mean_is_students_and_of_others_like_a_bootstrap() -> None:
     rng = np.random.default_rng(3)
     values = rng.normal(size=60)
-    assert jackknife_interval(lambda rows: float(values[rows].mean()), 60) == pytest.approx(mean_interval(values))
+    expected = ttest_1samp(values, 0).confidence_interval()
+    found = jackknife_interval(lambda rows: float(values[rows].mean()), 60)
+    assert found == pytest.approx([expected.low, expected.high])
     ends = jackknife_interval(lambda rows: float(values[rows].std()), 60) or [0, 0]
     other = bootstrap((values,), np.std, n_resamples=2000, method="BCa", rng=rng).confidence_interval
     assert ends == pytest.approx([other.low, other.high], abs=0.1)

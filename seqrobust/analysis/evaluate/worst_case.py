@@ -23,7 +23,8 @@ from seqrobust.analysis.robustness import attack_metrics, outdone_by_random
 from seqrobust.analysis.shifts import BEST, SIZE, fit
 from seqrobust.errors import InternalError
 from seqrobust.sequences import Task
-from seqrobust.statistics import Units, proportion, share_interval, units_of
+from seqrobust.statistics import LEAST, Units, count_units, proportion, share_interval, units_of
+from seqrobust.statistics.shares import effective, wilson_of
 from seqrobust.tasks import task_of
 
 Harm: TypeAlias = Literal["goal", "error"]
@@ -276,19 +277,38 @@ def minimal_edits(table: pd.DataFrame) -> dict[str, Any]:
 
     Records that were never broken are censored: they need more edits than were tried, or a better attack, and no number
     is made up for them. A quantile is the smallest count that so large a share of all records needs at most; None where
-    it lies among the censored. ``median_ci`` holds order statistics (exact, binomial, 95 %); its ends may be None too.
+    it lies among the censored. ``median_ci`` holds order statistics (95 %): exact ones of independent records, and of
+    clusters those at the ends of the share of records that need no more than the median (Woodruff 1952); its ends may
+    be None too.
     """
-    fewest = np.sort(fewest_edits(table))
+    grid = Grid(table)
+    units = units_of(grid.units, grid.attacked)
+    fewest = fewest_edits(table)
+    ends = _median_ends(fewest, units)
+    fewest = np.sort(fewest)
     n, known = len(fewest), fewest[np.isfinite(fewest)].astype(int)
-    low, high = int(binom.ppf(0.025, n, 0.5)), int(binom.ppf(0.975, n, 0.5))
     return {
         "n": n,
         "median": _ranked(fewest, 0.5),
-        "median_ci": [_at(fewest, low - 1), _at(fewest, high)] if n > 5 else None,
+        "median_ci": None if ends is None else [_at(fewest, end) for end in ends],
         "quantiles": {f"{share:g}": _ranked(fewest, share) for share in QUANTILES},
         "counts": {str(count): int((known == count).sum()) for count in np.unique(known).tolist()},
         "censored": n - len(known),
     }
+
+
+def _median_ends(fewest: NDArray[np.float64], units: Units) -> tuple[int, int] | None:
+    """Places of the ends of the median's interval among n sorted records; None of too few."""
+    n = len(fewest)
+    if count_units(n, units) < LEAST or n <= LEAST:
+        return None
+    if units is None:
+        return int(binom.ppf(0.025, n, 0.5)) - 1, int(binom.ppf(0.975, n, 0.5))
+    # How sure a share of one half is, with these clusters.
+    flags = (fewest <= np.sort(fewest)[(n - 1) // 2]).astype(np.float64)
+    size, quantile = effective(flags, units, count_units(n, units))
+    low, high = wilson_of(0.5, size, abs(quantile))
+    return int(np.floor(low * n)) - 1, int(np.ceil(high * n))
 
 
 def _ranked(ordered: NDArray[np.float64], share: float) -> int | None:

@@ -157,6 +157,7 @@ def _share_tile(metrics: Mapping[str, Any], key: str, name: str) -> Tile:
 
 def examples_section(report: ReportInput) -> Section:
     """Edited records before and after."""
+    measured = task_in(report.attack or {}).measured
     chosen = example_edits(report.results, report.sequences, protect=report.protect, only=report.only)
     pictures = tuple(
         Picture(
@@ -167,10 +168,11 @@ def examples_section(report: ReportInput) -> Section:
         for number_, example in enumerate(chosen, 1)
     )
     lead = (
-        "The fewest edits first, every predicted class in turn. Edited letters are boxed; the adversary may not touch "
-        "shaded letters; bars beneath are regions, blue where they bound the threat. Positions count from 1."
+        f"The fewest edits first{'' if measured else ', every predicted class in turn'}. Edited letters are boxed; the "
+        "adversary may not touch shaded letters; bars beneath are regions, blue where they bound the threat. "
+        "Positions count from 1."
     )
-    if not task_in(report.attack or {}).measured:
+    if not measured:
         lead += " Score: by how many logits the true answer leads."
     return Section(
         title="Sequences before and after",

@@ -6,9 +6,11 @@ between the two is what the background's class decides. So Xiao et al. 2021 (ICL
 reliance of image classifiers on backgrounds. No adversary and no position is chosen here; the price is that only what
 backgrounds of the data hold can be seen.
 
-Every record meets every donor but itself. Where the donor is functional its letters are drawn anew from those of its
-own background, so that all donors replace the same positions and bring no functional element along. Under the
-hypothesis that backgrounds carry no class, donors are exchangeable, and permuting their classes gives the p value.
+Every record meets every donor but itself and, where records come in clusters, one donor of each other cluster. Where
+the donor is functional its letters are drawn anew from those of its own background, so that all donors replace the same
+positions and bring no functional element along. Under the hypothesis that backgrounds carry no class, donors are
+exchangeable, and permuting their classes gives the p value. Answers that differ by no more than single precision are
+alike.
 
 For a regression the gap is the slope of the mean output over the donors' values: 0 where the background does not
 matter, 1 where it alone decides.
@@ -28,12 +30,16 @@ from seqrobust.analysis.probe.places import Places
 from seqrobust.attacks import Problem, Shift, predictions, true_margin
 from seqrobust.attacks.streams import RecordStreams
 from seqrobust.sequences import SequenceSet
+from seqrobust.statistics import LEAST
+from seqrobust.statistics.units import numbered
 from seqrobust.tasks import task_of
 
 DONORS = 64
 """Donors at most; as many of each class as can be had."""
 PERMUTATIONS = 2000
 REPEATS = 500
+ROUNDING = 4e-6
+"""Share of a record's answers by which they differ for rounding alone."""
 Floats = NDArray[np.float64]
 
 
@@ -43,7 +49,8 @@ class Exchange:
 
     Attributes:
         gap: mean margin (logits) with backgrounds of the same class less that with others; for a regression the slope.
-        ci: 95 %, bootstrap over records and, within classes, donors; None for a regression.
+        ci: 95 %, bootstrap over independent units of records and, within classes, donors; None for a regression, and of
+            fewer than five units.
         p_value: permutation of the donors' classes, one-sided: 1 or more in :data:`PERMUTATIONS` + 1.
         kept_same, kept_other: shares of predictions that stay right with such backgrounds; None for a regression.
         kept_gap: the former less the latter; None for a regression.
@@ -78,7 +85,8 @@ def exchanged(
     """
     truth = _truth(problem)
     receivers = np.flatnonzero(usable & places.functional.any(1) & places.background.any(1))
-    donors = _donors(truth, problem.seed)
+    units = numbered(len(truth), problem.sequences.units)
+    donors = _donors(truth, units, problem.seed)
     if task_of(problem.predictor.task).independent or len(np.unique(truth[donors])) < 2 or not len(receivers):
         return _unknown(len(receivers), len(donors))
     letters = _donated(problem, places, donors)
@@ -86,11 +94,12 @@ def exchanged(
     for number, (row, length) in enumerate(zip(letters, problem.sequences.lengths[donors], strict=True)):
         answers[:, number] = _answers(problem, places, receivers, row[:length], truth)
         # Its own background would keep a record right for no other reason than that it was right.
-        answers[receivers == donors[number], number] = np.nan
+        answers[units[receivers] == units[donors[number]], number] = np.nan
         progress((number + 1) / len(donors))
+    answers = _levelled(answers)
     if isinstance(problem.goal, Shift):
         return _slope(answers, truth[donors], problem.seed)
-    return _gap(answers, truth[receivers], truth[donors], problem.seed)
+    return _gap(answers, truth[receivers], truth[donors], units[receivers], problem.seed)
 
 
 def _truth(problem: Problem) -> NDArray[Any]:
@@ -103,9 +112,20 @@ def _truth(problem: Problem) -> NDArray[Any]:
     return values[:, output] if values.ndim == 2 else values
 
 
-def _donors(truth: NDArray[Any], seed: int) -> NDArray[np.int64]:
-    """Numbers of the donors: the same of every class, or, of values, any."""
+def _levelled(answers: Floats) -> Floats:
+    """(n, D) answers; those of a record that differ by rounding alone are made alike."""
+    known = np.where(np.isnan(answers), 0.0, answers)
+    low, high = (np.where(np.isnan(answers), fill, answers) for fill in (np.inf, -np.inf))
+    flat = high.max(1) - low.min(1) <= ROUNDING * np.abs(known).max(1)
+    count = np.maximum((~np.isnan(answers)).sum(1), 1)
+    middle = known.sum(1) / count
+    return np.where(flat[:, None] & ~np.isnan(answers), middle[:, None], answers)
+
+
+def _donors(truth: NDArray[Any], units: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Numbers of the donors: the same of every class, or, of values, any; one of each cluster."""
     order = np.random.default_rng(seed).permutation(len(truth))
+    order = order[np.sort(np.unique(units[order], return_index=True)[1])]
     if not np.issubdtype(truth.dtype, np.integer):
         return np.sort(order[:DONORS])
     classes = np.unique(truth)
@@ -155,7 +175,7 @@ def _unknown(receivers: int, donors: int) -> Exchange:
     return Exchange(**nothing, n=receivers, donors=donors)
 
 
-def _gap(answers: Floats, own: NDArray[Any], donors: NDArray[Any], seed: int) -> Exchange:
+def _gap(answers: Floats, own: NDArray[Any], donors: NDArray[Any], units: NDArray[np.int64], seed: int) -> Exchange:
     classes = np.unique(np.concatenate([own, donors]))
     margins, kept = (
         _Answers.of(values, own, classes) for values in (answers, np.where(np.isnan(answers), np.nan, answers > 0))
@@ -169,8 +189,8 @@ def _gap(answers: Floats, own: NDArray[Any], donors: NDArray[Any], seed: int) ->
     same, other = kept.means(member)
     return Exchange(
         gap=real,
-        ci=_interval(margins, member, rng),
-        p_value=float((1 + (null >= real - 1e-12).sum()) / (1 + PERMUTATIONS)),
+        ci=_interval(margins, member, units, rng),
+        p_value=float((1 + (null >= real - _tolerance(answers)).sum()) / (1 + PERMUTATIONS)),
         kept_same=float(same.mean()),
         kept_other=float(other.mean()),
         kept_gap=float(same.mean() - other.mean()),
@@ -217,14 +237,24 @@ class _Answers:
         return float((same - other).mean()) if len(same) else float("nan")
 
 
-def _interval(margins: _Answers, member: Floats, rng: np.random.Generator) -> list[float] | None:
+def _tolerance(answers: Floats) -> float:
+    """What a mean of differences of answers is off by for rounding."""
+    return max(1e-3 * ROUNDING * float(np.nanmax(np.abs(answers), initial=0.0)), 1e-12)
+
+
+def _interval(
+    margins: _Answers, member: Floats, units: NDArray[np.int64], rng: np.random.Generator
+) -> list[float] | None:
     """Records and donors drawn anew together: donors are few, and an interval over records alone would be too short."""
-    n, groups = len(margins.own), [np.flatnonzero(column) for column in member.T]
+    place = numbered(len(units), units)
+    n, groups = int(place.max()) + 1, [np.flatnonzero(column) for column in member.T]
+    if n < LEAST:
+        return None
     gaps = []
     for _ in range(REPEATS):
         drawn = np.concatenate([rng.choice(group, len(group)) for group in groups if len(group)])
         weight = np.bincount(drawn, minlength=len(member))[:, None]
-        times = np.bincount(rng.integers(n, size=n), minlength=n).astype(np.float64)
+        times = np.bincount(rng.integers(n, size=n), minlength=n)[place].astype(np.float64)
         gaps.append(margins.gap(member * weight, times))
     # A draw in which no record has both kinds of donors says nothing; that of all of them does.
     return [float(end) for end in np.nanquantile(gaps, [0.025, 0.975])] if np.isfinite(gaps).any() else None
@@ -242,7 +272,9 @@ def _slope(answers: Floats, values: NDArray[Any], seed: int) -> Exchange:
         gap=real,
         ci=None,
         # A permutation that leaves no slope is counted as high: it speaks against nothing.
-        p_value=float((1 + (~(null < real - 1e-12)).sum()) / (1 + PERMUTATIONS)),
+        p_value=float(
+            (1 + (~(null < real - _tolerance(answers) / max(float(values.std()), 1e-300))).sum()) / (1 + PERMUTATIONS)
+        ),
         kept_same=None,
         kept_other=None,
         kept_gap=None,

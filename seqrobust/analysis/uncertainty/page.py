@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from seqrobust.analysis.uncertainty.calibration import calibration_statement
 from seqrobust.analysis.uncertainty.defending.purifying import purification_statement
 from seqrobust.analysis.uncertainty.detection import detection_statement
 from seqrobust.analysis.uncertainty.findings import UncertaintyFindings
@@ -38,6 +39,8 @@ def _sections(findings: UncertaintyFindings, metrics: Mapping[str, Any]) -> Iter
         for_terminal=False,
     )
     yield Section(title="What raises uncertainty", name="measures", tables=(_measures(metrics),))
+    if "calibration" in metrics:
+        yield _calibration(metrics["calibration"])
     if "detection" in metrics:
         yield _detection(metrics["detection"])
     if "selective" in metrics:
@@ -87,6 +90,32 @@ def _measures(metrics: Mapping[str, Any]) -> Table:
         caption="entropy, mutual information in nats; background: -ln likelihood per letter",
         columns=("mean over records", "robust, %", *(name.replace("_", " ") for name in shown)),
         rows=tuple(rows),
+    )
+
+
+def _calibration(found: dict[str, Any]) -> Section:
+    rows = [
+        (
+            name,
+            _number(one["nll"], one["nll_ci"]),
+            _number(one["brier"], one["brier_ci"]),
+            f"{one['ece']:.3f}",
+            "{:.3f} ({:.3f} to {:.3f})".format(one["ece_if_calibrated"], *one["ece_if_calibrated_range"]),
+        )
+        for name, one in found.items()
+    ]
+    return Section(
+        title="Do probabilities mean what they say?",
+        name="calibration",
+        items=(("natural records", calibration_statement(found)),),
+        tables=(
+            Table(
+                caption="log loss in nats; calibration error beside that of answers drawn from the model's own "
+                "probabilities (95 %)",
+                columns=("records", "log loss", "Brier score", "calibration error", "if calibrated"),
+                rows=tuple(rows),
+            ),
+        ),
     )
 
 

@@ -27,6 +27,8 @@ def draw_uncertainty(path: Path, metrics: dict[str, Any], curves: Mapping[str, R
 def uncertainty_figure(metrics: dict[str, Any], curves: Mapping[str, RiskCoverage]) -> Figure:
     """A panel for each question that was asked."""
     panels: list[Callable[[Axes], None]] = [lambda axes: _measures(axes, metrics)]
+    if "calibration" in metrics:
+        panels.append(lambda axes: _reliability(axes, metrics))
     if curves:
         panels.append(lambda axes: _selective(axes, metrics, curves))
     if "detection" in metrics:
@@ -116,6 +118,28 @@ def _selective(axes: Axes, metrics: dict[str, Any], curves: Mapping[str, RiskCov
     axes.set_ylabel("risk: mean error" if scale == 1 else "risk: % wrong of those")
     axes.set_title("Answering only what is sure")
     axes.legend(fontsize=_SMALL, loc="upper left", ncols=2, columnspacing=1)
+
+
+def _reliability(axes: Axes, metrics: dict[str, Any]) -> None:
+    """How often answers are right, against how sure they are."""
+    last = metrics["budgets"][-1]["budget"]
+    for key, colour, label, aside in (
+        ("clean", CLEAN, "natural", 0.0),
+        (f"attacked, {last}", ATTACK, f"attacked, {last}", 0.6),
+    ):
+        bins = metrics["calibration"][key]["bins"]
+        at = [100 * one["confidence"] + aside for one in bins]
+        axes.plot(at, [100 * one["accuracy"] for one in bins], "o-", color=colour, markersize=4, label=label)
+        ends = 100 * np.array([interval_of(one["accuracy_ci"]) for one in bins])
+        axes.vlines(at, ends[:, 0], ends[:, 1], color=colour, linewidth=1.2, alpha=0.6)
+    axes.plot([0, 100], [0, 100], color=MUTED, linewidth=0.8, linestyle=(0, (3, 2)), label="calibrated")
+    axes.set_xlim(0, 102)
+    axes.set_ylim(-2, 130)
+    axes.set_yticks(range(0, 101, 20))
+    axes.set_xlabel("how sure, % (mean of a bin)")
+    axes.set_ylabel("how often right, %")
+    axes.set_title("Do probabilities mean what they say?")
+    axes.legend(fontsize=_SMALL, loc="upper left", ncols=3, columnspacing=1)
 
 
 def _auroc(axes: Axes, metrics: dict[str, Any]) -> None:

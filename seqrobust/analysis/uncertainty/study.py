@@ -19,6 +19,7 @@ from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.uncertainty.abstaining import selective
 from seqrobust.analysis.uncertainty.attacking import Study, find, found_before, random_edits
 from seqrobust.analysis.uncertainty.background import Background, fit_background
+from seqrobust.analysis.uncertainty.calibration import calibration
 from seqrobust.analysis.uncertainty.defending.defences import Purifiers
 from seqrobust.analysis.uncertainty.defending.purifying import purification
 from seqrobust.analysis.uncertainty.density import density_of
@@ -177,6 +178,8 @@ def _answered(
     """Metrics, (n, B, columns) of what an attack on disagreement found, and curves of risk against coverage."""
     settings = ready.settings
     metrics = _described(settings, study, has)
+    if (found := calibration(study, has)) is not None:
+        metrics["calibration"] = found
     raised, curves = None, dict[str, RiskCoverage]()
     if "epistemic" in settings.parts and study.panel.members > 1:
         metrics["epistemic"], raised = epistemic(study, has, settings.flagged, _stage(work, "disagreement"))

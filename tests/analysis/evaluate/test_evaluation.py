@@ -21,6 +21,7 @@ from seqrobust.analysis.evaluate.claims import Method, claims
 from seqrobust.analysis.evaluate.settings import EvaluateSettings, default_methods, method_named
 from seqrobust.analysis.evaluate.worst_case import (
     Grid,
+    _median_ends,
     contributions,
     evaluation_metrics,
     fewest_edits,
@@ -149,6 +150,21 @@ def drawn(seed: int) -> pd.DataFrame:
             success = bool(rng.random() < 0.3) if is_attacked else None
             rows.append(row(method, f"r{record}", budget, success, edits, float(rng.normal()) - 5 * bool(success)))
     return framed(rows)
+
+
+def test_a_median_of_clusters_has_the_interval_of_clusters() -> None:
+    """Records of a cluster alike: as wide as that of one record each; of four clusters there is none."""
+    fewest = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    alone, many = _median_ends(fewest, None), np.repeat(fewest, 8)
+    together = _median_ends(many, np.repeat(np.arange(12), 8))
+    assert alone is not None
+    assert together is not None
+    assert abs(many[together[0]] - fewest[alone[0]]) <= 1
+    assert abs(many[min(together[1], 95)] - fewest[alone[1]]) <= 1
+    apart = _median_ends(many, None)
+    assert apart is not None
+    assert together[1] - together[0] > 1.5 * (apart[1] - apart[0])
+    assert _median_ends(many, np.repeat(np.arange(4), 24)) is None
 
 
 @pytest.mark.parametrize("seed", range(5))
