@@ -19,8 +19,8 @@ METHODS: dict[str, Callable[[], Method]] = {
 }
 """Makers of methods, cheapest first."""
 
-_FEW = 1 << 11
-"""Members of one cost that are rather scored than bounded."""
+_FEW, _SOME = 1 << 11, 1 << 15
+"""Members of one cost that are rather scored than bounded, and rather than put together from what their parts do."""
 
 
 def methods_named(names: Sequence[str]) -> tuple[Method, ...]:
@@ -35,7 +35,11 @@ def methods_named(names: Sequence[str]) -> tuple[Method, ...]:
         )
     chosen = [name for name in METHODS if name in names or "auto" in names]
     found: list[Method] = [METHODS[name]() for name in chosen]
-    if "bounds" in chosen and "enumeration" in chosen:
-        # The few sequences of a single edit are scored sooner than they are bounded.
-        found.insert(chosen.index("bounds"), Enumeration(most=_FEW))
+    if "enumeration" in chosen:
+        # The few sequences of a single edit are scored sooner than they are bounded, and those of two sooner than it is
+        # found out what edits do together.
+        some = (("clusters", _SOME), ("bounds", _FEW))
+        for name, most in some:
+            if name in chosen:
+                found.insert(chosen.index(name), Enumeration(most=most))
     return tuple(found)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from seqrobust.alphabet import DNA
 from seqrobust.attacks import Problem, Shift, Targeted
 from seqrobust.certification.clusters import columns as columns_module
+from seqrobust.certification.clusters import far
 from seqrobust.certification.clusters.columns import Columns, singles_of
 from seqrobust.certification.clusters.split import split_of
 from seqrobust.certification.network import network_of
@@ -85,6 +86,14 @@ def test_every_record_is_known_exactly(name: str) -> None:
     assert check(problem, certified(problem, ["clusters"]), exact=True)
 
 
+@pytest.mark.parametrize("many", [0, 1 << 20], ids=["bounds anew for each edit", "one bound for all"])
+def test_triples_that_are_apart_are_known_exactly(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(far, "_MANY", many)
+    for name in ("reach of one", "strided, dilated"):
+        problem = asked(Leaning(made(name), 0.4))
+        check(problem, certified(problem, ["clusters"]), exact=True)
+
+
 def test_protected_letters_stay() -> None:
     problem = asked(Leaning(made("two blocks"), 0.15))
     problem = replace(problem, threat=replace(ANY, protect=("core",)))
@@ -123,6 +132,13 @@ def test_a_target_among_three_classes_is_known_exactly() -> None:
     for label in (1, 2):
         problem = asked(Leaning(made("two blocks", 3), 0.1), goal=Targeted(label=label))
         check(problem, certified(problem, ["clusters"]), exact=True)
+
+
+def test_time_runs_out_with_a_true_interval() -> None:
+    problem = asked(Leaning(made("two blocks"), 5.0), 1)
+    (standing,) = certified(problem, ["clusters"], seconds=0.0)
+    assert standing.certified <= 1
+    assert "time limit" in standing.reason
 
 
 def columns_of(module: nn.Module, length: int) -> Columns:

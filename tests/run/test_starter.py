@@ -73,14 +73,22 @@ def test_splits_that_mean_nothing_are_asked_for(tmp_path: Path) -> None:
         data_of(found)
 
 
+def test_what_may_be_for_testing_is_asked_for(tmp_path: Path) -> None:
+    found = made(tmp_path, label=LABELS, split=["train"] * 80 + ["B"] * 40)
+    assert "which values of the column 'split' are for testing ('train', 'B')" in " ".join(found.notices)
+    with pytest.raises(InputError, match=r"no value '\?'"):
+        data_of(found)
+
+
 def test_numbers_of_folds_are_folds(tmp_path: Path) -> None:
     found = made(tmp_path, Columns(split="fold"), label=LABELS, fold=["0", "1", "2", "3", "4", "5"] * 20)
     assert counts_of(data_of(found)) == {"train": 80, "valid": 20, "test": 20}
     assert "numbers of folds, the last is tested" in " ".join(found.notices)
 
 
-def test_training_records_alone_are_split_anew(tmp_path: Path) -> None:
-    found = made(tmp_path, label=LABELS, split=["train"] * 120)
+@pytest.mark.parametrize("name", ["train", "training"])
+def test_training_records_alone_are_split_anew(name: str, tmp_path: Path) -> None:
+    found = made(tmp_path, label=LABELS, split=[name] * 120)
     assert counts_of(data_of(found)) == {"train": 96, "valid": 12, "test": 12}
 
 

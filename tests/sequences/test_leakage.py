@@ -52,7 +52,7 @@ def test_records_of_one_length_are_compared_letter_by_letter(alphabet: Alphabet)
     assert (found.looked_at, found.copies) == (len(test), 2)
     assert found.near == int(((each > 0) & (each <= 6)).sum()) == 5
     assert found.nearest == np.median(each)
-    assert "2 are copies of training records and 5 near copies" in found.words
+    assert "2 copy a training record and 5 nearly do" in found.words
 
 
 def test_records_of_several_lengths_are_compared_by_their_words() -> None:

@@ -61,8 +61,8 @@ def _budget_cell(row: Mapping[str, Any], key: str) -> str:
     return percent(value) + (f" ({percent_range(low, high)})" if low == low and value == value else "")
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> Table:
-    """Every single number among test metrics, with its interval where there is one."""
+def metrics_table(metrics: Mapping[str, Any], caption: str = "On clean test records") -> Table:
+    """Every single number among metrics of predictions, with its interval where there is one."""
     rows = []
     for key, value in metrics.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or key in _SAID_ELSEWHERE:
@@ -74,7 +74,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
             text += f" ({percent_range(low, high)})" if share else f" ({figure(low)} to {figure(high)})"
         words = f"always answering {one_line(metrics['majority_class'], 40)}" if key == "majority_accuracy" else None
         rows.append((words or metric_name(key), text))
-    return Table(caption="On clean test records", columns=("measure", "value"), rows=tuple(rows))
+    return Table(caption=caption, columns=("measure", "value"), rows=tuple(rows))
 
 
 def metric_name(key: str) -> str:

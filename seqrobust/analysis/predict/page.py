@@ -29,7 +29,12 @@ def page(findings: PredictFindings) -> Page:
 def _sections(findings: PredictFindings) -> Iterator[Section]:
     metrics = findings.metrics
     measured = {name: value for name, value in metrics.items() if name not in _NO_MEASURE}
-    tables = [metrics_table(measured), classes_table(metrics), labels_table(metrics), _answers(findings)]
+    tables = [
+        metrics_table(measured, "How good they are"),
+        classes_table(metrics),
+        labels_table(metrics),
+        _answers(findings),
+    ]
     yield Section(name="answer", answer=tuple(_answer(metrics)), tables=tuple(table for table in tables if table.rows))
     if tables := data_tables(data_summary(findings.sequences)):
         yield Section(title="The data", name="data", aside=tuple(tables), for_terminal=False)

@@ -7,7 +7,7 @@ by that bound are added up exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ from seqrobust.certification.clusters.sums import ROWS, Batch, PairSums
 from seqrobust.certification.ranges import ranges_of
 from seqrobust.certification.ways import LinearWays
 
-_MANY = 4096
+_MANY = 1 << 15
 """Triples with one first edit from which on bounds are made anew for it alone."""
 _WIDER = 1e-9
 
@@ -50,14 +50,16 @@ def _shape(split: Split) -> tuple[int, ...]:
     return split.head.traced.shapes[split.head.traced.output][1:]
 
 
-def three_far(pairs: PairSums, ways: LinearWays, margin: Tensor, units: int) -> Iterator[Batch]:
+def three_far(pairs: PairSums, ways: LinearWays, margin: Callable[[], Tensor], units: int) -> Iterator[Batch]:
     """Triples that cost so much and may reach the goal, of which the first and the last have no column in common.
 
     Args:
         pairs: of the record.
         ways: to the goal.
-        margin: (W,) by which a way may fall short and still reach it.
+        margin: (W,) by which a way may fall short and still reach it, as is known when it is asked for.
         units: the cost.
+
+    Raises UnknownNetworkError for a head that no linear function is known to lie above.
     """
     pairs.find()
     split, n = pairs.columns.split, len(pairs.singles)
@@ -65,50 +67,63 @@ def three_far(pairs: PairSums, ways: LinearWays, margin: Tensor, units: int) -> 
     exact = not split.head.live
     values = _Values(pairs, lines, ways.any)
     for first in range(n):
-        found = values.above(first, margin, units)
+        # Triples are not among those that the margin was measured on.
+        allowed = 2 * margin()
+        found = values.above(first, allowed, units)
         if len(found) > _MANY and not exact:
             found = _Values(pairs, lines_above(split, ways, *_box_of(pairs, first)), ways.any).above(
-                first, margin, units
+                first, allowed, units
             )
         for rows in torch.split(found, ROWS):
             edits = torch.cat([torch.full((len(rows), 1), first), rows], 1)
-            yield Batch(edits=edits, sums=pairs.of(edits), done=first / n)
+            yield Batch(edits=edits, sums=pairs.of(edits), done=first / n, kind="far")
 
 
 class _Values:
-    """Values of edits and pairs under linear functions."""
+    """Values of edits and pairs under linear functions: what a triple is worth is what its first edit adds, what its
+    second adds and adds together with the first, and what its third adds and adds together with the second.
+    """
 
     def __init__(self, pairs: PairSums, lines: Lines, any: bool) -> None:
-        self.any = any
-        self.pairs, self.singles = pairs, pairs.singles
+        self.pairs, self.singles, self.any = pairs, pairs.singles, any
         columns = pairs.columns
         self.base = lines.slopes @ columns.base + lines.constants
-        self.alone = columns.alone @ lines.slopes.T
+        self.alone = lines.slopes @ columns.alone.T
         self.together = pairs.dense(lines.slopes)
-        size = columns.base.abs() + 3 * columns.alone.abs().amax(0) if len(columns.alone) else columns.base.abs()
+        self.third = self.together + self.alone[:, None]
+        position = self.singles.position
+        self.third[:, position[:, None] >= position] = -torch.inf
+        self.best = self.third.amax(2)
+        size = columns.base.abs() + 3 * columns.alone.abs().amax(0) + 2 * self._largest_together()
         self.slack = _WIDER * (lines.slopes.abs() @ size + lines.constants.abs())
+
+    def _largest_together(self) -> Tensor:
+        """(sums,) largest sizes of what pairs add together."""
+        parts = [self.pairs.behind(edit).abs() for edit in range(len(self.singles))]
+        return torch.stack([part.amax(0) if len(part) else self.pairs.columns.base * 0 for part in parts]).amax(0)
 
     def above(self, first: int, margin: Tensor, units: int) -> Tensor:
         """(rows, 2) second and third edits of the triples that begin with an edit and may reach the goal."""
-        singles, place = self.singles, int(self.singles.position[first])
-        start = singles.begin[place + 1]
-        position, price = singles.position[start:], singles.price
-        apart = ~self.pairs.met[place][position]
-        last = torch.nonzero(apart).flatten()
-        if not len(last):
-            return torch.zeros(0, 2, dtype=torch.int64)
-        fits = position[:, None] < position[last]
-        fits &= price[start:, None] + price[start:][last] == units - price[first]
-        possible = torch.ones_like(fits) if not self.any else torch.zeros_like(fits)
-        for way in range(len(self.base)):
-            before = (
-                self.base[way] + self.alone[first, way] + self.alone[start:, way] + self.together[way, first, start:]
-            )
-            value = self.together[way, start:, start:][:, last] + before[:, None] + self.alone[start:, way][last]
-            reaches = value >= -margin[way] - self.slack[way]
-            possible = possible | reaches if self.any else possible & reaches
-        rows = torch.nonzero(fits & possible)
-        return torch.stack([rows[:, 0], last[rows[:, 1]]], 1) + start
+        singles = self.singles
+        start = singles.begin[int(singles.position[first]) + 1]
+        before = (self.base + self.alone[:, first])[:, None] + self.alone[:, start:] + self.together[:, first, start:]
+        # Beneath which the third edit does not suffice; what is no number may be anything.
+        least = -(margin + self.slack)[:, None] - before
+        second = torch.nonzero(self._ways(self.best[:, start:], least)).flatten()
+        rows = torch.nonzero(self._ways(self.third[:, start:, start:][:, second], least[:, second, None]))
+        edits = torch.stack([second[rows[:, 0]], rows[:, 1]], 1) + start
+        return edits[self._wanted(first, edits, units)]
+
+    def _ways(self, values: Tensor, least: Tensor) -> Tensor:
+        reaches = ~(values < least)
+        return reaches.any(0) if self.any else reaches.all(0)
+
+    def _wanted(self, first: int, edits: Tensor, units: int) -> Tensor:
+        """(rows,) whether triples cost so much and have ends that have no column in common."""
+        position, price = self.singles.position, self.singles.price
+        apart = ~self.pairs.met[int(position[first])][position[edits[:, 1]]]
+        in_order = position[edits[:, 0]] < position[edits[:, 1]]
+        return apart & in_order & (price[edits].sum(1) == units - price[first])
 
 
 def _box(pairs: PairSums) -> tuple[Tensor, Tensor]:

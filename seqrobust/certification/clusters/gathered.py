@@ -54,6 +54,11 @@ class Gathered:
             self._largest = self.case.clean[0].double().cpu().abs()
         return self._largest
 
+    def measure(self, sums: Tensor) -> None:
+        """Take the sizes of the outputs of (rows, sums) into account before anything is judged by them."""
+        sizes = self.split.logits(sums).abs().nan_to_num(0, 0, 0)
+        self._largest = torch.maximum(self.largest, sizes.amax(0))
+
     @property
     def margin(self) -> Tensor:
         """(W,) by how much a way may fall short in double precision and still reach the goal in the model's own."""
@@ -67,7 +72,7 @@ class Gathered:
             return
         logits = self.split.logits(batch.sums)
         self.scored += len(batch.edits)
-        self._largest = torch.maximum(self.largest, logits.abs().amax(0))
+        self._largest = torch.maximum(self.largest, logits.abs().nan_to_num(0, 0, 0).amax(0))
         values = logits @ self.ways.weights.T + self.ways.offset
         value = values.amax(1) if self.ways.any else values.amin(1)
         short = values + self.margin

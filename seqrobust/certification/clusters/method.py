@@ -21,7 +21,7 @@ from seqrobust.certification.clusters.columns import Columns, singles_of
 from seqrobust.certification.clusters.far import three_far
 from seqrobust.certification.clusters.gathered import Gathered
 from seqrobust.certification.clusters.split import Split, split_of
-from seqrobust.certification.clusters.sums import Batch, PairSums
+from seqrobust.certification.clusters.sums import Batch, OutOfTimeError, PairSums
 from seqrobust.certification.network import network_of
 from seqrobust.certification.operators import UNREADABLE, UnknownNetworkError
 from seqrobust.certification.ways import LinearWays, linear_ways
@@ -70,7 +70,7 @@ class Clusters:
 
 
 def _proved(case: Case, ways: LinearWays, split: Split, tokens: Tensor, deadline: float) -> Proof:
-    pairs = _pair_sums(case, split, tokens)
+    pairs = _pair_sums(case, split, tokens, deadline)
     if pairs is None:
         return Proof(certified=case.upper)
     cheapest = int(pairs.singles.price.min())
@@ -82,7 +82,12 @@ def _proved(case: Case, ways: LinearWays, split: Split, tokens: Tensor, deadline
             return Proof(certified=units - 1, scored=scored, reason=reason)
         gathered = Gathered(case=case, ways=ways, split=split, singles=pairs.singles, units=units)
         left = deadline - time.monotonic()
-        reason = _gather(gathered, _sets(pairs, gathered, units, edits), left)
+        try:
+            reason = _gather(gathered, _sets(pairs, gathered, units, edits), left)
+        except OutOfTimeError:
+            reason = f"stopped at the time limit at cost {units}"
+        except UNREADABLE as error:
+            reason = f"clusters cannot read the model: {str(error)[:200]}"
         scored += gathered.scored
         proof = Proof(certified=units - 1, reason=reason) if reason else gathered.settled()
         if proof.certified < units:
@@ -90,7 +95,7 @@ def _proved(case: Case, ways: LinearWays, split: Split, tokens: Tensor, deadline
     return Proof(certified=case.upper, scored=scored)
 
 
-def _pair_sums(case: Case, split: Split, tokens: Tensor) -> PairSums | None:
+def _pair_sums(case: Case, split: Split, tokens: Tensor, deadline: float) -> PairSums | None:
     """Of a record; None where it has no edit that costs so little."""
     predictor, length = case.problem.predictor, len(tokens)
     singles = singles_of(case.threat.prices[0, :, :length].cpu(), case.upper)
@@ -105,34 +110,36 @@ def _pair_sums(case: Case, split: Split, tokens: Tensor) -> PairSums | None:
     if pairs + columns > _MOST_CELLS:
         raise UnknownNetworkError(f"{len(singles):,} edits with a reach of {reach} positions are too many")
     columns_of = Columns(split, encode(tokens[None])[0], singles, encode(alphabet[None])[0])
-    return PairSums(columns_of)
+    return PairSums(columns_of, deadline)
 
 
 def _sets(pairs: PairSums, gathered: Gathered, units: int, edits: int) -> Iterator[Batch]:
     """All sets of edits that cost so much, and may reach the goal."""
+    columns = pairs.columns
+    gathered.measure(columns.base + columns.alone)
     parts = [pairs.one(units)]
     if edits > 1:
         parts.append(pairs.two(units))
-    if edits > 2:
-        far = three_far(pairs, gathered.ways, gathered.margin, units)
-        parts += [_half(far, 0.0), _half(pairs.three_near(units), 0.5)]
+    if edits == _MOST_EDITS:
+        # Those apart come first: they take the least time, and what breaks a record is often among them.
+        parts += [three_far(pairs, gathered.ways, lambda: gathered.margin, units), pairs.three_near(units)]
     return chain.from_iterable(parts)
-
-
-def _half(batches: Iterator[Batch], before: float) -> Iterator[Batch]:
-    for batch in batches:
-        yield replace(batch, done=before + batch.done / 2)
 
 
 def _gather(gathered: Gathered, batches: Iterator[Batch], seconds: float) -> str:
     """Look at sets of edits; why it was given up, empty where all were looked at or one reaches the goal."""
-    started = time.monotonic()
+    started = began = time.monotonic()
+    kind = ""
     for batch in batches:
+        if batch.kind != kind:
+            kind, began = batch.kind, time.monotonic()
         gathered.look(batch)
-        taken = time.monotonic() - started
         if gathered.found is not None:
             return ""
-        share = max(batch.done, 1e-9)
-        if taken > _LATE * seconds or (share > _SHARE and taken > 0.1 * seconds and taken / share > _LATE * seconds):
+        now = time.monotonic()
+        taken, here = now - started, now - began
+        left = _LATE * seconds - (began - started)
+        foreseen = batch.done > _SHARE and here > _SHARE * left and here / batch.done > left
+        if taken > _LATE * seconds or foreseen:
             return f"stopped at the time limit at cost {gathered.units}"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,14 @@ ROWS = 1 << 15
 """Sets of edits laid out at once."""
 
 
+_LOOKED = 0.1
+"""Share of the positions after which it is known how long all of them take."""
+
+
+class OutOfTimeError(Exception):
+    """What pairs add together is not found out in the time there is."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batch:
     """Sets of edits.
@@ -21,12 +30,14 @@ class Batch:
     Attributes:
         edits: (rows, m) their numbers.
         sums: (rows, sums).
-        done: share of all such sets that came before.
+        done: share of the sets of its kind that came before.
+        kind: which sets are gone through with it.
     """
 
     edits: Tensor
     sums: Tensor
     done: float
+    kind: str
 
 
 class PairSums:
@@ -35,18 +46,20 @@ class PairSums:
     Attributes:
         columns: of the record.
         met: (L, L) bool, whether two positions have a column in common, the first before the last.
+        deadline: of :func:`time.monotonic`, until which pairs have to be known.
     """
 
-    def __init__(self, columns: Columns) -> None:
-        self.columns, self.singles = columns, columns.singles
+    def __init__(self, columns: Columns, deadline: float = float("inf")) -> None:
+        self.columns, self.singles, self.deadline = columns, columns.singles, deadline
         length = len(self.singles.begin) - 1
         self.met = torch.zeros(length, length, dtype=torch.bool)
         self._behind: dict[int, Tensor] = {}
 
     def find(self) -> None:
-        """Find out what pairs add together."""
+        """Find out what pairs add together. Raises OutOfTimeError where that takes too long."""
         if self._behind:
             return
+        started = time.monotonic()
         columns, length = self.columns, len(self.met)
         for place in range(length):
             here = self.singles.at(place)
@@ -56,6 +69,10 @@ class PairSums:
                     here.stop - here.start, count, columns.split.sums, dtype=torch.float64
                 )
         for found in columns.together(triples=False):
+            now, share = time.monotonic(), found.last / length
+            if now > self.deadline or (share > _LOOKED and started + (now - started) / share > self.deadline):
+                self._behind.clear()
+                raise OutOfTimeError
             self.met[found.first, found.last] = True
             self._behind[found.first][:, self._places(found.first, found.last)] = found.added
 
@@ -92,7 +109,7 @@ class PairSums:
     def one(self, units: int) -> Iterator[Batch]:
         """Single edits that cost so much."""
         rows = torch.nonzero(self.singles.price == units).flatten()
-        yield Batch(edits=rows[:, None], sums=self.columns.base + self.columns.alone[rows], done=0.0)
+        yield Batch(edits=rows[:, None], sums=self.columns.base + self.columns.alone[rows], done=0.0, kind="one")
 
     def two(self, units: int) -> Iterator[Batch]:
         """Pairs that cost so much."""
@@ -106,7 +123,7 @@ class PairSums:
             rows = torch.nonzero(singles.price[start:] == units - singles.price[edit]).flatten()
             if len(rows):
                 edits = torch.stack([torch.full_like(rows, edit), rows + start], 1)
-                yield Batch(edits=edits, sums=added[rows], done=edit / n)
+                yield Batch(edits=edits, sums=added[rows], done=edit / n, kind="two")
 
     def three_near(self, units: int) -> Iterator[Batch]:
         """Triples that cost so much, of which the first and the last have a column in common."""
@@ -130,7 +147,7 @@ class PairSums:
         cost = price[here][:, None, None] + price[middle][:, None] + price[there]
         chosen = torch.nonzero(cost == units)
         edits = chosen + torch.tensor([here.start, middle.start, there.start])
-        return Batch(edits=edits, sums=sums[tuple(chosen.T)], done=done)
+        return Batch(edits=edits, sums=sums[tuple(chosen.T)], done=done, kind="near")
 
     def of(self, edits: Tensor) -> Tensor:
         """(rows, sums) of sets (rows, 3) of which the first and the last edit have no column in common."""

@@ -188,18 +188,20 @@ def _fit_splits(made: _Fitted, sequences: SequenceSet, roles: SplitRoles | None,
         return
     values = ", ".join(repr(value) for value in (*(v for some in roles.folds.values() for v in some), *roles.unknown))
     named = "" if column == "split" else f"  split: {_quoted(column)}\n"
-    if not roles.folds:
+    if not roles.folds or (set(roles.folds) == {"train"} and roles.unknown):
+        wanted = "valid: ['?'], test: ['?']" if not roles.folds else "test: ['?']"
+        what = "are for training" if not roles.folds else "are for testing"
         made.notices.append(
-            f"nothing tells which values of the column {column!r} are for training ({values}): say so in data.folds"
+            f"nothing tells which values of the column {column!r} {what} ({values}): say so in data.folds"
         )
-        made.split = f"{named}  folds: {{valid: ['?'], test: ['?']}}   # which of {values}? all others train"
+        made.split = f"{named}  folds: {{{wanted}}}   # which of {values}? all others train"
         return
-    if roles.usual and set(roles.folds) == {"train"}:
-        made.notices.append("every record is in the split train: splits are drawn afresh (data.fractions)")
-        made.split = f"{named}  fractions: {{train: 0.8, valid: 0.1, test: 0.1}}   # the file has train alone"
+    if set(roles.folds) == {"train"}:
+        made.notices.append("every record is for training: splits are drawn afresh (data.fractions)")
+        made.split = f"{named}  fractions: {{train: 0.8, valid: 0.1, test: 0.1}}   # the file has training alone"
         return
     made.split = _mapped_splits(made, sequences, roles, column, named)
-    made.attacked = next(name for name in ("test", "valid", "train") if name in roles.folds)
+    made.attacked = next(name for name in ("test", "valid") if name in roles.folds)
     if made.attacked != "test":
         made.notices.append(
             f"no split is for testing: {made.attacked} is attacked, by whose records the weights are chosen"

@@ -62,9 +62,9 @@ class Leak:
         letters = "" if self.nearest is None else f"{self.nearest:g} letter{'' if self.nearest == 1 else 's'}"
         near = f"; the median one is {letters} from its nearest" if letters else ""
         return (
-            f"of {counted(self.looked_at, 'record')} of the split {self.split}, {self.copies} are copies of training "
-            f"records and {self.near} near copies ({IDENTITY:.0%} of the letters or more){near}: a model that "
-            "remembers is right on these, and may be worse on sequences that are new"
+            f"of {counted(self.looked_at, 'record')} of the split {self.split} {self.copies} copy a training record "
+            f"and {self.near} nearly do ({IDENTITY:.0%} of the letters or more){near}: a model that remembers is "
+            "right on these, and may be worse on sequences that are new"
         )
 
     def plain(self) -> dict[str, Any]:
