@@ -16,7 +16,8 @@ UNITS = {
 LEAST = 10**6
 """Bytes; with less than that nothing can be computed."""
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]i?B?)\s*", re.IGNORECASE)
+# So many digits that no size overflows; ASCII alone, for ``IGNORECASE`` takes a Kelvin sign for a K.
+_SIZE = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})\s*([KMGT]i?B?)\s*", re.IGNORECASE | re.ASCII)
 
 
 def parse_memory(text: str, where: str = "--memory") -> int:
