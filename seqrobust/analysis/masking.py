@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from seqrobust.statistics import wilson
+from seqrobust.statistics import Units, wilson
+from seqrobust.statistics.units import unit_sums
 
 Verdict: TypeAlias = Literal["none", "suspected", "masked"]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -110,15 +111,27 @@ class Paired:
         return {"wins": self.wins, "losses": self.losses, "net": self.net, "p": self.p}
 
 
-def paired(first: Bools, second: Bools, *, comparisons: int = 1) -> Paired:
-    """Compare two (n,) successes on the same records; ``comparisons`` is how many such tests are made (Bonferroni)."""
+def paired(first: Bools, second: Bools, *, comparisons: int = 1, units: Units = None) -> Paired:
+    """Compare two (n,) successes on the same records.
+
+    Args:
+        first, second: successes.
+        comparisons: how many such tests are made (Bonferroni).
+        units: (n,) clusters of records; each then counts once, for whichever leads in it.
+    """
     wins, losses = int((first & ~second).sum()), int((second & ~first).sum())
-    p = binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue if wins + losses else 1.0
+    lead = unit_sums(first.astype(np.float64) - second, units)
+    ahead, behind = int((lead > 0).sum()), int((lead < 0).sum())
+    p = binomtest(ahead, ahead + behind, 0.5, alternative="greater").pvalue if ahead + behind else 1.0
     return Paired(wins=wins, losses=losses, n=len(first), p=min(1.0, float(p) * comparisons))
 
 
 def outdone(
-    check: str, duels: Mapping[str, tuple[Bools, Bools]], budgets: Sequence[Any], words: tuple[str, str]
+    check: str,
+    duels: Mapping[str, tuple[Bools, Bools]],
+    budgets: Sequence[Any],
+    words: tuple[str, str],
+    units: Units = None,
 ) -> Evidence:
     """Does any method by itself outdo those that ought to do better, at any budget, though it sees or does less?
 
@@ -128,6 +141,7 @@ def outdone(
             it goes farther and where they do.
         budgets: B names.
         words: who challenges, and who is challenged.
+        units: (n,) which rows are no independent records.
     """
     challenger, champions = words
     n = max((len(one) for one, _ in duels.values()), default=0)
@@ -136,7 +150,7 @@ def outdone(
         return Evidence(check=check, verdict="none", n=n, explanation=said + ".")
     count = len(duels) * len(budgets)
     tests = [
-        (paired(ahead[:, level], behind[:, level], comparisons=count), name, budget)
+        (paired(ahead[:, level], behind[:, level], comparisons=count, units=units), name, budget)
         for name, (ahead, behind) in duels.items()
         for level, budget in enumerate(budgets)
     ]

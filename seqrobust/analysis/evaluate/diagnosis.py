@@ -16,6 +16,7 @@ from seqrobust.analysis.evaluate.worst_case import Grid
 from seqrobust.analysis.masking import Evidence
 from seqrobust.attacks import Exhaustive, Problem, Scores
 from seqrobust.errors import ModelError
+from seqrobust.statistics import Units, units_of
 from seqrobust.tasks import task_of
 
 FARTHER = 1.25
@@ -39,7 +40,7 @@ def from_results(table: pd.DataFrame, methods: Sequence[Method]) -> list[Evidenc
 
     def against(check: str, chosen: Sequence[str], champions: Sequence[str], words: tuple[str, str]) -> Evidence:
         duels = {name: _duel(grid, name, champions) for name in chosen} if champions else {}
-        return masking.outdone(check, duels, grid.levels, words)
+        return masking.outdone(check, duels, grid.levels, words, _units(grid))
 
     blind = [method.name for method in methods if method.access != "gradients" and not method.is_random]
     drawn = [method.name for method in methods if method.is_random]
@@ -66,6 +67,15 @@ def _flat(grid: Grid) -> Evidence | None:
 
 def _is_one_step(name: str, methods: Sequence[Method]) -> bool:
     return any(method.name == name and method.attacks == ("one_step",) for method in methods)
+
+
+def _units(grid: Grid) -> Units:
+    """Which rows of a duel belong together: records of a cluster, and in regression both directions of a record."""
+    own = units_of(grid.units, grid.attacked)
+    ways = len({way for _, way in grid.runs})
+    if ways < 2:
+        return own
+    return np.tile(np.arange(int(grid.attacked.sum())) if own is None else own, ways)
 
 
 def _duel(grid: Grid, name: str, champions: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -129,6 +129,16 @@ def test_more_restarts_that_find_more_are_noticed() -> None:
     assert (level.verdict, level.values["converged"]) == ("none", True)
 
 
+def test_a_lead_within_few_clusters_is_no_certain_one() -> None:
+    """Four families of ten, each led alike: forty records would be sure of it, four units are not."""
+    first, second, units = np.ones(40, bool), np.zeros(40, bool), np.repeat(np.arange(4), 10)
+    alone, together = masking.paired(first, second), masking.paired(first, second, units=units)
+    assert (alone.verdict, together.verdict) == ("masked", "none")
+    assert together.p == pytest.approx(1 / 16)
+    assert (together.wins, together.net) == (40, 1.0)
+    assert masking.paired(first, second, units=np.arange(40)).p == alone.p
+
+
 @pytest.mark.parametrize(("wins", "losses", "n"), [(7, 0, 20), (30, 2, 100), (12, 11, 40), (200, 20, 500), (9, 0, 9)])
 def test_mcnemar_is_exact(wins: int, losses: int, n: int) -> None:
     first = np.arange(n) < wins
