@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 2
 export MPLBACKEND := Agg
 
-.PHONY: demo test lint slow nightly clean
+.PHONY: demo test lint slow hostile nightly clean
 
 demo: $(VENV)/.installed
 	$(BIN)/seqrobust run quickstart --out runs/quickstart --overwrite
@@ -18,6 +18,10 @@ test: lint
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m slow
+
+# SEQROBUST_HOSTILE multiplies the tries of every fuzzer and the kills (1 where it is not set).
+hostile: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "slow or not slow" tests/hostile tests/cli/test_changed_inputs.py
 
 # What takes too long for every day: slow tests, and the simulations that judge every interval, test and verdict.
 nightly: slow

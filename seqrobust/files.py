@@ -58,6 +58,38 @@ def _runs(process: int) -> bool:
     return True
 
 
+def is_file(path: Path | str) -> bool:
+    """Whether that is a file; no for what no file can be called, such as a pattern of 300 letters."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_read(path: Path | str) -> bool:
+    """Whether bytes are read there: from a file, or from a pipe, of which it is to be said that it cannot be."""
+    try:
+        return Path(path).exists() and not Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path | str) -> bool:
+    """Whether that is a file or a folder; no for what neither can be called."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def home_expanded(text: str) -> Path:
+    """The path with ``~`` as the home; as it stands where there is no such home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as temporary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,9 @@ ShortcutSplits = Annotated[
 ]
 Fractions = Annotated[str, typer.Option("--fractions", help="Shares of train, valid and test records.")]
 ListThem = Annotated[bool, typer.Option("--list", help="List the grammars that come with seqrobust.")]
+
+
+_LENGTH = re.compile(r"\s*[0-9]{1,9}\s*")
 
 
 def simulate(
@@ -90,7 +94,7 @@ def _length(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     low, dash, high = text.partition("-")
-    if not low.strip().isdecimal() or (dash and not high.strip().isdecimal()):
+    if not _LENGTH.fullmatch(low) or (dash and not _LENGTH.fullmatch(high)):
         raise _config_error("a length cannot be read", "say 100, or 80-120", found=repr(text), where="--length")
     return int(low), int(high) if dash else int(low)
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import DataError
+from seqrobust.files import is_file
 from seqrobust.sequences import TASKS, Task
 from seqrobust.tasks import task_of
 
@@ -108,7 +109,7 @@ class AttackRun:
 def files_of(folder: Path) -> tuple[Path, ...]:
     """Files of an attack that are read, the table first. Raises DataError where there is no table."""
     table = folder / "results.parquet" if folder.is_dir() else folder
-    if not table.is_file():
+    if not is_file(table):
         raise DataError(
             "the folder holds no attack",
             expected="results.parquet, as seqrobust attack writes it",

@@ -18,6 +18,7 @@ from seqrobust.analysis.letter_orders import other_order
 from seqrobust.analysis.sides import Sides
 from seqrobust.analysis.subject import Subject, spread_rows
 from seqrobust.errors import DataError, ModelError
+from seqrobust.files import is_file
 from seqrobust.models import load_checkpoint
 from seqrobust.models.adapters.adapting import adapted
 from seqrobust.models.adapters.form import Form
@@ -231,7 +232,7 @@ def sides_of(
     outside = subject_of(inside.predictor, nonmembers, name="model")
     others = None if population is None else subject_of(inside.predictor, population, name="model")
     first, second = _targets(inside, "members"), _targets(outside, "non-members")
-    named = model if isinstance(model, str | Path) and Path(model).is_file() else None
+    named = model if isinstance(model, str | Path) and is_file(model) else None
     return Sides(
         name=inside.name,
         predictor=inside.predictor,

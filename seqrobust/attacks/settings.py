@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
 from seqrobust.attacks.shift_size import checked_size
 from seqrobust.errors import ConfigError, ThreatError
+from seqrobust.files import is_file
 from seqrobust.options import DATA, GOAL, THREAT, Option, checked, names_of
 from seqrobust.sequences.data_source import split_names
 
@@ -93,7 +94,7 @@ class ThreatSettings:
 
         rule = Path(self.allow)
         return [
-            *([rule] if rule.is_file() else []),
+            *([rule] if is_file(rule) else []),
             *moves_files(self.moves),
             *(file for text in self.constraints for file in constraint_files(text)),
         ]

@@ -26,6 +26,8 @@ from seqrobust.tasks import task_of
 
 FORMAT = "seqrobust-checkpoint"
 VERSION = 1
+_REPEATED, _FEW = ("blocks", "layers"), 100
+"""Hyper-parameters that say how often something is built, and how often is always tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
     of code, or whose weights do not fit its architecture or are not finite.
     """
     content = read_weights(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or not _is(content.get("format"), FORMAT):
         raise ModelError(
             "not a checkpoint of seqrobust",
             found="a state dict" if _is_state_dict(content) else type(content).__name__,
@@ -113,11 +115,12 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
             fix="for a model of your own give its code: --model package.module:factory (or file.py:factory) --weights "
             + path.name,
         )
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
         raise ModelError(
             "the checkpoint is of another format version",
             expected=str(VERSION),
-            found=str(content.get("version")),
+            found=str(version)[:80],
             where=str(path),
             fix="use the version of seqrobust that wrote it, or a newer one",
         )
@@ -129,15 +132,13 @@ def load_checkpoint(path: Path) -> tuple[SequenceModel, ModelCard]:
 def _rebuilt(content: Mapping[str, Any], path: Path) -> tuple[SequenceModel, ModelCard]:
     try:
         card = _card(content)
+        # A model without memory first: a few bytes can declare a model that no machine holds.
+        _require_few(card.hyperparameters, content["state_dict"])
+        with torch.device("meta"):
+            _require_fit(_built(card), content["state_dict"])
         # The random weights of a new model are overwritten at once: nobody else's draws should move for them.
         with torch.random.fork_rng(devices=[]):
-            module = build_model(
-                card.architecture,
-                alphabet_size=card.alphabet.size,
-                outputs=card.outputs,
-                input_length=card.input_length,
-                **card.hyperparameters,
-            )
+            module = _built(card)
         module.load_state_dict(content["state_dict"])
     except InputError as error:
         # Whatever key of a config it would be elsewhere, here it is the checkpoint that is wrong.
@@ -153,6 +154,40 @@ def _rebuilt(content: Mapping[str, Any], path: Path) -> tuple[SequenceModel, Mod
             fix="it was changed or damaged after it was written: train again, or fetch it again",
         ) from None
     return module, card
+
+
+def _built(card: ModelCard) -> SequenceModel:
+    return build_model(
+        card.architecture,
+        alphabet_size=card.alphabet.size,
+        outputs=card.outputs,
+        input_length=card.input_length,
+        **card.hyperparameters,
+    )
+
+
+def _require_few(hyperparameters: Mapping[str, HyperParameter], weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError for more layers than there are weights of: even without memory, each takes its time."""
+    for name in _REPEATED:
+        count = hyperparameters.get(name, 0)
+        if isinstance(count, int) and count > max(len(weights), _FEW):
+            raise ValueError(f"{count} {name}, and weights of {len(weights)} names")
+
+
+def _require_fit(module: SequenceModel, weights: Mapping[str, torch.Tensor]) -> None:
+    """Raise ValueError unless the weights have the names and shapes of the model's."""
+    own = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in weights.items()}
+    if own != found:
+        wrong = sorted(name for name in {*own, *found} if own.get(name) != found.get(name))
+        name = wrong[0]
+        kind = "Missing key" if name not in found else "Unexpected key" if name not in own else "size mismatch"
+        raise ValueError(f"{kind} {name}: {found.get(name)} for {own.get(name)}, {len(wrong)} such in all")
+
+
+def _is(found: object, wanted: str) -> bool:
+    """Whether a value is that text: a tensor would compare by element."""
+    return isinstance(found, str) and found == wanted
 
 
 def _is_state_dict(content: object) -> bool:

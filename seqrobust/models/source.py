@@ -6,7 +6,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from seqrobust.files import is_read, is_there
 from seqrobust.models.adapters.form import Form
+from seqrobust.models.imports import code_file, imported_files
 from seqrobust.options import MODEL, Option, checked, names_of
 from seqrobust.sequences.kinds import TASKS, OutputScale, Task, Unknown
 
@@ -90,9 +92,8 @@ class Reading(Form):
 
     @property
     def step_files(self) -> list[Path]:
-        """Files of the step before the model."""
-        named = [Path(text.rpartition(":")[0]) for text in (self.preprocess, self.backward) if text]
-        return [path for path in named if path.is_file()]
+        """Files of the step before the model, and those that they import."""
+        return [path for text in (self.preprocess, self.backward) if text for path in _code(text)]
 
     def source(self, model: str, weights: Path | None = None) -> ModelSource:
         """A model of which all this is said."""
@@ -124,7 +125,7 @@ class ModelSource(Reading):
     @property
     def is_reference(self) -> bool:
         """Whether it names a factory rather than a file or a server."""
-        return ":" in self.model and not self.is_remote and not Path(self.model).exists()
+        return ":" in self.model and not self.is_remote and not is_there(self.model)
 
     @property
     def name(self) -> str:
@@ -133,24 +134,27 @@ class ModelSource(Reading):
 
     @property
     def files(self) -> list[Path]:
-        """Files that are read, as far as they are known by name."""
-        named: list[Path | None] = [
-            Path(self.model.rpartition(":")[0]) if self.is_reference else Path(self.model),
-            self.weights,
-        ]
-        if not self.is_reference and Path(self.model).is_dir():
+        """Files that are read, as far as they are known by name; of code, those that it imports too."""
+        named: list[Path | None] = [*(_code(self.model) if self.is_reference else [Path(self.model)]), self.weights]
+        if not self.is_reference and is_there(self.model) and Path(self.model).is_dir():
             named = [*sorted(Path(self.model).rglob("*"))]
         if self.vocabulary is not None:
             named.append(Path(self.vocabulary))
-        found = [path for path in named if path is not None and path.is_file()]
+        found = [path for path in named if path is not None and is_read(path)]
         return list(dict.fromkeys([*found, *self.step_files]))
+
+
+def _code(reference: str) -> list[Path]:
+    """The file of code that a reference names, and those that it imports."""
+    found = code_file(reference)
+    return [] if found is None else [found[0], *imported_files(*found)]
 
 
 def named_source(text: str, reading: Reading) -> tuple[str, ModelSource]:
     """Name and model from ``NAME=MODEL``; one without a name is called after its factory, its file, or the file's
     folder.
     """
-    name, _, model = text.partition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+    name, _, model = text.partition("=") if "=" in text and not is_there(text) else ("", "", text)
     return name or called(model), reading.source(model)
 
 
@@ -161,6 +165,6 @@ def called(model: str) -> str:
     ('cnn', 'small', 'wide')
     """
     path = Path(model)
-    if not path.exists() and ":" in model:
+    if not is_there(path) and ":" in model:
         return model.rpartition(":")[2]
     return path.parent.name if path.name == "model.ckpt" and path.parent.name else path.stem

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 from seqrobust.errors import ModelError
+from seqrobust.files import is_file
 
 _FOLDER = "__seqrobust_folder__"
 
@@ -71,7 +72,7 @@ def _stands_in(folder: Path, name: str) -> bool:
 
 def code_from_file(path: Path) -> ModuleType:
     """A file's code, run. Raises ModelError where there is none, or it fails."""
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError("there is no such file", where=str(path))
     # Named by its place, for two models may both be called net.py.
     unique = f"seqrobust_user_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"

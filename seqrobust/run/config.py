@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validat
 
 from seqrobust.analysis.attack.settings import MeasuredAttackSettings
 from seqrobust.errors import ConfigError
-from seqrobust.files import sha256
+from seqrobust.files import is_file, sha256
 from seqrobust.memory import parse_memory
 from seqrobust.resources import configs_root
 from seqrobust.run.inherited import with_attack
@@ -141,10 +141,10 @@ class RunConfig(BaseModel):
 def find_config(name: str) -> Path:
     """A config file by path, or a shipped one by name (``quickstart``)."""
     path = Path(name)
-    if path.is_file() or path.suffix:
+    if is_file(path) or path.suffix:
         return path
     shipped = configs_root() / f"{name}.yaml"
-    return shipped if shipped.is_file() else path
+    return shipped if is_file(shipped) else path
 
 
 def read_config(path: Path, overrides: tuple[str, ...] = ()) -> RunConfig:

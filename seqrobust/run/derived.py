@@ -13,6 +13,8 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from seqrobust.files import is_read
+
 FORMAT = 3
 """Of fingerprints: a run whose folder states another one was made by another version, and cannot be resumed."""
 
@@ -47,7 +49,7 @@ def _walk(value: Any, role: str, found: Derived) -> None:
         for file in getattr(value, "files", ()):
             if file not in known:
                 found.files[_unused(f"{role or 'file'}, {file.name}", found.files)] = file
-    elif isinstance(value, Path) and value.is_file():
+    elif isinstance(value, Path) and is_read(value):
         found.files[role] = value
     elif isinstance(value, Mapping):
         for key, item in value.items():

@@ -50,15 +50,19 @@ def described(inputs: Sequence[Path] | Mapping[str, Path]) -> list[dict[str, Any
 
 def decisive_marks(fingerprint: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A fingerprint with the contents of the input files, as the manifest keeps it."""
-    marks: dict[str, Any] = plain({**fingerprint, **{f"contents of {one['role']}": one["sha256"] for one in files}})
+    marks: dict[str, Any] = plain(
+        {"seqrobust": __version__, **fingerprint, **{f"contents of {one['role']}": one["sha256"] for one in files}}
+    )
     return marks
 
 
 def same_run(before: Mapping[str, Any], now: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> None:
     """Raise ConfigError, naming what differs, unless both fingerprints are the same."""
-    if before.get("format") != now.get("format"):
+    if before.get("format") != now.get("format") or before.get("seqrobust") != now.get("seqrobust"):
         raise ConfigError(
             "the folder holds a run of another version of seqrobust, which cannot be resumed",
+            expected=f"version {before.get('seqrobust', 'unknown')}",
+            found=f"version {now.get('seqrobust')}",
             fix="start anew with --overwrite, or choose another --out",
         )
     changed = [key for key in {*before, *now} if before.get(key) != now.get(key)]

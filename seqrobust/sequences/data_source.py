@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from seqrobust.errors import ConfigError
+from seqrobust.files import is_read
 from seqrobust.options import DATA, Option, pairs_of, patterns_of
 
 
@@ -107,7 +108,7 @@ class DataSource(FileReading):
     @property
     def files(self) -> list[Path]:
         """Files that are read."""
-        return [path for path in (self.path, self.genome, self.annotation) if path is not None and path.is_file()]
+        return [path for path in (self.path, self.genome, self.annotation) if path is not None and is_read(path)]
 
 
 def split_names(values: tuple[str, ...], known: set[str]) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-# A value runs to the next " key=", so that UniProt's OS=Homo sapiens OX=9606 reads as it is meant.
-_KEYS = re.compile(r"(?:^|\s)([A-Za-z_][\w.-]*)=(.*?)(?=\s+[A-Za-z_][\w.-]*=|$)")
+# A value runs to the next " key=", so that UniProt's OS=Homo sapiens OX=9606 reads as it is meant. Only where keys
+# begin is searched for: a pattern of whole values takes the square of a header's length.
+_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z_][\w.-]*)=")
 _LIKE_A_KEY = re.compile(r"^[A-Za-z_][\w.-]*=")
 _LIKE_AN_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -38,7 +39,9 @@ def id_of(title: str) -> str:
 
 def keys_of(title: str) -> dict[str, str]:
     """The values of a header line by key."""
-    return dict(_KEYS.findall(title)) if "=" in title else {}
+    found = list(_KEY.finditer(title)) if "=" in title else []
+    ends = [*(one.start() for one in found), len(title)][1:]
+    return {one[1]: title[one.end() : end].rstrip() for one, end in zip(found, ends, strict=True)}
 
 
 def _one_word(name: str) -> str:

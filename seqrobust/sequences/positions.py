@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-_RANGE = re.compile(r"(-?\d+)(?:\.\.|-)(-?\d+)")
-_LETTER = re.compile(r"([A-Za-z])(\d+)")
+# Digits beyond the 18th are of no position, and of no whole number of 64 bits.
+_RANGE = re.compile(r"(-?[0-9]{1,18})(?:\.\.|-)(-?[0-9]{1,18})")
+_LETTER = re.compile(r"([A-Za-z])([0-9]{1,18})")
+_NUMBER = re.compile(r"-?[1-9][0-9]{0,17}")
 
 
 class Records(NamedTuple):
@@ -70,4 +72,4 @@ def place_named(text: str) -> Place | None:
     if (found := _LETTER.fullmatch(text)) and int(found.group(2)):
         position = int(found.group(2))
         return Place(start=position, end=position, letter=found.group(1).upper())
-    return Place(start=int(text), end=int(text)) if re.fullmatch(r"-?[1-9]\d*", text) else None
+    return Place(start=int(text), end=int(text)) if _NUMBER.fullmatch(text) else None

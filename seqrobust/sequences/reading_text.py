@@ -38,7 +38,7 @@ def parse_readings(text: str) -> tuple[tuple[Reading, ...], tuple[str, ...]]:
     try:
         said = json.loads(unquote(text))
         return tuple(_reading(row) for row in said["readings"]), tuple(map(str, said["features"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(
             f"the column {COLUMN} cannot be read",
             expected="what this package writes there",

@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from seqrobust.errors import DataError, ThreatError
 from seqrobust.sequences.positions import Records, place_named
 
+_INTERVAL = re.compile(r"\s*([0-9]{1,18})\s*-\s*([0-9]{1,18})\s*")
+"""More digits than any sequence has letters, and few enough for a whole number of 64 bits."""
+_FARTHEST = 10**18
+
 
 class Region(NamedTuple):
     """One interval ``[start, end)``, 0-based, on its record's own sequence."""
@@ -52,10 +56,16 @@ class Regions:
 
     @classmethod
     def from_lists(cls, per_record: Iterable[Sequence[Region]]) -> Regions:
-        """From one sequence of regions per record."""
+        """From one sequence of regions per record. Raises DataError for numbers that no sequence has letters for."""
         rows = [(record, *region) for record, regions in enumerate(per_record) for region in regions]
         names = tuple(dict.fromkeys(name for _, name, _, _ in rows))
         index = {name: code for code, name in enumerate(names)}
+        if huge := next((row for row in rows if not -_FARTHEST < row[2] < _FARTHEST > row[3] > -_FARTHEST), None):
+            raise DataError(
+                "a region ends farther away than any sequence reaches",
+                found=f"{huge[1][:80]}:{str(huge[2])[:40]}-{str(huge[3])[:40]}",
+                where=f"record {huge[0] + 1}",
+            )
         table = np.array([(record, index[name], start, end) for record, name, start, end in rows], np.int64)
         table = table.reshape(-1, 4)
         return cls(record=table[:, 0], name=table[:, 1], start=table[:, 2], end=table[:, 3], names=names)
@@ -172,10 +182,12 @@ def parse_regions(text: str) -> list[Region]:
 
 def _parse_region(item: str) -> Region:
     name, colon, interval = item.strip().rpartition(":")
-    start, dash, end = interval.partition("-")
-    if not (colon and dash and name and start.strip().isdecimal() and end.strip().isdecimal()):
-        raise DataError("a region cannot be read", expected="name:start-end, 0-based, half-open", found=repr(item))
-    return Region(name, int(start), int(end))
+    found = _INTERVAL.fullmatch(interval)
+    if not (colon and name and found):
+        raise DataError(
+            "a region cannot be read", expected="name:start-end, 0-based, half-open", found=repr(item[:200])
+        )
+    return Region(name, int(found[1]), int(found[2]))
 
 
 def format_regions(regions: Sequence[Region]) -> str:

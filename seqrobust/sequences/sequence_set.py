@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import DataError
+from seqrobust.sequences.dense import names_array, require_even
 from seqrobust.sequences.encoding import check_characters, letters_from_texts, texts_from_letters, tokens_from_letters
 from seqrobust.sequences.positions import Records
 from seqrobust.sequences.readings import Reading, Readings
@@ -72,6 +73,7 @@ class SequenceSet:
         leaves its record.
         """
         check_characters(texts, ids)
+        require_even(texts, ids)
         letters, lengths = letters_from_texts(texts)
         if readings is not None and not isinstance(readings, Readings):
             readings = Readings.of(readings)
@@ -94,11 +96,11 @@ class SequenceSet:
             lengths=lengths,
             ids=names,
             targets=None if targets is None else targets.reset_index(drop=True),
-            groups=None if groups is None else np.asarray(groups, dtype=np.str_),
-            splits=None if splits is None else np.asarray(splits, dtype=np.str_),
+            groups=None if groups is None else names_array("group", groups),
+            splits=None if splits is None else names_array("split", splits),
             regions=Regions.empty() if regions is None else Regions.from_lists(regions),
             readings=readings,
-            clusters=None if clusters is None else np.asarray(clusters, dtype=np.str_),
+            clusters=None if clusters is None else names_array("cluster", clusters),
         )
         made._check()
         return made

@@ -10,3 +10,12 @@ def counted(number: int, noun: str) -> str:
     ('1 record', '12 records')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number in digits, of a size that a sequence can have.
+
+    >>> is_whole("12"), is_whole("-1"), is_whole("\N{SUPERSCRIPT TWO}"), is_whole("9" * 19)
+    (True, False, False, False)
+    """
+    return text.isascii() and text.isdecimal() and len(text) < 19

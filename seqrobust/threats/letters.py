@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet, similarity_matrix, transition_table
 from seqrobust.errors import ThreatError
+from seqrobust.files import is_file
 
 
 def switch_costs(rule: str, alphabet: Alphabet) -> NDArray[np.float64]:
@@ -39,7 +40,7 @@ def switch_costs(rule: str, alphabet: Alphabet) -> NDArray[np.float64]:
         permitted = np.ones((alphabet.size, alphabet.size), bool)
     elif rule.lower() == "transitions":
         permitted = transition_table(alphabet)
-    elif Path(rule).is_file():
+    elif is_file(rule):
         return _table_from_file(Path(rule), alphabet)
     elif colon:
         permitted = similarity_matrix(alphabet, name) >= _number(threshold, rule)
@@ -66,11 +67,11 @@ def _table_from_file(path: Path, alphabet: Alphabet) -> NDArray[np.float64]:
         table = pd.read_csv(path, sep=r"[\t,]", engine="python", index_col=0, comment="#").fillna(0)
         table.index, table.columns = table.index.astype(str).str.strip(), table.columns.astype(str).str.strip()
         costs = table.loc[list(alphabet.letters), list(alphabet.letters)].to_numpy(np.float64)
-    except (KeyError, ValueError, pd.errors.ParserError) as error:
+    except Exception as error:  # pandas fails with any type of error, whatever its input makes it stumble on
         raise ThreatError(
             "a table of permitted letters cannot be read",
             expected=f"{alphabet.size} x {alphabet.size} numbers, {alphabet.letters} as header and first column",
-            found=str(error).splitlines()[0],
+            found=(str(error).splitlines() or [type(error).__name__])[0][:200],
             where=str(path),
         ) from None
     if not np.isfinite(costs).all() or (costs < 0).any():

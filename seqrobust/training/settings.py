@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, get_args, get_type_hints
 
 from seqrobust.errors import ConfigError
+from seqrobust.files import is_file
 from seqrobust.threats import Budget, SubstitutionThreat
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ class AdversarialSettings(ABC):
     @property
     def files(self) -> tuple[Path, ...]:
         """Files that training reads beside the records: a table of permitted letters, and the objective's own."""
-        return (*((Path(self.allow),) if Path(self.allow).is_file() else ()), *self.own_files)
+        return (*((Path(self.allow),) if is_file(self.allow) else ()), *self.own_files)
 
     # The adversary ----------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.analysis.audit.aligned import clean_places
+from seqrobust.files import is_file
 from seqrobust.sequences import SequenceSet
 
 _SWITCH = re.compile(r"(\D)(\d+)(\D|del)")
@@ -219,7 +220,7 @@ def letter_price(rule: str) -> Price:
         return lambda old, new: 1.0
     if rule.lower() == "transitions":
         return lambda old, new: 1.0 if _PARTNERS.get(old, "") == new or (old, new) == ("C", "U") else math.inf
-    if Path(rule).is_file():
+    if is_file(rule):
         return _of_file(Path(rule))
     name, _, threshold = rule.partition(":")
     matrix = substitution_matrices.load(name.upper())

@@ -59,6 +59,10 @@ def method_named(text: str) -> Method:
     return Method(name=name.strip() or "+".join(named), attacks=expanded, access=access, asked=asked)
 
 
+_MOST_SURROGATES = 1000
+"""Each is trained: nobody means more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EvaluateSettings(AttackSettings):
     """What an evaluation is told; the list of attacks is not used, :attr:`methods` are.
@@ -112,8 +116,13 @@ class EvaluateSettings(AttackSettings):
             raise ConfigError("a method is named twice", found=", ".join(sorted(twice)), where="methods")
         if self.probe_records < 1:
             raise ConfigError("the diagnosis needs a record", found=str(self.probe_records), where="probe_records")
-        if self.surrogates < 0:
-            raise ConfigError("surrogates are counted", found=str(self.surrogates), where="--surrogates")
+        if not 0 <= self.surrogates <= _MOST_SURROGATES:
+            raise ConfigError(
+                "surrogates are counted",
+                expected=f"0 to {_MOST_SURROGATES}",
+                found=str(self.surrogates)[:40],
+                where="--surrogates",
+            )
         _distinct([named_source(text, Reading())[0] for text in self.transfer_from], self.surrogates)
 
     @property

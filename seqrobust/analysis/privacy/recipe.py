@@ -11,6 +11,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from seqrobust.errors import ConfigError, InputError
+from seqrobust.files import is_file
 from seqrobust.models import ModelCard, SequenceModel, build_model
 from seqrobust.models.architectures.base import HyperParameter
 from seqrobust.sequences import SequenceSet, Targets
@@ -54,7 +55,7 @@ class Recipe:
     def files(self) -> tuple[Path, ...]:
         """Files that training reads beside the records: a table of permitted letters, a teacher."""
         named = () if self.adversarial is None else self.adversarial.files
-        return tuple(path for path in named if path.is_file())
+        return tuple(path for path in named if is_file(path))
 
     def build(self) -> SequenceModel:
         """One with weights from torch's current generator."""

@@ -15,6 +15,7 @@ from seqrobust.analysis.stability.steps import Study
 from seqrobust.analysis.subject import Subject
 from seqrobust.attacks import Problem, predictions
 from seqrobust.errors import ConfigError, ModelError
+from seqrobust.files import is_file
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 from seqrobust.sequences.sequence_set import distinct
@@ -45,7 +46,7 @@ def _name(text: str, opened: Subject) -> str:
     """What a model is called: as it was named, else a checkpoint by its folders, which is where seeds differ, and a
     factory by its file."""
     path = Path(text)
-    if path.is_file():
+    if is_file(path):
         return "/".join(path.parts[-3:])
     return opened.name if "=" in text else text
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import ConfigError
+from seqrobust.files import is_there
 from seqrobust.models.source import ModelSource
 from seqrobust.options import GOAL, MODEL, Option, names_in, names_of
 
@@ -111,4 +112,4 @@ class UncertaintySettings(AttackSettings):
 
 def _unnamed(text: str) -> str:
     """The model of ``NAME=MODEL`` or ``MODEL``."""
-    return text if Path(text).exists() else text.partition("=")[2] or text
+    return text if is_there(text) else text.partition("=")[2] or text

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 from seqrobust.errors import ModelError
+from seqrobust.files import is_file
 
 _KERAS = (
     "torch cannot read it: export the model to ONNX (tf2onnx) and turn that into a torch module (onnx2torch), or build "
@@ -68,7 +69,7 @@ def _kind(path: Path) -> tuple[str, str] | None:
     if path.is_dir():
         saved = (path / "saved_model.pb").exists() or (path / "keras_metadata.pb").exists()
         return ("a model of TensorFlow (SavedModel)", _KERAS) if saved else None
-    if not path.is_file():
+    if not is_file(path):
         return None
     with path.open("rb") as handle:
         first = handle.read(32)
@@ -85,9 +86,9 @@ def _kind(path: Path) -> tuple[str, str] | None:
 
 
 def _members(path: Path) -> list[str]:
-    if not zipfile.is_zipfile(path):
-        return []
     try:
+        if not zipfile.is_zipfile(path):
+            return []
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from seqrobust.errors import ModelError
+from seqrobust.files import is_file
 from seqrobust.models.files.foreign_files import check_not_foreign
 from seqrobust.models.files.numpy_pickles import finished, read_as_numbers
 
@@ -22,6 +23,9 @@ _PLAIN = (
     "torch.save(torch.load(FILE, weights_only=False).state_dict(), 'weights.pt')"
 )
 
+_SMALL = 1 << 24
+"""Bytes that may come out of any archive."""
+
 
 def read_weights(path: Path) -> Any:
     """What a file of weights holds, on the CPU.
@@ -29,10 +33,11 @@ def read_weights(path: Path) -> Any:
     Raises ModelError for a file that is missing, damaged, of another kind, or that would have to run code to be read.
     """
     check_not_foreign(path)
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError("there is no such file of weights", where=str(path), fix="check --model or --weights")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    _refuse_packed(path)
     try:
         with warnings.catch_warnings(), read_as_numbers():
             # Advice about how the file was once written, which its reader can do nothing about.
@@ -48,6 +53,23 @@ def read_weights(path: Path) -> Any:
             where=str(path),
             fix="it is damaged, cut short, or no file of weights: check its size, or fetch it again",
         ) from None
+
+
+def _refuse_packed(path: Path) -> None:
+    """Raises ModelError for an archive that would unpack to much more than it is: torch packs nothing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            whole = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # of the older format, or damaged, as torch will say
+    if whole > 2 * path.stat().st_size + _SMALL:
+        raise ModelError(
+            "the file of weights is packed, and holds far more than it should",
+            expected="what torch.save writes, which is not packed",
+            found=f"{whole / 1e6:,.0f} MB in a file of {path.stat().st_size / 1e6:,.1f} MB",
+            where=str(path),
+            fix="if you trust it: torch.save(torch.load(FILE, weights_only=True), 'weights.pt')",
+        )
 
 
 def _refusal(reason: str, path: Path) -> ModelError:

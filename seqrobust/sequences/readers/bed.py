@@ -8,6 +8,7 @@ from typing import NamedTuple
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.packing import without_packing
 from seqrobust.sequences.readers.source import Source
+from seqrobust.sequences.wording import is_whole
 
 FIELDS = ("chrom", "start", "end", "name", "score", "strand")
 _PEAKS = ("signalValue", "pValue", "qValue")
@@ -66,7 +67,7 @@ def _interval(
     more = {"value": name} if graph else dict(zip(names, fields[6:], strict=False))
     if graph:
         name = score = strand = ""
-    if not (start.isdecimal() and end.isdecimal() and int(start) < int(end) and strand in ("", ".", "*", "+", "-")):
+    if not (is_whole(start) and is_whole(end) and int(start) < int(end) and strand in ("", ".", "*", "+", "-")):
         raise DataError(
             "a BED line cannot be read",
             expected="chrom, start < end (whole numbers, 0-based, half-open), and perhaps name, score, strand + or -",

@@ -13,6 +13,7 @@ from Bio.SeqFeature import AfterPosition, BeforePosition, ExactPosition, Locatio
 
 from seqrobust.sequences.readers.features import qualifier
 from seqrobust.sequences.readings import Exceptional, Part, Reading
+from seqrobust.sequences.wording import is_whole
 
 _EXCEPTION = re.compile(r"\(\s*pos:\s*(.+?)\s*,\s*aa:\s*(\w+)\s*\)")
 _RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
@@ -41,13 +42,13 @@ def reading_of(feature: SeqFeature, length: int) -> Reading | None:
         or exception_problem(qualifier(feature, "exception"))
         or (f"a transl_except that cannot be read: {misread}" if misread else "")
         or ("" if start in ("1", "2", "3") else f"codon_start={start}")
-        or ("" if not table or table.isdecimal() else f"transl_table={table}")
+        or ("" if not table or is_whole(table) else f"transl_table={table}")
     )
     first, last = _outer_ends(feature.location)
     return Reading(
         parts=parts,
         phase=int(start) - 1 if start in ("1", "2", "3") else 0,
-        table=int(table) if table.isdecimal() else None,
+        table=int(table) if is_whole(table) else None,
         gene=qualifier(feature, "gene"),
         locus_tag=qualifier(feature, "locus_tag"),
         protein_id=qualifier(feature, "protein_id"),

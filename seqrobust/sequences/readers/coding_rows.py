@@ -20,6 +20,7 @@ from seqrobust.sequences.readers.coding_features import UNREADABLE_FLAGS, except
 from seqrobust.sequences.readers.source import Source, open_source
 from seqrobust.sequences.readers.table import Place
 from seqrobust.sequences.readings import Part, Reading, Readings
+from seqrobust.sequences.wording import is_whole
 
 GTF_SUFFIXES = (".gtf",)
 _TRANSCRIPTS = ("mrna", "transcript", "primary_transcript")
@@ -195,13 +196,13 @@ def _reading(rows: Sequence[Row], *, gtf: bool) -> Reading:
         or flagged
         or exception_problem(said.get("exception", ""))
         or (f"a transl_except that cannot be read: {misread}" if misread else "")
-        or ("" if not table or table.isdecimal() else f"transl_table={table}")
+        or ("" if not table or is_whole(table) else f"transl_table={table}")
     )
     return Reading(
         name=f"CDS[{name}]" if name else "CDS",
         parts=tuple(Part(row.start, row.end, -1 if row.strand == "-" else 1) for row in rows),
         phase=int(first.phase) if first.phase in ("0", "1", "2") else 0,
-        table=int(table) if table.isdecimal() else None,
+        table=int(table) if is_whole(table) else None,
         gene=said.get("gene_name", said.get("gene_id", "")) if gtf else said.get("gene", ""),
         locus_tag=said.get("locus_tag", ""),
         protein_id=said.get("protein_id", ""),

@@ -6,7 +6,6 @@ import io
 from collections import Counter
 
 import pandas as pd
-import pyarrow as pa
 from pyarrow import parquet
 
 from seqrobust.errors import DataError
@@ -27,8 +26,9 @@ def read_parquet(source: Source) -> Table:
     """
     try:
         columns = parquet.ParquetFile(io.BytesIO(source.data)).read().to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError("the Parquet file is damaged", found=str(error)[:200], where=str(source.path)) from None
+    except Exception as error:  # damaged bytes may fail anywhere inside the library, with any type of error
+        found = f"{type(error).__name__}: {error}"[:200]
+        raise DataError("the Parquet file is damaged", found=found, where=str(source.path)) from None
     columns, unnamed = _with_index(source, columns)
     columns.columns = [_name(name) for name in columns.columns]
     if repeated := [name for name, count in Counter(columns.columns).items() if count > 1]:

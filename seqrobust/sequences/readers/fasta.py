@@ -11,6 +11,10 @@ from seqrobust.errors import DataError
 from seqrobust.sequences.fasta_headers import id_of, keys_of
 from seqrobust.sequences.readers.source import Source
 from seqrobust.sequences.readers.table import Table
+from seqrobust.sequences.wording import counted
+
+_MOST_CELLS = 50_000_000
+"""Of the table that headers make: keys times records."""
 
 
 def read_fasta(source: Source) -> Table:
@@ -32,6 +36,13 @@ def read_fasta(source: Source) -> Table:
 def _keys(titles: list[str]) -> dict[str, list[str]]:
     found = [keys_of(title) for title in titles]
     keys = dict.fromkeys(key for row in found for key in row if key not in ("id", "sequence"))
+    if len(keys) * len(titles) > _MOST_CELLS:
+        raise DataError(
+            "the headers hold too many different keys: each would be a column of the table",
+            expected="the same key=value in every header",
+            found=f"{len(keys):,} keys in {counted(len(titles), 'header')}",
+            fix="leave what stands behind the ids out of the headers",
+        )
     return {key: [row.get(key, "") for row in found] for key in keys}
 
 

@@ -40,6 +40,8 @@ def read_flatfile(source: Source) -> Table:
     Raises DataError for a damaged file, or a record without its sequence.
     """
     records, mended = _parse(source)
+    if (none := next((record for record in records if record.seq is None), None)) is not None:
+        raise _without_sequence(source, none)
     columns = pd.DataFrame([_row(source, record) for record in records], dtype=object).fillna("")
     unplaced = sum(is_unplaced(feature) for record in records for feature in record.features)
     notices = (f"no region for {counted(unplaced, 'feature')} with an unknown end",) if unplaced else ()
@@ -112,11 +114,7 @@ def _row(source: Source, record: SeqRecord) -> dict[str, str]:
     try:
         sequence = str(record.seq)
     except UndefinedSequenceError:
-        raise DataError(
-            "a record has no sequence",
-            where=f"{source.path}, record {record.id!r}",
-            fix="download the record with its sequence (NCBI calls this GenBank (full), or gbwithparts)",
-        ) from None
+        raise _without_sequence(source, record) from None
     organism = str(record.annotations.get("organism", "")).strip(".")
     row = {"id": record.id, "name": record.name, "description": record.description, "organism": organism}
     values: dict[str, list[str]] = {}
@@ -128,6 +126,14 @@ def _row(source: Source, record: SeqRecord) -> dict[str, str]:
     if "EC_number" not in values and (numbers := _EC.findall(record.description)):
         values["EC_number"] = numbers
     return {**row, **{key: _joined(given) for key, given in values.items()}, "sequence": sequence}
+
+
+def _without_sequence(source: Source, record: SeqRecord) -> DataError:
+    return DataError(
+        "a record has no sequence",
+        where=f"{source.path}, record {record.id!r}",
+        fix="download the record with its sequence (NCBI calls this GenBank (full), or gbwithparts)",
+    )
 
 
 def _joined(values: Iterable[str]) -> str:

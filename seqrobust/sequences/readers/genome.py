@@ -23,7 +23,9 @@ import pyfaidx
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from seqrobust.errors import DataError
+from seqrobust.files import is_file
 from seqrobust.sequences.readers.genome_index import index_fits, is_bgzip
+from seqrobust.sequences.readers.packing import Unpacking
 
 _LINE = 60
 _UNREADABLE = (pyfaidx.UnsupportedCompressionFormat, pyfaidx.FastaIndexingError)
@@ -73,7 +75,7 @@ def opened_genome(path: Path) -> Iterator[Genome]:
 
     Raises DataError for a file that is missing, no FASTA, or holds a name twice.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise DataError("there is no such genome file", where=str(path))
     with tempfile.TemporaryDirectory() as folder:
         fasta, notices = _opened(path, Path(folder))
@@ -151,7 +153,9 @@ def _tidy(path: Path, unpack: _Unpack | None, scratch: Path) -> Any:
     """The genome from a copy in ``scratch``, plain and with lines of one length."""
     copy = scratch / "genome.fa"
     with path.open("rb") as packed, copy.open("w", encoding="utf-8") as out:
-        handle = io.TextIOWrapper(packed if unpack is None else unpack(packed), encoding="utf-8-sig")
+        size = path.stat().st_size
+        plain = packed if unpack is None else io.BufferedReader(Unpacking(unpack(packed), size, path), 1 << 20)
+        handle = io.TextIOWrapper(plain, encoding="utf-8-sig")
         records = 0
         for title, sequence in SimpleFastaParser(handle):
             out.write(f">{title}\n")

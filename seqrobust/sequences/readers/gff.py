@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.source import Source
+from seqrobust.sequences.wording import is_whole
 
 _GTF = re.compile(r'(?:^|;)\s*(\w+)\s+(?:"([^"]*)"|([^\s;"]+))')
 
@@ -44,7 +45,7 @@ def gff_lines(source: Source) -> Iterator[GffLine]:
         fields = line.split("\t")
         if (
             len(fields) != 9
-            or not (fields[3].isdecimal() and fields[4].isdecimal())
+            or not (is_whole(fields[3]) and is_whole(fields[4]))
             or not (1 <= int(fields[3]) <= int(fields[4]))
         ):
             raise DataError(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -17,24 +19,82 @@ PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 """Suffixes of packed files, each behind the suffix that tells the format."""
 
 
-def _zstandard(data: bytes) -> bytes:
+_PLENTY = 1 << 28
+"""Bytes that may come out of any packed file."""
+_TIGHTEST = 100
+"""Beyond that, so many for each packed one: sequences and tables pack 3 to 20 times."""
+_BLOCK = 1 << 20
+
+
+class Unpacking(io.RawIOBase):
+    """What comes out of a packed stream, counted: a few megabytes can stand for more than any memory holds.
+
+    Raises DataError once more than :data:`_PLENTY` bytes and :data:`_TIGHTEST` times the packed ones have come out.
+    """
+
+    def __init__(self, stream: Any, packed: int, path: Path) -> None:
+        super().__init__()
+        self._stream = stream
+        self._path = path
+        self._most = max(_PLENTY, _TIGHTEST * packed)
+        self._read = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes."""
+        found = self._stream.read(len(buffer))
+        self._read += len(found)
+        if self._read > self._most:
+            raise DataError(
+                "the packed file holds far more than it should",
+                expected=f"at most {_TIGHTEST} times its size, or {_PLENTY >> 20} MB",
+                found=f"more than {self._most >> 20} MB",
+                where=str(self._path),
+                fix="unpack it yourself if you know what it holds",
+            )
+        buffer[: len(found)] = found
+        return len(found)
+
+
+def _whole(stream: Any, data: bytes, path: Path) -> bytes:
+    counted = Unpacking(stream, len(data), path)
+    parts = []
+    while part := counted.read(_BLOCK):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _zstandard(data: bytes) -> Any:
     if not pa.Codec.is_available("zstd"):
         raise DataError(
             "this Python cannot unpack Zstandard", fix="install pyarrow with zstd, or unpack the file with: zstd -d"
         )
-    with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-        unpacked: bytes = stream.read()
-    return unpacked
+    return pa.CompressedInputStream(pa.BufferReader(data), "zstd")
 
 
-_UNPACKERS: dict[str, tuple[str, bytes, Callable[[bytes], bytes]]] = {
-    ".gz": ("gzip", b"\x1f\x8b", gzip.decompress),
-    ".bgz": ("gzip", b"\x1f\x8b", gzip.decompress),
-    ".bz2": ("bzip2", b"BZh", bz2.decompress),
-    ".xz": ("xz", b"\xfd7zXZ\x00", lzma.decompress),
+def _gzip(data: bytes) -> Any:
+    return gzip.GzipFile(fileobj=io.BytesIO(data))
+
+
+def _bzip2(data: bytes) -> Any:
+    return bz2.BZ2File(io.BytesIO(data))
+
+
+def _xz(data: bytes) -> Any:
+    return lzma.LZMAFile(io.BytesIO(data))
+
+
+_UNPACKERS: dict[str, tuple[str, bytes, Callable[[bytes], Any]]] = {
+    ".gz": ("gzip", b"\x1f\x8b", _gzip),
+    ".bgz": ("gzip", b"\x1f\x8b", _gzip),
+    ".bz2": ("bzip2", b"BZh", _bzip2),
+    ".xz": ("xz", b"\xfd7zXZ\x00", _xz),
     ".zst": ("Zstandard", b"\x28\xb5\x2f\xfd", _zstandard),
 }
-"""Suffix to the method's name, the bytes such a file begins with, and what undoes it."""
+"""Suffix to the method's name, the bytes such a file begins with, and the stream that undoes it."""
 
 _BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 """What follows ``BZh`` and a digit: a block, or the end of an empty file."""
@@ -107,9 +167,10 @@ def unpacked(path: Path, data: bytes) -> bytes:
     return data
 
 
-def _undone(path: Path, data: bytes, name: str, _: bytes, undo: Callable[[bytes], bytes]) -> bytes:
+def _undone(path: Path, data: bytes, name: str, _: bytes, undo: Callable[[bytes], Any]) -> bytes:
     try:
-        return undo(data)
+        with undo(data) as stream:
+            return _whole(stream, data, path)
     except (EOFError, OSError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise DataError(
             f"the {name} file is damaged", found=str(error), where=str(path), fix="download or copy it again"

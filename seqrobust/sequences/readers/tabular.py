@@ -18,6 +18,8 @@ from seqrobust.sequences.readers.table import Table, named_ids
 from seqrobust.sequences.wording import counted
 
 _BLOCK = 1 << 24
+_MOST_COLUMNS = 20_000
+"""More than any record has targets."""
 _LARGEST = (1 << 31) - 1
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
@@ -68,6 +70,14 @@ def _refuse_second_header(source: Source, dialect: Dialect, columns: pd.DataFram
 def _distinct_names(source: Source, dialect: Dialect) -> list[str]:
     """The header's names; an empty one becomes ``column 3``, after its place."""
     names = [name or f"column {place}" for place, name in enumerate(dialect.names, start=1)]
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(
+            "the table has too many columns",
+            expected=f"at most {_MOST_COLUMNS:,}",
+            found=f"{len(names):,}",
+            where=f"{source.path}, line {dialect.header}",
+            fix="a record is a row: turn the table over if records are its columns; or keep only the columns needed",
+        )
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise DataError(

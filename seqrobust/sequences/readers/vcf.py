@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from seqrobust.errors import DataError
 from seqrobust.sequences.readers.source import Source
-from seqrobust.sequences.wording import counted
+from seqrobust.sequences.wording import counted, is_whole
 
 _LETTERS = re.compile(r"[ACGTNacgtn]+")
 _NOTHING = {".": "no other allele", "<NON_REF>": "no other allele", "<*>": "no other allele", "*": "an allele *"}
@@ -50,7 +50,7 @@ class Vcf:
             if not line.strip() or line.startswith("#"):
                 continue
             fields = line.rstrip("\n").split("\t")
-            if len(fields) < 5 or not fields[1].isdecimal() or int(fields[1]) < 1:
+            if len(fields) < 5 or not is_whole(fields[1]) or int(fields[1]) < 1:
                 raise self._refusal(
                     number,
                     "a VCF line cannot be read",

@@ -30,7 +30,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from seqrobust.alphabet import Alphabet, alphabet_named
@@ -48,6 +47,7 @@ from seqrobust.sequences.simulation.grammar import Grammar, Placement, SequenceC
 from seqrobust.sequences.simulation.motifs import Motif, Orientation
 from seqrobust.sequences.simulation.shortcut import Shortcut
 from seqrobust.sequences.simulation.textbook import textbook_motif
+from seqrobust.yaml_file import parsed
 
 
 class _Strict(BaseModel):
@@ -202,11 +202,12 @@ def read_grammar(path: Path | str) -> Grammar:
     """The grammar of a YAML file. Raises ConfigError with the file and the path of the key at fault."""
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError("the grammar file cannot be read", found=str(error), where=str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError("the grammar file is no YAML", found=" ".join(str(error).split()), where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError("the grammar file is no YAML", found=str(error)[:200], where=str(path)) from None
+    content = parsed(text, where=str(path))[1]
     try:
         return GrammarSchema.model_validate(content).made()
     except ValidationError as error:

@@ -8,11 +8,13 @@ from typing import get_args
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
+from seqrobust.files import home_expanded, is_file
 from seqrobust.threats.coding.codons import Codons
 from seqrobust.threats.coding.indels import Anchor, Indels
 from seqrobust.threats.coding.residues import Residues
 from seqrobust.threats.coding.usage import CodonUsage
 
+_WHOLE = re.compile("[0-9]{1,9}")
 _LIMITS = re.compile("@(usage|protein):")
 _EXPECTED = (
     "substitutions, codons[:REGION[:TABLE]][@usage:SHARE[:FILE]][@protein:COUNT[:RULE]] or indels[:left|right|free]"
@@ -44,7 +46,7 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
     if name == "codons":
         # A region's name may hold colons; a number behind the last one is the genetic code.
         region, colon, table = rest.rpartition(":")
-        if not table.isdigit():
+        if not _WHOLE.fullmatch(table):
             region, table = rest, ""
         elif not colon:
             raise ThreatError("a genetic code stands behind a region", expected="codons::11", found=repr(text))
@@ -64,8 +66,8 @@ def parse_moves(text: str, alphabet: Alphabet) -> Codons | Indels | None:
 
 def moves_files(text: str) -> list[Path]:
     """The files that moves name, those that exist."""
-    path = Path(_told(text)[1].get("usage", "").partition(":")[2].strip()).expanduser()
-    return [path] if path.is_file() else []
+    path = home_expanded(_told(text)[1].get("usage", "").partition(":")[2].strip())
+    return [path] if is_file(path) else []
 
 
 def _told(text: str) -> tuple[str, dict[str, str]]:
@@ -76,7 +78,7 @@ def _told(text: str) -> tuple[str, dict[str, str]]:
 
 def _changes(text: str) -> Residues:
     count, colon, rule = (part.strip() for part in text.partition(":"))
-    if not count.isdigit():
+    if not _WHOLE.fullmatch(count):
         raise ThreatError("a number of amino acids is a whole one", expected="codons:CDS@protein:1", found=repr(count))
     return Residues(most=int(count), rule=rule if colon else "any")
 
@@ -87,7 +89,7 @@ def _usage(text: str) -> CodonUsage:
         least = float(share.rstrip("%")) / (100 if share.endswith("%") else 1)
     except ValueError:
         raise ThreatError("a share of codons is a number", expected="codons:CDS@usage:0.1", found=repr(share)) from None
-    path = Path(file).expanduser() if colon else None
-    if path is not None and not path.is_file():
+    path = home_expanded(file) if colon else None
+    if path is not None and not is_file(path):
         raise ThreatError("a table of codon usage does not exist", expected="the path of a file", found=repr(file))
     return CodonUsage(least=least, path=path)

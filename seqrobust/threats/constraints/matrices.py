@@ -7,7 +7,6 @@ whole numbers that a scan adds up (Staden 1989, CABIOS 5:89; Touzet & Varre 2007
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
+from seqrobust.sequences.readers.packing import unpacked
 from seqrobust.threats.constraints.scanning import Scan
 
 UNIT = 0.01
@@ -180,13 +180,12 @@ def read_matrices(
 
 def _parsed(path: Path) -> list[motifs.Motif]:
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
+        text = unpacked(path, path.read_bytes()).decode()
         start = text.lstrip()
         kind = "jaspar" if start.startswith(">") else "meme" if start.startswith("<?xml") else "minimal"
         found = list(motifs.parse(io.StringIO(text), kind))
     # Biopython's parsers have no error of their own: what fails is whatever line came unexpected.
-    except (OSError, EOFError, ValueError, KeyError, IndexError, AssertionError, UnboundLocalError) as error:
+    except Exception as error:
         raise ThreatError(
             "a file of motifs cannot be read",
             expected="JASPAR counts, minimal MEME with its background line, or MEME XML, over DNA or RNA",

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
+from seqrobust.files import home_expanded, is_file
 from seqrobust.sequences.readers import read_sequences
 from seqrobust.threats.constraints.base import Constraint
 from seqrobust.threats.constraints.composition import GCContent
@@ -72,7 +73,7 @@ def constraint_files(text: str) -> list[Path]:
             named.append(_matrix_file(rest.removeprefix("+").strip())[0])
         elif kind.lower() == "markov" and (found := _BACKGROUND.fullmatch(rest)):
             named.append(found[4])
-    return [path for name in named if (path := Path(name).expanduser()).is_file()]
+    return [path for name in named if is_file(path := home_expanded(name))]
 
 
 def _one(text: str, alphabet: Alphabet) -> Constraint:
@@ -119,7 +120,7 @@ def _motifs(forbids: Forbids) -> Callable[[str, Alphabet], Constraint]:
         target = text.removeprefix("+").strip()
         both = target == text.strip()
         found: tuple[Pattern | WeightMatrix, ...]
-        if _OF_A_PATH.search(target) or Path(target).is_file():
+        if _OF_A_PATH.search(target) or is_file(target):
             found = _matrices(target, alphabet)
         else:
             found = tuple(Pattern(text=pattern.strip()) for pattern in target.split(","))
@@ -141,7 +142,7 @@ def _matrices(text: str, alphabet: Alphabet) -> tuple[WeightMatrix, ...]:
 
 def _matrix_file(text: str) -> tuple[str, str | None, str | None]:
     """``FILE#NAMES@THRESHOLD`` in its parts. A file whose own name holds an @ or a # is taken as it is."""
-    parts = None if Path(text).expanduser().is_file() else re.fullmatch(r"(.+?)(?:#([^@]*))?(?:@([^@/\\]*))?", text)
+    parts = None if is_file(home_expanded(text)) else re.fullmatch(r"(.+?)(?:#([^@]*))?(?:@([^@/\\]*))?", text)
     return (text, None, None) if parts is None else (parts[1].strip(), parts[2], parts[3])
 
 
@@ -180,8 +181,8 @@ def _markov(text: str, alphabet: Alphabet) -> Constraint:
 
 
 def _existing(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not path.is_file():
+    path = home_expanded(text)
+    if not is_file(path):
         raise ThreatError("a file does not exist", expected="the path of a file", found=repr(text))
     return path
 
