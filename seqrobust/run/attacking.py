@@ -15,6 +15,7 @@ from seqrobust.models.source import SAMPLES, ModelSource
 from seqrobust.progress import Progress
 from seqrobust.run.answer import Answer, answer
 from seqrobust.run.config import AttackConfig, RunConfig
+from seqrobust.run.place_words import KeyWords, in_config
 from seqrobust.run.records import written_split
 from seqrobust.run.settings import RunSettings
 from seqrobust.run.train import untrained
@@ -34,7 +35,8 @@ def check_attack(config: RunConfig, attack: AttackConfig, data: Data) -> None:
         average_strands=attack.average_strands,
     )
     subject = Subject(name=config.name, predictor=predictor, sequences=sequences, targets=targets)
-    ATTACK.prepare(subject, attack_settings(attack), Opening(seed=config.seed))
+    with in_config("attack", MeasuredAttackSettings):
+        ATTACK.prepare(subject, attack_settings(attack), Opening(seed=config.seed))
 
 
 def attack_settings(attack: AttackConfig) -> MeasuredAttackSettings:
@@ -78,7 +80,8 @@ def attack_checkpoint(
         report=False,
         command=command,
     )
-    found = answer(ATTACK, asked, attack_settings(attack), run, progress)
+    with in_config("attack", MeasuredAttackSettings) as keys:
+        found = answer(ATTACK, asked, attack_settings(attack), run, KeyWords(progress, keys))
     if attack.samples is not None and found.predictor is not None and not found.predictor.stochastic:
         progress.say("attack.samples changes nothing: the model is not random")
     return found

@@ -17,6 +17,7 @@ from seqrobust.analysis.asked import Audit
 from seqrobust.models.source import ModelSource
 from seqrobust.progress import Progress
 from seqrobust.run.answer import Answer, answer
+from seqrobust.run.place_words import KeyWords, in_config
 from seqrobust.run.question_settings import PrivacyConfig, Question
 from seqrobust.run.records import written_split
 from seqrobust.run.registry import ANALYSES
@@ -68,7 +69,8 @@ def _answer(name: str, question: Question, data: Data, asked: Asked, progress: P
         about = Audit(model=model, members=members.path, nonmembers=records.path, reading=reading)
     else:
         about = row.load("asked")(model=model, data=records)
-    return answer(row.load("room"), about, kind(**_values(kind, question)), run, progress)
+    with in_config(name, kind) as keys:
+        return answer(row.load("room"), about, kind(**_values(kind, question)), run, KeyWords(progress, keys))
 
 
 def _values(kind: Any, section: Question) -> dict[str, Any]:
