@@ -90,16 +90,18 @@ def flat_genes(text: str) -> list[list[Gene]]:
                 features.append(current)
             elif current is not None:
                 current.append(rest.strip())
-        found.append([_flat_gene(one[1:]) for one in features if one[0] == "CDS"])
+        length = re.search(r"(?m)^(?:LOCUS\s+\S+\s+|ID .*?)(\d+) (?:bp|BP)", record)
+        size = int(length[1]) if length else 0
+        found.append([_flat_gene(one[1:], size) for one in features if one[0] == "CDS"])
     return found
 
 
-def _flat_gene(lines: list[str]) -> Gene:
+def _flat_gene(lines: list[str], size: int) -> Gene:
     where, rest = "", lines
     while rest and not rest[0].startswith("/"):
         where, rest = where + rest[0], rest[1:]
     said = " ".join(rest)
-    letters = _letters(where.replace(" ", ""))
+    letters = [(at % size if size else at, strand) for at, strand in _letters(where.replace(" ", ""), size)]
     start = re.search(r'/codon_start="?(\d)', said)
     table = re.search(r'/transl_table="?(\d+)', said)
     recoded = [int(one) - 1 for one in re.findall(r"pos:\s*(?:complement\()?(?:join\()?(\d+)", said)]
@@ -114,17 +116,18 @@ def _flat_gene(lines: list[str]) -> Gene:
     )
 
 
-def _letters(where: str) -> list[tuple[int, int]]:
-    """Places of a location. Parts on other records have none."""
+def _letters(where: str, size: int) -> list[tuple[int, int]]:
+    """Places of a location on a record of that size. Parts on other records have none."""
     if where.startswith("complement("):
-        return [(at, -strand) for at, strand in reversed(_letters(where[11:-1]))]
+        return [(at, -strand) for at, strand in reversed(_letters(where[11:-1], size))]
     for word in ("join(", "order("):
         if where.startswith(word):
-            return [one for part in _parts(where[len(word) : -1]) for one in _letters(part)]
+            return [one for part in _parts(where[len(word) : -1]) for one in _letters(part, size)]
     if ":" in where or "^" in where:
         return []
     ends = [int(one) for one in re.findall(r"\d+", where)]
-    return [(at, 1) for at in range(ends[0] - 1, ends[-1])] if ends else []
+    last = ends[-1] + (size if ends and ends[-1] < ends[0] else 0) if ends else 0  # 90..12 of a circle goes round
+    return [(at, 1) for at in range(ends[0] - 1, last)] if ends else []
 
 
 def _parts(text: str) -> list[str]:
@@ -193,6 +196,7 @@ def checked(argument: str, draws: int, region: str) -> dict[str, Any]:
     )
     threat = CodedThreat.of(SubstitutionThreat(budget=Budget(1)), coded.coding).bind(coded)
     found = {
+        "records": len(sequences),
         "genes": sum(map(len, genes)),
         "free": int(threat.permitted.sum(1).gt(1).sum()),
         "edited": 0,
@@ -239,14 +243,14 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--region", default="CDS")
     asked = parser.parse_args()
-    print("| file | CDS | free codons | edited | proteins changed | fixed changed | outside |")
-    print("|---|---|---|---|---|---|---|")
+    print("| file | records | CDS | free codons | edited | proteins changed | fixed changed | outside |")
+    print("|---|---|---|---|---|---|---|---|")
     for argument in asked.files:
         name = Path(argument.partition("=")[0]).name
         try:
             found = checked(argument, asked.draws, asked.region)
         except SeqRobustError as error:
-            print(f"| {name} | refused: {error.problem}: {str(error.found)[:150]} |||||| ", flush=True)
+            print(f"| {name} | refused: {error.problem}: {str(error.found)[:150]} ||||||| ", flush=True)
             continue
         print(f"| {name} | {' | '.join(str(value) for value in found.values())} |", flush=True)
 

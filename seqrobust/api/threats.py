@@ -61,11 +61,12 @@ def Codons(
     region: str | None = None,
     table: int | None = None,
     usage: float | str | None = None,
+    protein: int | str | None = None,
     protect: Sequence[str] = (),
     only: Sequence[str] = (),
     constraints: Sequence[str] = (),
 ) -> Threat:
-    """At most so many codons replaced by synonymous ones; the protein stays the same.
+    """At most so many codons replaced by synonymous ones; the protein stays the same, or all but ``protein`` of it.
 
     Args:
         budget: as for :func:`Substitutions`, counted in codons.
@@ -73,16 +74,18 @@ def Codons(
         table: NCBI's number of the genetic code; None for the records' own, or the standard code.
         usage: only codons that make up this share of those of their meaning, counted in the records: ``0.1``; or in a
             table: ``0.1:usage.tsv``. None for any.
+        protein: so many amino acids may change: ``1``; or by a rule: ``2:blosum62:0``. None for none.
         protect, only, constraints: as for :func:`Substitutions`.
 
-    >>> Codons(2, region="CDS").moves, Codons(2, region="CDS", usage=0.1).moves
-    ('codons:CDS', 'codons:CDS@usage:0.1')
+    >>> Codons(2, region="CDS").moves, Codons(2, region="CDS", usage=0.1, protein=1).moves
+    ('codons:CDS', 'codons:CDS@usage:0.1@protein:1')
     """
     if table is not None and region is None:
         moves = f"codons::{table}"
     else:
         moves = ":".join(["codons", *([region] if region else []), *([str(table)] if table is not None else [])])
     moves += f"@usage:{usage}" if usage is not None else ""
+    moves += f"@protein:{protein}" if protein is not None else ""
     return _threat(budget, protect, only, "any", moves, constraints)
 
 

@@ -236,8 +236,17 @@ def _multilabel(raw: pd.DataFrame, labels: Sequence[str] | None) -> Targets:
         return Targets(task="multilabel", labels=known, values=values)
     columns = _in_order(raw, labels, "multilabel")
     values = raw[columns].apply(_zeros_and_ones).to_numpy(np.float32)
-    if not np.isin(values, (0, 1)).all():
-        raise DataError("a multilabel column holds 0 or 1", found=f"other values in {', '.join(map(str, columns))}")
+    if (bad := ~np.isin(values, (0, 1))).any():
+        row, column = (int(i) for i in np.argwhere(bad)[0])
+        given = str(raw[columns].iloc[row, column]).strip()
+        empty = pd.isna(raw[columns].iloc[row, column]) or not given
+        raise DataError(
+            "a record lacks a label's 0 or 1" if empty else "a multilabel column holds 0 or 1",
+            expected="0 or 1 in every field",
+            found=f"{'an empty field' if empty else repr(given)} ({int(bad.any(1).sum())} of {len(raw)} records)",
+            where=f"column {columns[column]!r}, record {row + 1}",
+            fix="fill it in, drop these rows, or leave the column out with --target-column",
+        )
     return Targets(task="multilabel", labels=tuple(labels or map(str, columns)), values=values)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,8 @@ def test_an_attack_on_a_gene_of_the_minus_strand(suffix: str, files: Path, run: 
     assert "the protein unchanged" not in said
     page = (tmp_path / "out" / "report.html").read_text()
     assert "lacZ; minus strand; genetic code 1" in page
+    assert "named after HGVS" in page
+    assert re.search(r"; c\.\S+ p\.\S+=", page)
 
 
 def test_targets_are_taken_from_a_flat_file_only_by_name(files: Path, run: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from seqrobust.analysis.outcomes.report_input import ReportInput
 from seqrobust.analysis.outcomes.sentences import budgets_of, is_unlabelled, truth_stated
 from seqrobust.analysis.outcomes.where import edit_positions, letter_switches, region_picture, region_shares
 from seqrobust.measures import uneven
+from seqrobust.report.codons import coding_and_protein
 from seqrobust.report.edited import EditedRecord
 from seqrobust.report.edits import EditTable, decisive_rows, edit_table
 from seqrobust.report.logo import before_after_logo
@@ -174,6 +175,11 @@ def examples_section(report: ReportInput) -> Section:
     )
     if not measured:
         lead += " Score: by how many logits the true answer leads."
+    if report.results is not None and "codon_edits" in report.results:
+        lead += (
+            " Codons are also named after HGVS, letters (c.) and residues (p.) counted from the first whole codon of "
+            "their own coding sequence."
+        )
     return Section(
         title="Sequences before and after",
         name="examples",
@@ -190,6 +196,8 @@ def _caption(example: EditedRecord) -> str:
     text = f"{example.changes}: {before} → {after}"
     if not isinstance(row.get("clean_prediction"), float) and not any(map(math.isnan, scores)):
         text += f" (score {figure(scores[0])} → {figure(scores[1])})"
+    if named := coding_and_protein(row.get("codon_edits")):
+        text += f"; {one_line(named, 240)}"
     return text
 
 

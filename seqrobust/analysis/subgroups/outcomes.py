@@ -19,6 +19,9 @@ from seqrobust.sequences import Task
 from seqrobust.statistics import Units, unit_numbers
 from seqrobust.tasks import task_of
 
+NO_LABEL = "none of the labels"
+"""The group of records without any of several labels."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Outcomes:
@@ -111,7 +114,10 @@ def read_outcomes(tables: Sequence[pd.DataFrame], task: Task, *, labelled: bool)
     return Outcomes(
         task=task,
         ids=ids,
-        classes=None if task_of(task).measured or not labelled else np.array([str(targets[name]) for name in ids]),
+        # A record of none of several labels is in a group like others.
+        classes=None
+        if task_of(task).measured or not labelled
+        else np.array([str(targets[name]) or (NO_LABEL if task_of(task).independent else "") for name in ids]),
         levels=parts[0]["levels"],
         labelled=labelled,
         right=joined("right"),

@@ -3,8 +3,6 @@
 Every codon of the chosen coding sequences is a column of three letters, which may stand apart (introns, the origin of a
 circle) and on either strand; all other letters stay. A codon may become any codon of the same meaning, in every frame
 that reads one of its letters, at a cost of one however many of its letters differ.
-
-The first columns of a record say which record it is, as a barcode does: what a column's letters are depends on it.
 """
 
 from __future__ import annotations
@@ -13,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import Literal
 
 import numpy as np
 import torch
@@ -22,22 +19,18 @@ from torch import Tensor
 
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ThreatError
-from seqrobust.sequences.encoding import one_hot
 from seqrobust.sequences.genetic_code import known, known_tables, products, synonymous
 from seqrobust.sequences.reading_codons import FREE
 from seqrobust.sequences.sequence_set import SequenceSet
 from seqrobust.threats.coding.base import Written
 from seqrobust.threats.coding.chosen import Chosen, chosen_readings
+from seqrobust.threats.coding.codon_tables import BARCODE, CODONS, CodonTables, behind_barcode
 from seqrobust.threats.coding.codon_words import about_readings, notices_of
 from seqrobust.threats.coding.frames import Frames, frames_of
 from seqrobust.threats.coding.proteins import ProteinCheck
 from seqrobust.threats.coding.residues import BoundResidues, Residues, meanings
 from seqrobust.threats.coding.usage import CodonUsage
 from seqrobust.threats.substitution import EDITABLE, FIXED_CODON, NO_SYNONYM, NOT_CODING, PADDING, edits_as_text
-
-_CODONS = 64
-_BARCODE = 4
-"""Columns that tell the record, as a number of that many digits to the base of 64."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,33 +112,37 @@ class CodonColumns:
     @cached_property
     def alphabet(self) -> Alphabet:
         """The 64 codons, under arbitrary signs."""
-        signs = "".join(chr(0x100 + number) for number in range(_CODONS))
+        signs = "".join(chr(0x100 + number) for number in range(CODONS))
         return Alphabet(name="codons", letters=signs, ambiguity={}, complement={})
 
     # The columns --------------------------------------------------------------------------------------------------
 
     @cached_property
+    def tables(self) -> CodonTables:
+        """The columns as arrays."""
+        return CodonTables(source=self.source, clean=self.sequences.tokens, frames=self.frames)
+
+    @property
     def tokens(self) -> NDArray[np.uint8]:
         """(R, C) clean columns: the barcode, the codons, padding."""
-        barcodes = np.arange(len(self.frames))[:, None] // _CODONS ** np.arange(_BARCODE)[::-1] % _CODONS
-        codons = _padded([one.clean for one in self.frames], self.alphabet.padding, ())
-        return np.concatenate([barcodes, codons], axis=1).astype(np.uint8)
+        return self.tables.tokens
 
-    @cached_property
-    def letters(self) -> NDArray[np.int32]:
-        """(R, C, 3) where the letters of each column stand, -1 where there is none."""
-        return _behind_barcode([one.letters for one in self.frames], -1, (3,)).astype(np.int32)
-
-    @cached_property
+    @property
     def places(self) -> NDArray[np.int32]:
         """(R, C, 3) where each column writes, -1 where it does not."""
-        owned = [np.where(one.owned, one.letters, -1) for one in self.frames]
-        return _behind_barcode(owned, -1, (3,)).astype(np.int32)
+        return self.tables.places
 
-    @cached_property
-    def minus(self) -> NDArray[np.bool_]:
-        """(R, C, 3) whether a letter is of the other strand."""
-        return _behind_barcode([one.minus for one in self.frames], 0, (3,)).astype(bool)
+    def decode(self, tokens: Tensor) -> Tensor:
+        """(M, L) tokens of the sequences of (M, C) columns."""
+        return self.tables.decode(tokens)
+
+    def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
+        """(M, K, L) mixtures of letters, for mixtures of codons."""
+        return self.tables.mixed(points, tokens, encoded)
+
+    def pull(self, gradient: Tensor, tokens: Tensor) -> Tensor:
+        """(M, 64, C) gains of codons; see :meth:`CodonTables.pull`."""
+        return self.tables.pull(gradient, tokens)
 
     @cached_property
     def reasons(self) -> NDArray[np.uint8]:
@@ -154,51 +151,13 @@ class CodonColumns:
         for one in self.frames:
             reason = np.where(one.permitted.sum(1) > 1, EDITABLE, NO_SYNONYM)
             found.append(np.where(one.fixed == FREE, reason, FIXED_CODON))
-        reasons = _behind_barcode(found, PADDING, ())
-        reasons[:, :_BARCODE] = NOT_CODING
+        reasons = behind_barcode(found, PADDING, ())
+        reasons[:, :BARCODE] = NOT_CODING
         return reasons.astype(np.uint8)
 
     def columns(self, sequences: SequenceSet) -> NDArray[np.uint8]:
         """(R, C) tokens of the records that this is about."""
         return self.tokens
-
-    def _records(self, tokens: Tensor) -> Tensor:
-        """(M,) numbers of the records, from (M, C) tokens."""
-        digits = tokens[:, :_BARCODE].long()
-        weights = torch.tensor([_CODONS**power for power in reversed(range(_BARCODE))], device=tokens.device)
-        return (digits * weights).sum(1)
-
-    @cached_property
-    def _on_device(self) -> dict[tuple[str, str], Tensor]:
-        return {}
-
-    def _of(self, name: Literal["places", "minus", "clean"], tokens: Tensor) -> Tensor:
-        """The rows of a table that belong to (M, C) tokens, on their device."""
-        key = name, str(tokens.device)
-        if key not in self._on_device:
-            table = self.sequences.tokens if name == "clean" else self.places if name == "places" else self.minus
-            self._on_device[key] = torch.tensor(table, device=tokens.device)
-        return self._on_device[key][self._records(tokens)]
-
-    # Decoding -----------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _three(self) -> Tensor:
-        """(66, 3) uint8 letters of each token in the order they are read; those of padding mean nothing."""
-        codes = torch.arange(_CODONS + 2)
-        return torch.stack([codes // 16 % 4, codes // 4 % 4, codes % 4], dim=1).to(torch.uint8)
-
-    def decode(self, tokens: Tensor) -> Tensor:
-        """(M, L) tokens of the sequences of (M, C) columns."""
-        letters = self._three.to(tokens.device)[tokens.long()]
-        turned = torch.from_numpy(self.source.complement_table.copy()).to(tokens.device)
-        letters = torch.where(self._of("minus", tokens), turned[letters.long()], letters)
-        clean = self._of("clean", tokens)
-        place = self._of("places", tokens).long()
-        # Letters that a column does not write go into a place behind the end.
-        place = torch.where(place < 0, clean.shape[1], place)
-        wide = torch.cat([clean, clean[:, :1]], dim=1)
-        return wide.scatter_(1, place.flatten(1), letters.flatten(1))[:, :-1].contiguous()
 
     def origins(self, tokens: Tensor) -> None:
         """All letters stay in their places."""
@@ -221,49 +180,17 @@ class CodonColumns:
         return BoundResidues(
             most=self.asked.changes.most,
             clean=torch.from_numpy(self.tokens.copy()),
-            code=torch.from_numpy(_behind_barcode(rows, 0, ())),
+            code=torch.from_numpy(behind_barcode(rows, 0, ())),
             meaning=meanings(tables),
-            digits=_BARCODE,
+            digits=BARCODE,
         )
-
-    def mixed(self, points: Tensor, tokens: Tensor, encoded: Tensor) -> Tensor:
-        """(M, K, L) mixtures of letters, for mixtures of codons."""
-        letters = one_hot(self._three[:_CODONS], self.source).to(points)
-        place, minus = self._of("places", tokens).long(), self._of("minus", tokens)
-        turned = torch.from_numpy(self.source.complement_table[: self.source.size].astype(np.int64))
-        wide = torch.cat([encoded, encoded[:, :, :1]], dim=2)
-        place = torch.where(place < 0, encoded.shape[2], place)
-        for offset in range(3):
-            weights = torch.einsum("mcl,ck->mkl", points, letters[:, :, offset])
-            weights = torch.where(minus[:, None, :, offset], weights[:, turned.to(points.device)], weights)
-            wide.scatter_(2, place[:, None, :, offset].expand(-1, self.source.size, -1), weights.to(wide))
-        return wide[:, :, :-1].contiguous()
-
-    def pull(self, gradient: Tensor, tokens: Tensor) -> Tensor:
-        """(M, 64, C): of a codon, the sum of its letters' gradients where they stand, complemented on the other strand.
-
-        With p_j the places of a column's three letters and c_j what codon c puts there,
-
-            G[c] = G[c_1, p_1] + G[c_2, p_2] + G[c_3, p_3]
-        """
-        place, minus = self._of("places", tokens).long(), self._of("minus", tokens)
-        size = self.source.size
-        turned = torch.from_numpy(self.source.complement_table[:size].astype(np.int64)).to(gradient.device)
-        there = []
-        for offset in range(3):
-            at = place[:, None, :, offset]
-            found = gradient.gather(2, at.clamp(min=0).expand(-1, size, -1)) * (at >= 0)
-            there.append(torch.where(minus[:, None, :, offset], found[:, turned], found))
-        first, second, third = there
-        sums = first[:, :, None, None] + second[:, None, :, None] + third[:, None, None, :]
-        return sums.flatten(1, 3)
 
     # The threat ---------------------------------------------------------------------------------------------------
 
     def blocked(self, tokens: NDArray[np.uint8], reasons: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """(N, C) why each column may not change: a codon may where all its letters may and it has a synonym."""
-        records = self._records(torch.from_numpy(tokens)).numpy()
-        letters = self.letters[records]
+        records = self.tables.records(torch.from_numpy(tokens)).numpy()
+        letters = self.tables.letters[records]
         at_letters = reasons[np.arange(len(tokens))[:, None, None], letters.clip(min=0)]
         of_codon = np.where(letters < 0, EDITABLE, at_letters).max(2)
         own = self.reasons[records]
@@ -277,19 +204,19 @@ class CodonColumns:
             tokens: (N, C) clean columns.
             letters: (K, K) bool, row = the letter that stands on the record, column = the letter put there.
         """
-        records = self._records(torch.from_numpy(tokens)).numpy()
-        three = self._three.numpy()
+        records = self.tables.records(torch.from_numpy(tokens)).numpy()
+        three = self.tables.three.numpy()
         turned = self.source.complement_table[: self.source.size].astype(np.int64)
         # On the other strand a switch is one of the complements.
         rule = np.stack([letters, letters[turned][:, turned]])
-        allowed = np.ones((*tokens.shape, _CODONS), bool)
+        allowed = np.ones((*tokens.shape, CODONS), bool)
         for offset in range(3):
             now = three[tokens, offset]
-            allowed &= rule[self.minus[records, :, offset].astype(np.int64), now][:, :, three[:_CODONS, offset]]
+            allowed &= rule[self.tables.minus[records, :, offset].astype(np.int64), now][:, :, three[:CODONS, offset]]
         frames = np.zeros_like(allowed)
         for row, record in enumerate(records.tolist()):
             one = self.frames[record].permitted
-            frames[row, _BARCODE : _BARCODE + len(one)] = one
+            frames[row, BARCODE : BARCODE + len(one)] = one
         permitted: NDArray[np.bool_] = (allowed & frames).transpose(0, 2, 1)
         return permitted
 
@@ -304,7 +231,7 @@ class CodonColumns:
         """
         if ((letters > 0) & np.isfinite(letters) & (letters != 1)).any():
             raise ThreatError("every switch of codons costs one", fix="use a rule without costs")
-        table = np.ones((_CODONS, _CODONS))
+        table = np.ones((CODONS, CODONS))
         np.fill_diagonal(table, 0)
         return table
 
@@ -333,7 +260,7 @@ class CodonColumns:
 
         Raises InternalError should a protein have changed: Biopython translates what is written.
         """
-        record = int(self._records(torch.from_numpy(clean[None]))[0])
+        record = int(self.tables.records(torch.from_numpy(clean[None]))[0])
         before = self.sequences.tokens[record]
         after = self.decode(torch.from_numpy(tokens[None]))[0].numpy()
         pieces = list(text)
@@ -342,7 +269,7 @@ class CodonColumns:
         edited = "".join(pieces)
         self._check(record, edited)
         changed = np.flatnonzero(clean != tokens).tolist()
-        names = [self._named(record, column - _BARCODE, int(clean[column]), int(tokens[column])) for column in changed]
+        names = [self._named(record, column - BARCODE, int(clean[column]), int(tokens[column])) for column in changed]
         return Written(edited, edits_as_text(text, edited), len(changed), ";".join(names))
 
     def _named(self, record: int, column: int, old: int, new: int) -> str:
@@ -355,17 +282,3 @@ class CodonColumns:
         name = f"{amino}{int(frames.number[column])}" + (switch if now == amino else f"{now}({switch})")
         several = sum(reading.edited for reading in self.readings[record]) > 1
         return f"{one.reading.called.replace(';', ',')}:{name}" if several else name
-
-
-def _padded(rows: Sequence[NDArray[np.generic]], fill: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """(R, C, ...) of rows of unequal length."""
-    width = max((len(row) for row in rows), default=0)
-    padded = np.full((len(rows), width, *shape), fill, np.int64)
-    for number, row in enumerate(rows):
-        padded[number, : len(row)] = row
-    return padded
-
-
-def _behind_barcode(rows: Sequence[NDArray[np.generic]], fill: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
-    barcode = np.full((len(rows), _BARCODE, *shape), fill, np.int64)
-    return np.concatenate([barcode, _padded(rows, fill, shape)], axis=1)

@@ -200,6 +200,17 @@ def test_outcomes_and_their_denominators() -> None:
     assert entry["minimal_edits"]["censored"] == pytest.approx(1 / 3)
 
 
+def test_records_of_no_label_are_a_group_like_others() -> None:
+    tables = [attack_table(np.array([1, 2, 99]), ["a;b", "", "a"])]
+    classes = read_outcomes(tables, "multilabel", labelled=True).classes
+    assert classes is not None
+    assert classes.tolist() == ["a;b", "none of the labels", "a"]
+    # Of classes that exclude each other an empty name is a missing one.
+    classes = read_outcomes(tables, "classification", labelled=True).classes
+    assert classes is not None
+    assert classes.tolist() == ["a;b", "", "a"]
+
+
 def test_several_attacks_count_a_record_once() -> None:
     tables = [attack_table(np.array(need), ["a", "a"]) for need in ([1, 99], [99, 99])]
     outcomes = read_outcomes(tables, "classification", labelled=True)
