@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,10 +64,25 @@ def rows(root: Path) -> Iterator[tuple[str, str]]:
     everything = sources(root, (*UPPER, *CLI))
     folders = {path.parent for path in everything}
     yield "most files in a folder", str(max(sum(one.parent == folder for one in everything) for folder in folders))
+    yield from over_the_limits(root)
     whole = sources(root, ("seqrobust", "cli"))
     for name, pattern in COUNTED.items():
         count = sum(len(re.findall(pattern, path.read_text(encoding="utf-8"), re.M)) for path in whole)
         yield f"whole package: {name}", str(count)
+
+
+def over_the_limits(root: Path) -> Iterator[tuple[str, str]]:
+    """What is longer, wider or more crowded than a reader should have to bear, in the whole tree."""
+    everything = sources(root, ("seqrobust", "cli", "tests", "benchmarks"))
+    crowds = Counter(path.parent for path in everything)
+    found = [one for path in everything for one in functions(path)]
+    yield (
+        "whole tree: files of more than 400 lines",
+        str(sum(len(path.read_text(encoding="utf-8").splitlines()) > 400 for path in everything)),
+    )
+    yield "whole tree: folders of more than 25 files", str(sum(count > 25 for count in crowds.values()))
+    yield "whole tree: functions of more than 60 lines", str(sum(size > 60 for size, _ in found))
+    yield "whole tree: functions of more than 12 parameters", str(sum(count > 12 for _, count in found))
 
 
 if __name__ == "__main__":

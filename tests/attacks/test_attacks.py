@@ -93,7 +93,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "kind", "task", "threat"), CASES)
 def test_attack_stays_inside_and_never_gets_worse(name: str, kind: str, task: Task, threat: str) -> None:
-    problem = problem_for(kind, task, THREATS[threat])
+    problem = problem_for(kind, task, THREATS[threat], n=8)
     run = attacked(problem, name)
     check_against_the_text(problem, run)
     bound = problem.goal.bind(task, run.clean, run.targets)
@@ -108,7 +108,7 @@ def test_attack_stays_inside_and_never_gets_worse(name: str, kind: str, task: Ta
 
 @pytest.mark.parametrize(("name", "kind"), [usual(*case) for case in itertools.product(ATTACKS, ("cnn", "gru"))])
 def test_protein(name: str, kind: str) -> None:
-    problem = problem_for(kind, "classification", THREATS["protected"], alphabet=PROTEIN)
+    problem = problem_for(kind, "classification", THREATS["protected"], alphabet=PROTEIN, n=8)
     check_against_the_text(problem, attacked(problem, name))
 
 

@@ -30,8 +30,8 @@ def written(path: Path, text: str) -> Path:
 def attack(files: Path, out: Path, *more: object) -> list[object]:
     return [
         "attack", "--model", f"{files / 'model.py'}:build", "--task", "classification", "--alphabet", "DNA",
-        "--labels", "EI,IE,N", "--data", files / "dna.tsv", "--budget", "1..2", "--random-draws", 2, "--out", out,
-        *more,
+        "--labels", "EI,IE,N", "--data", files / "dna.tsv", "--budget", "1..2", "--attack", "one_step,greedy",
+        "--random-draws", 2, "--out", out, *more,
     ]  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def test_batch_size_changes_nothing(
     tables = []
     for size in (16, 256):
         call = ["attack", "--model", checkpoint(architecture), "--data", files / "dna.tsv", "--budget", "1..2"]
-        call += ["--max-records", 60, "--no-report"]
+        call += ["--max-records", 30, "--no-report"]
         assert run(*call, "--batch-size", size, "--out", tmp_path / str(size)) == 0
         tables.append(pd.read_parquet(tmp_path / str(size) / "results.parquet"))
     pd.testing.assert_frame_equal(*tables, check_exact=True)
@@ -193,7 +193,8 @@ def test_batch_size_changes_nothing_for_ragged_records(files: Path, run: Run, tm
         out = tmp_path / str(size)
         model = ["--model", f"{files / 'model.py'}:protein", "--task", "binary", "--alphabet", "protein"]
         labels = ["--labels", "no,yes", "--data", files / "protein.tsv", "--allow", "blosum62:0"]
-        assert run("attack", *model, *labels, "--batch-size", size, "--out", out, "--random-draws", 2) == 0
+        more = ["--max-records", 30, "--random-draws", 2, "--no-report"]
+        assert run("attack", *model, *labels, "--batch-size", size, "--out", out, *more) == 0
         tables.append(pd.read_parquet(out / "results.parquet"))
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 

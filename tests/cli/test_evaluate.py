@@ -32,7 +32,12 @@ COLUMNS = [
 CASES: dict[str, tuple[list[str], str, list[str], list[str]]] = {
     "any letter": (DNA, "dna.tsv", ["--budget", "1..3", "--max-records", "60"], []),
     "protected": (DNA, "dna.tsv", ["--budget", "1..2", "--protect", "core", "--split", "test"], ["--protect", "core"]),
-    "costs": (DNA, "dna.tsv", ["--budget", "1..4", "--allow", "costs.tsv"], ["--allow", "costs.tsv"]),
+    "costs": (
+        DNA,
+        "dna.tsv",
+        ["--budget", "1..4", "--allow", "costs.tsv", "--max-records", "60"],
+        ["--allow", "costs.tsv"],
+    ),
     "shares": (DNA, "dna.tsv", ["--budget", "4%,10%", "--split", "test"], []),
     "shares of costs": (
         DNA,

@@ -7,118 +7,27 @@ from typing import Any
 
 import pytest
 import torch
+from predictor_toys import (
+    DEVICES,
+    KINDS,
+    LENGTH,
+    Convolution,
+    Ending,
+    gradient,
+    logits,
+    made,
+    one_by_one,
+    tokens,
+    wrap,
+)
 from torch import Tensor, nn
 
-from seqrobust.alphabet import DNA, PROTEIN
+from seqrobust.alphabet import DNA
 from seqrobust.errors import ModelError
-from seqrobust.models import ARCHITECTURES, Predictor, build_model
-from seqrobust.models.devices import resolve_device
+from seqrobust.models import ARCHITECTURES, Predictor
 from seqrobust.models.predictor import ROWS, Gradient
 from seqrobust.sequences import Task
 from seqrobust.sequences.encoding import one_hot
-
-LENGTH = 12
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
-
-
-def tokens(n: int = 20, length: int = LENGTH, *, ragged: bool = False, seed: int = 0) -> Tensor:
-    """Random DNA with an unknown letter; ragged records of 5 letters and more."""
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(DNA.size, (n, length), generator=generator).to(torch.uint8)
-    drawn[0, 1] = DNA.unknown
-    if ragged:
-        sizes = torch.randint(5, length, (n, 1), generator=generator)
-        drawn[torch.arange(length) >= sizes] = DNA.padding
-    return drawn
-
-
-class Convolution(nn.Module):
-    """Batch norm, dropout and no ``lengths``: its modes matter, and padding would change what it says."""
-
-    def __init__(self, outputs: int = 3) -> None:
-        super().__init__()
-        self.features = nn.Sequential(nn.Conv1d(4, 9, 5, padding=2), nn.BatchNorm1d(9), nn.GELU(), nn.Dropout(0.5))
-        self.head = nn.Linear(9, outputs)
-
-    def forward(self, encoded: Tensor) -> Tensor:
-        out: Tensor = self.head(self.features(encoded).mean(2))
-        return out
-
-
-class Recurrent(nn.Module):
-    """Torch's own recurrence, both ways, without ``lengths``."""
-
-    def __init__(self, outputs: int = 3) -> None:
-        super().__init__()
-        self.gru = nn.GRU(4, 6, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(12, outputs)
-
-    def forward(self, encoded: Tensor) -> Tensor:
-        out: Tensor = self.head(self.gru(encoded.transpose(1, 2))[0].mean(1))
-        return out
-
-
-class Ending(nn.Module):
-    """A module whose raw outputs (N, outputs) end in some function, as people's models do."""
-
-    def __init__(self, end: Callable[[Tensor], Any], outputs: int = 3) -> None:
-        super().__init__()
-        self.inner = made("convolution", outputs)
-        self.end = end
-
-    def forward(self, encoded: Tensor) -> Any:
-        return self.end(self.inner(encoded))
-
-
-def made(kind: str, outputs: int = 3) -> Any:
-    """A module with always the same weights, and batch norms that have seen data."""
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        if kind in ARCHITECTURES:
-            module: nn.Module = build_model(kind, alphabet_size=4, outputs=outputs, input_length=LENGTH)
-        else:
-            module = {"convolution": Convolution, "recurrent": Recurrent}[kind](outputs)
-        for part in module.modules():
-            if isinstance(part, nn.BatchNorm1d) and part.running_mean is not None:
-                part.running_mean.normal_()
-                nn.init.normal_(part.bias)
-    return module.train()
-
-
-KINDS = ["convolution", "recurrent", *ARCHITECTURES]
-
-
-def wrap(module: nn.Module, task: Task = "classification", *, checked: bool = True, **more: Any) -> Predictor:
-    predictor = Predictor(module, **{"alphabet": DNA, "task": task, "device": "cpu"} | more)
-    if checked:
-        predictor.check(tokens())
-    return predictor
-
-
-def logits(predictor: Predictor, rows: Tensor) -> Tensor:
-    with predictor.attached():
-        return predictor.logits(rows).cpu()
-
-
-def gradient(predictor: Predictor, rows: Tensor, points: Tensor | None = None) -> Gradient:
-    points = predictor.encode(rows) if points is None else points
-    with predictor.attached():
-        return predictor.gradient(points, predictor.lengths(rows), lambda out, _: out.square().sum(1))
-
-
-def one_by_one(module: nn.Module, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Outputs and gradient of the bare module, one unpadded record at a time, with zeros where there is no letter."""
-    module.eval()
-    found, slopes = [], torch.zeros(len(rows), DNA.size, rows.shape[1])
-    for row, record in enumerate(rows):
-        letters = record[record != DNA.padding]
-        encoded = one_hot(letters[None], DNA).requires_grad_(True)
-        found.append(module(encoded))
-        (slope,) = torch.autograd.grad(found[-1].square().sum(), encoded)
-        slopes[row, :, : len(letters)] = slope[0]
-    module.train()
-    return torch.cat(found).detach(), slopes
-
 
 # --- what it says is what the module says
 
@@ -361,120 +270,6 @@ def test_labels_are_numbered_where_none_are_given() -> None:
     assert wrap(made("convolution", 1), "binary").labels == ("0", "1")
     with pytest.raises(ModelError, match="not known yet"):
         _ = wrap(made("convolution"), checked=False).outputs
-
-
-# --- what cannot be used is told
-
-
-def _nan(out: Tensor) -> Tensor:
-    return out.index_fill(0, torch.tensor([4]), torch.nan)
-
-
-BAD: dict[str, tuple[Task, Callable[[Tensor], Any], str]] = {
-    "tuple": ("classification", lambda out: (out, None), "found: tuple"),
-    "dictionary": ("classification", lambda out: {"logits": out}, "found: dict"),
-    "nothing": ("regression", lambda out: None, "found: NoneType"),
-    "three axes": ("classification", lambda out: out[:, :, None], "found: (20, 3, 1)"),
-    "flat classes": ("classification", lambda out: out.argmax(1), "two or more classes"),
-    "one class": ("classification", lambda out: out[:, :1], "two or more classes"),
-    "one record": (
-        "classification",
-        lambda out: out.mean(0, keepdim=True),
-        "expected: a tensor of shape (20, outputs)",
-    ),
-    "a single number": ("regression", lambda out: out.mean(), "found: ()"),
-    "three for binary": ("binary", lambda out: out, "one output (or two)"),
-    "nan": ("classification", _nan, "in row 5 of a batch"),
-    "infinite": ("regression", lambda out: out / 0, "not finite"),
-    "runtime": ("classification", lambda out: out @ out, "found: RuntimeError"),
-    "index": ("classification", lambda out: [][0], "found: IndexError"),
-    "type": ("classification", lambda out: out + "a", "found: TypeError"),
-    "silent": ("classification", lambda out: torch.reshape(out, (7, 7)), "one-hot (20, 4, 12)"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_answers(case: str) -> None:
-    task, end, said = BAD[case]
-    module = Ending(end)
-    with pytest.raises(ModelError) as caught:
-        wrap(module, task)
-    assert said in str(caught.value)
-    assert caught.value.expected or caught.value.fix
-    assert module.training, "given back all the same"
-
-
-@pytest.mark.parametrize("error", [AssertionError, AttributeError, KeyError, ZeroDivisionError, ImportError])
-def test_whatever_the_module_raises_is_told(error: type[Exception]) -> None:
-    def fail(out: Tensor) -> Tensor:
-        raise error("expected sequences of length 1000")
-
-    with pytest.raises(ModelError, match=error.__name__) as caught:
-        wrap(Ending(fail))
-    assert "length 1000" in str(caught.value)
-
-
-@pytest.mark.parametrize("cut", [Tensor.detach, lambda out: (out > 0).float()], ids=["detach", "step"])
-def test_a_model_without_a_gradient_is_told(cut: Callable[[Tensor], Tensor]) -> None:
-    """One that looks letters up by arg-max, say."""
-    predictor = wrap(Ending(cut), scale="logits")
-    with pytest.raises(ModelError, match="gradient"):
-        gradient(predictor, tokens())
-
-
-@pytest.mark.parametrize(
-    ("task", "labels", "said"),
-    [
-        ("classification", "ab", "found: 3 outputs"),
-        ("multilabel", "abcd", "4 outputs"),
-        ("regression", "a", "1 output"),
-    ],
-)
-def test_outputs_must_fit_their_labels(task: Task, labels: str, said: str) -> None:
-    with pytest.raises(ModelError, match="do not fit its labels") as caught:
-        wrap(made("convolution"), task, labels=labels)
-    assert said in str(caught.value)
-
-
-def test_another_alphabet_is_told() -> None:
-    with pytest.raises(ModelError, match=r"one-hot \(20, 20, 12\)") as caught:
-        wrap(made("convolution"), alphabet=PROTEIN)
-    assert "alphabet" in str(caught.value.fix)
-
-
-def test_values_that_turn_bad_after_the_check_are_told() -> None:
-    class Fragile(Convolution):
-        def forward(self, encoded: Tensor) -> Tensor:
-            return super().forward(encoded) / (encoded[:, 0].sum(1, keepdim=True) > 0)
-
-    rows = torch.zeros(9, LENGTH, dtype=torch.uint8)
-    predictor = wrap(Fragile(), checked=False)
-    predictor.check(rows)
-    rows[6] = 1
-    with pytest.raises(ModelError, match="not finite"):
-        logits(predictor, rows)
-
-
-def test_a_gradient_that_is_not_finite_is_told() -> None:
-    """The root of a zero has a value, but no slope."""
-
-    class Rooted(Convolution):
-        def forward(self, encoded: Tensor) -> Tensor:
-            return super().forward(encoded) + (encoded[:, 3].sum(1, keepdim=True)).sqrt()
-
-    rows = torch.full((9, LENGTH), 3, dtype=torch.uint8)
-    rows[6] = 1
-    with pytest.raises(ModelError, match="gradient is not finite") as caught:
-        gradient(wrap(Rooted()), rows)
-    assert "row 7" in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["cuda:77", "abacus"])
-def test_a_device_that_is_not_there(name: str) -> None:
-    with pytest.raises(ModelError, match="device cannot be used") as caught:
-        resolve_device(name)
-    assert name in str(caught.value)
-    assert resolve_device("auto").type in ("cpu", "cuda")
 
 
 class Small(nn.Module):

@@ -13,7 +13,7 @@ from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.attacks import Problem, Shift, attacks_named
 from seqrobust.attacks.coverage import require_coverage
-from seqrobust.attacks.settings import resolved
+from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.models.predictor import Predictor
 
@@ -24,7 +24,7 @@ class AttackReady:
 
     name: str
     problem: Problem
-    settings: MeasuredAttackSettings
+    settings: AttackSettings
     known: Values | None = None
 
     @property
@@ -33,7 +33,7 @@ class AttackReady:
         return self.problem.plain.predictor
 
 
-def prepare(subject: Subject, settings: MeasuredAttackSettings, opening: Opening) -> AttackReady:
+def prepare(subject: Subject, settings: AttackSettings, opening: Opening) -> AttackReady:
     """See :class:`~seqrobust.analysis.room.Room`. Raises InputError for a threat or goal that cannot be had."""
     settings = resolved(settings, subject.sequences)
     problem = attack_problem(subject.predictor, subject.sequences, subject.targets, settings, seed=opening.seed)
@@ -41,9 +41,9 @@ def prepare(subject: Subject, settings: MeasuredAttackSettings, opening: Opening
     return AttackReady(name=subject.name, problem=problem, settings=settings, known=_known(settings, problem))
 
 
-def _known(settings: MeasuredAttackSettings, problem: Problem) -> Values | None:
+def _known(settings: AttackSettings, problem: Problem) -> Values | None:
     """Measured values of sequences, where a file of them is named. Raises InputError for one that cannot be used."""
-    if settings.measured is None:
+    if not isinstance(settings, MeasuredAttackSettings) or settings.measured is None:
         return None
     output = problem.goal.output if isinstance(problem.goal, Shift) else 0
     return known_values(settings.measured, problem.plain.predictor, output)
