@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from scipy.stats import binomtest
 
+from seqrobust.analysis.failings import changes, draws_decide, left_out
 from seqrobust.report.words import budget_size, joined, one_line, percent
 from seqrobust.statistics import wilson
 
@@ -68,6 +69,8 @@ def alarms(metrics: Mapping[str, Any], searches: str = "this attack does") -> li
     """
     control = control_alarm(metrics, searches)
     found = [control.text] if control is not None and control.serious else []
+    if (changing := changes(metrics)) is not None:
+        found.append(changing)
     unsearched = {str(row["budget"]): row["not_searched"] for row in metrics["budgets"] if row.get("not_searched")}
     found += [
         f"at budget {budget} no edited sequence was scored on {_records(count)} (no search covers them, or there is no "
@@ -91,7 +94,7 @@ def weaknesses(metrics: Mapping[str, Any], searches: str = "this attack does") -
     """Sentences that take no number back, but show that the search is not the strongest there is."""
     control = control_alarm(metrics, searches)
     found = [] if control is None or control.serious else [control.text]
-    return [*found, *_quick(metrics), *_saturated(metrics)]
+    return [*found, *_quick(metrics), *_saturated(metrics), *draws_decide(metrics)]
 
 
 def _quick(metrics: Mapping[str, Any]) -> list[str]:
@@ -111,8 +114,9 @@ def _saturated(metrics: Mapping[str, Any]) -> list[str]:
     if not count:
         return []
     return [
-        f"on {_records(count)} that nothing flips, the model's probabilities are 0 or 1 as far as float32 tells, so "
-        "that no search sees a slope: this is no robustness; give the model without its last sigmoid or softmax"
+        f"on {_records(count)} that nothing flips, the model's probabilities are 0 or 1 as far as float32 tells, and "
+        "what they were made of cannot be read: no search sees a slope there, and this is no robustness; give logits, "
+        "if the model has any"
     ]
 
 
@@ -137,7 +141,7 @@ def remarks(metrics: Mapping[str, Any], searches: str = "this attack does") -> l
             f"the model predicts {constant} of every record and of random sequences too: it may say the same of "
             "everything, and that nothing flips it is then no robustness"
         )
-    found += metrics.get("cautions", ())
+    found += [*metrics.get("cautions", ()), *left_out(metrics)]
     warned = [*alarms(metrics, searches), *weaknesses(metrics, searches)]
     return [*found, *about_threat(metrics), *warned]
 

@@ -16,7 +16,7 @@ from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.shards import run_shards
 from seqrobust.analysis.shifts import within_range
-from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
+from seqrobust.attacks import Problem, Shift, attacks_for, scores_for
 from seqrobust.attacks.settings import AttackSettings, keeps_truth
 from seqrobust.measures import cautions_of_spread
 
@@ -32,8 +32,9 @@ class Attacked:
 def attacked(problem: Problem, settings: AttackSettings, work: Work) -> Attacked:
     """Attack every record; shards that an interrupted run left behind are read instead."""
     scores = scores_for(problem.predictor, memory=work.memory)
+    attacks = attacks_for(problem.predictor, settings.attacks)
     work.progress.start("attack", len(problem.sequences))
-    results = run_shards(problem, attacks_named(settings.attacks), partial(_part, work.parts), work.progress, scores)
+    results = run_shards(problem, attacks, partial(_part, work.parts), work.progress, scores)
     for notice in scores.notices:
         work.notice(notice)
     metrics = {
@@ -74,7 +75,7 @@ def heading(problem: Problem, settings: AttackSettings) -> dict[str, Any]:
         "goal": problem.goal.describe(problem.predictor.labels or ()),
         "threat": problem.threat.describe(),
         "moves": settings.moves,
-        "attacks": [attack.name for attack in attacks_named(settings.attacks)],
+        "attacks": [attack.name for attack in attacks_for(problem.predictor, settings.attacks)],
         "random_draws": settings.random_draws,
         "edits_keep_truth": keeps_truth(settings),
     }

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
-from seqrobust.statistics import wilson
+from seqrobust.statistics import Units, wilson
+from seqrobust.statistics.units import unit_sums
 
 Verdict: TypeAlias = Literal["none", "suspected", "masked"]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -110,15 +111,27 @@ class Paired:
         return {"wins": self.wins, "losses": self.losses, "net": self.net, "p": self.p}
 
 
-def paired(first: Bools, second: Bools, *, comparisons: int = 1) -> Paired:
-    """Compare two (n,) successes on the same records; ``comparisons`` is how many such tests are made (Bonferroni)."""
+def paired(first: Bools, second: Bools, *, comparisons: int = 1, units: Units = None) -> Paired:
+    """Compare two (n,) successes on the same records.
+
+    Args:
+        first, second: successes.
+        comparisons: how many such tests are made (Bonferroni).
+        units: (n,) clusters of records; each then counts once, for whichever leads in it.
+    """
     wins, losses = int((first & ~second).sum()), int((second & ~first).sum())
-    p = binomtest(wins, wins + losses, 0.5, alternative="greater").pvalue if wins + losses else 1.0
+    lead = unit_sums(first.astype(np.float64) - second, units)
+    ahead, behind = int((lead > 0).sum()), int((lead < 0).sum())
+    p = binomtest(ahead, ahead + behind, 0.5, alternative="greater").pvalue if ahead + behind else 1.0
     return Paired(wins=wins, losses=losses, n=len(first), p=min(1.0, float(p) * comparisons))
 
 
 def outdone(
-    check: str, duels: Mapping[str, tuple[Bools, Bools]], budgets: Sequence[Any], words: tuple[str, str]
+    check: str,
+    duels: Mapping[str, tuple[Bools, Bools]],
+    budgets: Sequence[Any],
+    words: tuple[str, str],
+    units: Units = None,
 ) -> Evidence:
     """Does any method by itself outdo those that ought to do better, at any budget, though it sees or does less?
 
@@ -128,6 +141,7 @@ def outdone(
             it goes farther and where they do.
         budgets: B names.
         words: who challenges, and who is challenged.
+        units: (n,) which rows are no independent records.
     """
     challenger, champions = words
     n = max((len(one) for one, _ in duels.values()), default=0)
@@ -136,7 +150,7 @@ def outdone(
         return Evidence(check=check, verdict="none", n=n, explanation=said + ".")
     count = len(duels) * len(budgets)
     tests = [
-        (paired(ahead[:, level], behind[:, level], comparisons=count), name, budget)
+        (paired(ahead[:, level], behind[:, level], comparisons=count, units=units), name, budget)
         for name, (ahead, behind) in duels.items()
         for level, budget in enumerate(budgets)
     ]
@@ -217,16 +231,18 @@ def saturation(lead: Floats, *, probabilities: bool) -> Evidence:
 
     Args:
         lead: (n,) logits by which the prediction leads.
-        probabilities: whether they were made from probabilities.
+        probabilities: whether they were made from probabilities, and nothing more precise can be read.
     """
     n, hits = len(lead), int((lead >= CERTAIN).sum())
     if not probabilities:
-        return Evidence(check="saturated_outputs", verdict="none", n=n, explanation="the model gives logits.")
+        return Evidence(check="saturated_outputs", verdict="none", n=n, explanation="logits are known.")
     verdict: Verdict = "none" if _by_share(hits, n) == "none" else "suspected"
     said = (
         f"the model gives probabilities, of which {hits} of {n} differ from 1 by less than 1e-6, where rounding hides"
     )
-    said += " what logits would show; attack the model without its last softmax or sigmoid"
+    said += " what logits would show; what was squashed cannot be read off the model, so give its logits if it has any"
+    if not hits:
+        said = f"the model gives probabilities, none of {n} so near to 1 that rounding hides what logits would show"
     values = {"saturated": hits / n if n else None, "saturated_ci": wilson(hits, n)}
     return Evidence(check="saturated_outputs", verdict=verdict, n=n, values=values, explanation=said + ".")
 
@@ -354,6 +370,55 @@ def convergence(success: Mapping[str, Bools], more: Sequence[str], seeing: Bools
     return Evidence(
         check="convergence", verdict="suspected" if certain else "none", n=n, values=values, explanation=said + "."
     )
+
+
+FLAT = 0.25
+"""Share of single edits without any effect from which on a record stands on a plateau."""
+
+
+def plateaus(flat: Floats, exact: Bools) -> Evidence:
+    """Do edits do nothing at all to the margin, so that no search by scores has a slope to follow?
+
+    Args:
+        flat: (n,) share of each record's single edits that leave the margin exactly as it is, of those scored.
+        exact: (n,) whether the record is broken, or every sequence within the largest budget was scored.
+
+    Where everything was scored, or the record is broken anyway, a plateau hides nothing. By itself it accuses nobody:
+    a model may well be robust there. ``often`` says that it may hide something on more than a few records.
+    """
+    n, on = len(flat), flat >= FLAT
+    hidden = on & ~exact
+    said = (
+        f"on {int(on.sum())} of {n} records a quarter of the single edits or more do exactly nothing to the margin, on "
+        f"{int(hidden.sum())} of which nothing was found and not every sequence was scored"
+    )
+    values = {
+        "on_plateau": float(on.mean()) if n else None,
+        "hidden": float(hidden.mean()) if n else None,
+        "hidden_ci": wilson(int(hidden.sum()), n),
+        "median_flat": float(np.median(flat)) if n else None,
+        "often": _by_share(int(hidden.sum()), n) != "none",
+    }
+    return Evidence(check="plateaus", verdict="none", n=n, values=values, explanation=said + ".")
+
+
+def missed(found: Bools, budget: str, left: int) -> Evidence:
+    """Does scoring every sequence within a budget break what the evaluation did not?
+
+    Args:
+        found: (n,) of records that stand, whether any sequence at all reaches the goal.
+        budget: at which.
+        left: records that stand and have too many sequences to be scored.
+    """
+    n, hits = len(found), int(found.sum())
+    if not n:
+        said = "no record stands of which every sequence could be scored"
+        return Evidence(check="exhaustive", verdict="none", n=0, values={"missed": 0}, explanation=said + ".")
+    verdict = _by_share(hits, n)
+    said = f"of {n} records that stand at budget {budget}, scoring every sequence breaks {hits}"
+    said += f"; {left} more have too many sequences for that" if left else ""
+    values = {"budget": budget, "missed": hits, "missed_ci": wilson(hits, n)}
+    return Evidence(check="exhaustive", verdict=verdict, n=n, values=values, explanation=said + ".")
 
 
 def no_gradient(reason: str, n: int) -> Evidence:

@@ -34,7 +34,7 @@ def keeping(path: Path) -> Iterator[Path]:
     """A temporary name to write a piece to, which appears whole or not at all, with its checksum."""
     with replacing(path) as temporary:
         yield temporary
-        line = {"name": path.name, "sha256": sha256(temporary), "run": _run_of(path)}
+        line = {"name": path.name, "sha256": sha256(temporary), "run": run_of(path)}
         with (path.parent / SUMS).open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(line) + "\n")
             handle.flush()
@@ -48,7 +48,7 @@ def whole(path: Path, say: Say) -> bool:
     """
     if not path.exists():
         return False
-    if path.is_file() and _sums(path.parent).get(path.name) == (sha256(path), _run_of(path)):
+    if path.is_file() and _sums(path.parent).get(path.name) == (sha256(path), run_of(path)):
         return True
     say(f"{path} is not as this run left it, and is made again")
     if path.is_dir():
@@ -80,7 +80,7 @@ def _read_sums(file: Path, _size: int, _changed: int) -> dict[str, tuple[str, st
     return found
 
 
-def _run_of(path: Path) -> str:
+def run_of(path: Path) -> str:
     """What tells the run of a piece from others: a digest of the fingerprint in the manifest above it."""
     for folder in list(path.absolute().parents)[:_DEPTH]:
         if (folder / "manifest.json").exists():

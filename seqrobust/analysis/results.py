@@ -45,6 +45,11 @@ COLUMNS = (
     "control_ahead",
     "was_searched",
     "editable",
+    "exact",
+    "not_finite",
+    "no_gradient",
+    "unsteady",
+    "flat",
 )
 
 
@@ -70,6 +75,12 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
     models), ``control_ahead`` whether random sequences outdo the search. ``was_searched`` is false where no search
     scored anything, so that nothing found means nothing; ``editable`` is false where the threat has no other sequence
     than the record's own (no such region, all of it protected, unknown letters alone, a share that comes to no edit).
+    ``exact`` is true where the goal is reached or every sequence within the budget was scored. ``not_finite`` marks
+    records with an edited sequence for which the model's output is no number (it is left out), ``no_gradient`` those
+    whose gradient is not there or no number (zeros stand for it), ``unsteady`` those whose unedited sequence is right
+    at first and wrong when the model is asked again. ``flat`` is the share of their single edits, of those scored, that
+    do nothing to the objective. For random models ``success_over_draws`` is the share of several sets of draws on which
+    the goal is reached.
     Where the threat protects regions, ``protected`` counts the record's letters in them, and ``lacks`` names those that
     it does not have, joined by semicolons.
     ``clean_output_NAME`` and ``adversarial_output_NAME`` are the model's outputs (logits) as they came, of classes,
@@ -109,9 +120,16 @@ def results_table(problem: Problem, records: NDArray[np.int64], run: ShardRun, a
         "control_ahead": run.control_ahead.flatten().cpu().numpy(),
         "was_searched": run.searched.flatten().cpu().numpy(),
         "editable": run.editable.flatten().cpu().numpy(),
+        "exact": run.exact.flatten().cpu().numpy(),
+        "not_finite": np.repeat(run.lost.cpu().numpy(), levels),
+        "no_gradient": np.repeat(run.no_gradient.cpu().numpy(), levels),
+        "unsteady": np.repeat(run.unsteady.cpu().numpy(), levels),
+        "flat": np.repeat(run.flat.cpu().numpy(), levels),
     }
+    if not bool(run.over_draws.isnan().all()):
+        columns["success_over_draws"] = run.over_draws.flatten().cpu().numpy()
     if isinstance(problem.goal, Shift):
-        shift = run.control.mean(2) * (1 if problem.goal.up else -1)
+        shift = run.control.nanmean(2) * (1 if problem.goal.up else -1)
         columns["random_score"] = (run.clean[:, output, None] + shift).flatten().cpu().numpy()
         columns[SIZE] = run.control.abs().mean(2).flatten().cpu().numpy()
         # Of no draw the mean is NaN, and so is the best.

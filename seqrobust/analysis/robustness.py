@@ -24,6 +24,7 @@ from seqrobust.analysis.class_robustness import by_class, clean_measures, robust
 from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import by_class as counts_by_class
 from seqrobust.analysis.confinement import never_editable, unprotected
+from seqrobust.analysis.failings import certainties, failings
 from seqrobust.analysis.shifts import correlation, fit, shift_figures
 from seqrobust.measures import cautions_of_scale, cautions_of_values
 from seqrobust.models.predictor import Predictor
@@ -53,6 +54,7 @@ def attack_metrics(results: pd.DataFrame, task: Task, *, labelled: bool) -> dict
         "units": count_units(len(able), units_in(able)),
         "attacked": int(able["success"].notna().sum()),
     }
+    head |= failings(results)
     if "control_ahead" in results:
         head["control_ahead"] = int(results.loc[results["control_ahead"].astype(bool), "id"].nunique())
     if right is not None and labelled:
@@ -125,6 +127,7 @@ def _budget(key: object, rows: pd.DataFrame, task: Task, *, labelled: bool) -> d
         "forwards_per_record": float(rows["forwards"].mean()),
         "gradients_per_record": float(rows["gradients"].mean()),
     }
+    entry |= certainties(attacked)
     if ahead is not None:
         entry |= {"control_ahead": ahead, "control_behind": behind}
     if task_of(task).measured:
@@ -185,7 +188,7 @@ def saturated(results: pd.DataFrame, predictor: Predictor) -> int:
 
     Searches by gradients or scores see no slope there.
     """
-    if predictor.scale != "probabilities" or task_of(predictor.task).measured:
+    if not predictor.saturates or task_of(predictor.task).measured:
         return 0
     rows = results[results["success"].notna()]
     stands = ~rows["success"].astype(bool).groupby(rows["id"]).transform("any")

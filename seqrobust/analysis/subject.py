@@ -26,6 +26,9 @@ from seqrobust.sequences.readers import read_sequences
 from seqrobust.sequences.targets import NAME_THE_OUTPUTS
 from seqrobust.tasks import task_of
 
+_ASKED = 5000
+"""Records of which each is asked whether the model has an answer for it at all."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
@@ -106,17 +109,44 @@ def open_unlabelled(model: ModelSource, data: DataSource, opening: Opening, *, a
     if (seen := _trained_on(sequences)) is not None and card is not None:
         opening.progress.say(seen)
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
+    answered = with_answers(predictor, sequences)
     for notice in predictor.notices:
         opening.progress.say(notice)
     return Subject(
         name=model.name,
         predictor=predictor,
-        sequences=sequences,
+        sequences=answered,
         targets=None,
         card=card,
         source=model.model,
         everyone=everyone,
     )
+
+
+def with_answers(predictor: Predictor, sequences: SequenceSet) -> SequenceSet:
+    """The records for which the model's output is a number; the others are named among its notices.
+
+    All of a file of moderate size are asked; of a larger one those that the model was tried on. Nothing counts.
+
+    Where no record is left they all stay, for whoever asks to be told of the model.
+    """
+    count = len(sequences)
+    rows = np.arange(count) if count <= _ASKED else spread_rows(count)
+    before = predictor.forwards, predictor.rows_sent
+    with predictor.attached(), predictor.tolerant():
+        gone = predictor.lost(predictor.logits(torch.tensor(sequences.tokens[rows]))).cpu().numpy()
+        if gone.any() and len(rows) < count:
+            rows = np.arange(count)
+            gone = predictor.lost(predictor.logits(torch.tensor(sequences.tokens))).cpu().numpy()
+    predictor.forwards, predictor.rows_sent = before
+    if not gone.any() or gone.all():
+        return sequences
+    names = [sequences.ids[row] for row in rows[gone][:5].tolist()]
+    predictor.tell(
+        f"{int(gone.sum())} of {count} records are left out, for the model's output is no number there: "
+        f"{', '.join(names)}{' ...' if gone.sum() > len(names) else ''}"
+    )
+    return sequences.take(rows[~gone])
 
 
 def _trained_on(sequences: SequenceSet) -> str | None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from seqrobust.alphabet import Alphabet, alphabet_named
 from seqrobust.analysis.letter_orders import other_order
 from seqrobust.analysis.sides import Sides
-from seqrobust.analysis.subject import Subject, spread_rows
+from seqrobust.analysis.subject import Subject, spread_rows, with_answers
 from seqrobust.errors import DataError, ModelError
 from seqrobust.files import is_file
 from seqrobust.models import load_checkpoint
@@ -212,6 +212,7 @@ def subject_of(
     predictor = _predictor(model, given, alphabet, task, labels)
     sequences = _sequences(given, predictor.alphabet)
     predictor.check(torch.tensor(sequences.tokens[spread_rows(len(sequences))]))
+    sequences = with_answers(predictor, sequences)
     subject = Subject(name=name, predictor=predictor, sequences=sequences, targets=None)
     if sequences.targets is None or not labelled:
         return subject

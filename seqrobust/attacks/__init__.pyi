@@ -1,7 +1,7 @@
 from .coded import Scores, coded, scores_for
 from .driver import run_shard
 from .goals import Goal, Shift, Targeted, Untargeted, predictions, true_margin
-from .presets import ATTACKS, DEFAULT_ATTACKS, PRESETS, attacks_named
+from .presets import ATTACKS, DEFAULT_ATTACKS, PRESETS, attacks_for, attacks_named, blind
 from .problem import Problem, ShardRun
 from .search import Attack
 from .searches.annealing import Annealing
@@ -47,7 +47,9 @@ __all__ = [
     "Shift",
     "Targeted",
     "Untargeted",
+    "attacks_for",
     "attacks_named",
+    "blind",
     "coded",
     "predictions",
     "run_shard",

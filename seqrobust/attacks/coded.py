@@ -76,9 +76,9 @@ class CodedPredictor(Predictor):
         self.alphabet = coding.alphabet
 
     @contextmanager
-    def fresh_draws(self) -> Iterator[None]:
+    def fresh_draws(self, number: int = 0) -> Iterator[None]:
         """See :meth:`Predictor.fresh_draws`."""
-        with self.plain.fresh_draws():
+        with self.plain.fresh_draws(number):
             yield
 
     def encode(self, tokens: Tensor) -> Tensor:
@@ -89,7 +89,18 @@ class CodedPredictor(Predictor):
         """(M, outputs) logits of the sequences of (M, C) columns."""
         return self.plain.logits(self.coding.decode(tokens))
 
-    def gradient(self, points: Tensor, lengths: Tensor, objective: Callable[[Tensor, Tensor], Tensor]) -> Gradient:
+    def judged(self, tokens: Tensor) -> Tensor:
+        """See :meth:`Predictor.judged`."""
+        return self.plain.judged(self.coding.decode(tokens))
+
+    def gradient(
+        self,
+        points: Tensor,
+        lengths: Tensor,
+        objective: Callable[[Tensor, Tensor], Tensor],
+        *,
+        lenient: bool = False,
+    ) -> Gradient:
         """Outputs and objective at (M, C', C) points, and what switching each column's piece changes to first order.
 
         Mixtures of pieces that are no mixtures of sequences (a letter and none) are read as the heaviest pieces.
@@ -99,7 +110,7 @@ class CodedPredictor(Predictor):
         encoded = self.plain.encode(seen)
         if self.coding.mixes and not bool(((points == 0) | (points == 1)).all()):
             encoded = self.coding.mixed(points, tokens, encoded)
-        found = self.plain.gradient(encoded, self.plain.lengths(seen), objective)
+        found = self.plain.gradient(encoded, self.plain.lengths(seen), objective, lenient=lenient)
         return found._replace(gradient=self.coding.pull(found.gradient, tokens))
 
     def _heaviest(self, points: Tensor, lengths: Tensor) -> Tensor:

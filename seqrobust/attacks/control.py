@@ -46,7 +46,7 @@ def score_random(problem: Problem, sequences: SequenceSet, bounds: Sequence[Boun
             uniforms = streams.uniforms(bound.tokens.shape[1] + 1, predictor.device)
             logits = predictor.logits(members.sample(uniforms, full=True))
             scored = judged(goal, logits, rows)
-            value[rows, level, draw] = scored.value.to(value.dtype)
+            value[rows, level, draw] = scored.value.masked_fill(predictor.lost(logits), torch.nan).to(value.dtype)
             reached[rows, level, draw] = goal.achieved(logits, rows)
             if not predictor.stochastic:
                 least[rows, level] = torch.fmax(least[rows, level], (scored.value - scored.slack).to(least.dtype))

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from seqrobust.attacks.presets import blind
 from seqrobust.attacks.problem import Problem
 from seqrobust.attacks.search import Attack
 from seqrobust.attacks.searches.exhaustive import Exhaustive
-from seqrobust.errors import ConfigError, ThreatError
+from seqrobust.errors import ConfigError, ModelError, ThreatError
 
 
 def require_moves(problem: Problem) -> None:
@@ -31,13 +32,25 @@ def require_moves(problem: Problem) -> None:
     )
 
 
+def require_sight(problem: Problem, attacks: Sequence[Attack]) -> None:
+    """Raise ModelError where all attacks follow gradients, and the model has none."""
+    if problem.predictor.gradientless and attacks and blind(attacks):
+        raise ModelError(
+            "the model passes no gradient to its input, and these attacks follow nothing else",
+            found=", ".join(attack.name for attack in attacks),
+            fix="leave --attack out (attacks that need none are chosen then), or name some: --attack "
+            "greedy_all,exhaustive,decision_based",
+        )
+
+
 def require_coverage(problem: Problem, attacks: Sequence[Attack]) -> None:
     """Raise where no record can be searched.
 
-    That is ThreatError where none may be edited, and ConfigError where exhaustive search is all there is, and passes
-    over every record at some budget.
+    That is ThreatError where none may be edited, ModelError where attacks follow a gradient that is not to be had, and
+    ConfigError where exhaustive search is all there is, and passes over every record at some budget.
     """
     require_moves(problem)
+    require_sight(problem, attacks)
     exhaustive = [attack for attack in attacks if isinstance(attack, Exhaustive)]
     if not exhaustive or len(exhaustive) < len(attacks) or not len(problem.sequences):
         return

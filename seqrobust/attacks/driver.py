@@ -17,8 +17,10 @@ from torch import Tensor
 
 from seqrobust.attacks.coded import CodedPredictor, Scores, scores_for
 from seqrobust.attacks.control import score_random
+from seqrobust.attacks.coverage import require_sight
 from seqrobust.attacks.goals import FARTHEST, BoundGoal, predictions
 from seqrobust.attacks.kept import LOOKED_AT, Kept, TokensOf
+from seqrobust.attacks.last_word import Attacked, last_word
 from seqrobust.attacks.problem import Problem, ShardRun
 from seqrobust.attacks.rounding import Judged, judged, near_threshold
 from seqrobust.attacks.search import (
@@ -33,15 +35,14 @@ from seqrobust.attacks.search import (
     Question,
     View,
 )
+from seqrobust.attacks.searches.exhaustive import Exhaustive
 from seqrobust.attacks.searches.greedy import relative
+from seqrobust.attacks.singles import Singles
 from seqrobust.attacks.streams import RecordStreams
-from seqrobust.errors import InternalError
+from seqrobust.errors import ModelError
 from seqrobust.neighbours import Edits, apply_edits
 from seqrobust.neighbours.edits import differences
 from seqrobust.threats import BoundThreat, Budget
-
-_REMEMBERED = 1 << 26
-"""Outputs of single edits of a shard's clean sequences that are kept: 256 MiB."""
 
 
 def run_shard(
@@ -61,9 +62,13 @@ def run_shard(
         progress: called with the finished share of the shard.
         scores: the service that answers for neighbours; by default one of the shard's own.
 
-    Raises InternalError should a search ever leave the threat, ModelError where the model fails on a record.
+    An edited sequence whose output is no number is left out and counted, a gradient that is none stands as zeros.
+
+    Raises InternalError should a search ever leave the threat, ModelError where the model fails on a clean record.
     """
-    return _Shard(problem, records, scores or scores_for(problem.predictor)).run(attacks, progress)
+    require_sight(problem, attacks)
+    with problem.predictor.tolerant():
+        return _Shard(problem, records, scores or scores_for(problem.predictor)).run(attacks, progress)
 
 
 class _Shard:
@@ -77,7 +82,8 @@ class _Shard:
         self.sequences = problem.sequences.take(records)
         self.bounds = [self._bound(budget) for budget in problem.budgets]
         self.clean_tokens = self.bounds[0].tokens
-        self.clean = self.predictor.logits(self.clean_tokens)
+        self.clean = self.predictor.judged(self.clean_tokens)
+        _require_answers(self.predictor.lost(self.clean), self.sequences.ids)
         self.targets = self._truth(records)
         self.goal: BoundGoal = problem.goal.bind(self.predictor.task, self.clean, self.targets)
         count = len(self.sequences)
@@ -88,8 +94,9 @@ class _Shard:
         self.forwards = torch.full((count,), self.predictor.draws, device=self.device)
         self.gradients = torch.zeros(count, dtype=torch.int64, device=self.device)
         self._clean_gradient = torch.zeros(self.bounds[0].permitted.shape, device=self.device)
-        self._singles: Tensor | None = None
+        self.singles = Singles(self.bounds[0].permitted, self.clean, self.goal)
         self._has_gradient = torch.zeros(count, dtype=torch.bool, device=self.device)
+        self.lost, self.no_slope, self.seen_whole = torch.zeros(3, count, dtype=torch.bool, device=self.device)
 
     def _bound(self, budget: Budget) -> BoundThreat:
         return replace(self.problem.threat, budget=budget).bind(self.sequences, self.device)
@@ -105,27 +112,34 @@ class _Shard:
         for level, bound in enumerate(self.bounds):
             self.warm_tokens = self.kept.tokens.clone()
             others = ~self._has_no_other(bound)
-            self.kept.looked = ~others
+            self.kept.looked, self.seen_whole = ~others, ~others
             for number, attack in enumerate(attacks):
                 self._attack(attack, number, bound, str(self.problem.budgets[level]))
                 progress((level * len(attacks) + number + 1) / steps)
             kept = self.kept
             known = kept.looked | kept.reached | ~self.goal.attackable
             spent = (self.forwards.clone(), self.gradients.clone())
-            rows.append((kept.tokens.clone(), kept.attack.clone(), *spent, known, others))
-        tokens, attack_number, forwards, gradients, searched, editable = (
+            rows.append((kept.tokens.clone(), kept.attack.clone(), *spent, known, others, self._seen_whole(bound)))
+        tokens, attack_number, forwards, gradients, searched, editable, whole = (
             torch.stack(column, dim=1) for column in zip(*rows, strict=True)
         )
-        logits = self._rescored(tokens)
+        about = Attacked(
+            problem=self.problem,
+            sequences=self.sequences,
+            bounds=self.bounds,
+            goal=self.goal,
+            targets=self.targets,
+        )
+        last = last_word(about, tokens)
         control = score_random(self.problem, self.sequences, self.bounds, self.goal)
         return ShardRun(
             targets=self.targets,
             attackable=self.goal.attackable,
             clean=self.clean,
             tokens=tokens,
-            logits=logits,
-            reached=self._reached(logits),
-            objective=self._each_level(self.goal.objective, logits),
+            logits=last.logits,
+            reached=last.reached,
+            objective=last.objective,
             attack=attack_number,
             budgets=torch.stack([bound.budget for bound in self.bounds], dim=1),
             forwards=forwards,
@@ -136,6 +150,12 @@ class _Shard:
             control_reached=control.reached,
             control_least=control.least,
             stops=self.goal.stops,
+            exact=(whole & (not self.predictor.stochastic)) | last.reached,
+            lost=self.lost,
+            no_gradient=self.no_slope,
+            unsteady=last.unsteady,
+            over_draws=last.over_draws,
+            flat=self.singles.flat(),
         )
 
     # One attack at one budget ------------------------------------------------------------------------------------
@@ -148,6 +168,11 @@ class _Shard:
     def _has_no_other(self, bound: BoundThreat) -> Tensor:
         """(n,) bool: records whose set holds the clean sequence alone, so that there is nothing to look at."""
         return ~bound.moves(self.clean_tokens).any((1, 2))
+
+    def _seen_whole(self, bound: BoundThreat) -> Tensor:
+        """(n,) bool: every member of a record's set has been scored."""
+        whole: Tensor = self.seen_whole
+        return whole | (bound.budget <= 1) & self.singles.complete(bound.moves(self.clean_tokens))
 
     def _attack(self, attack: Attack, number: int, bound: BoundThreat, budget: str) -> None:
         rows = torch.nonzero(self._standing() & (bound.budget > 0)).flatten()
@@ -164,6 +189,7 @@ class _Shard:
             encode=self.predictor.encode,
             uniforms=lambda columns: streams.uniforms(columns, self.device),
             shifts=isinstance(self.predictor, CodedPredictor) and not self.predictor.coding.mixes,
+            flat=lambda: self._without_slope()[rows],
         )
         search = attack.search(view)
         answer: Answer | None = None
@@ -171,12 +197,19 @@ class _Shard:
             try:
                 question = next(search) if answer is None else search.send(answer)
             except StopIteration:
+                if isinstance(attack, Exhaustive):
+                    self.seen_whole[rows[attack.chosen(view)]] = True
                 return
             standing = torch.nonzero(self._standing()[rows]).flatten()
             if not len(standing):
                 search.close()
                 return
             answer = self._answer(question, view, rows, standing, number)
+
+    def _without_slope(self) -> Tensor:
+        """(n,) share of single edits that do nothing; all of them where gradients do not go with what edits do."""
+        gain = relative(self._clean_gradient, self.clean_tokens)
+        return torch.where(self.singles.misled(gain), 1.0, self.singles.flat())
 
     def _answer(self, question: Question, view: View, rows: Tensor, standing: Tensor, number: int) -> Answer:
         if isinstance(question, AskNeighbours):
@@ -185,7 +218,7 @@ class _Shard:
             return self._answer_sequences(question, view, rows, standing, number)
         if isinstance(question, AskScores):
             tokens = question.tokens[standing]
-            scored = judged(self.goal, self.predictor.logits(tokens), rows[standing])
+            scored = judged(self.goal, self._answered(self.predictor.logits(tokens), rows[standing]), rows[standing])
             self.forwards[rows[standing]] += self.predictor.draws
             self.kept.offer(view.threat, rows, standing, scored, lambda chosen: tokens[chosen], number)
             return _told(scored, standing, len(rows))
@@ -238,30 +271,33 @@ class _Shard:
 
         So whatever reaches the goal is found, and whatever is found reaches it when it is scored again at the end.
         """
+        logits = self._answered(logits, rows)
         scored = judged(self.goal, logits, rows)
         near = torch.nonzero(near_threshold(self.goal, scored)).flatten()
         if not len(near):
             return scored
         logits = logits.clone()
         for piece in torch.split(near, LOOKED_AT):
-            logits[piece] = self.predictor.logits(tokens(piece))
+            logits[piece] = self._answered(self.predictor.logits(tokens(piece)), rows[piece])
         self.forwards.scatter_add_(0, rows[near], torch.full_like(near, self.predictor.draws))
         return judged(self.goal, logits, rows)
 
     def _around_clean(self, rows: Tensor, edits: Edits, base: Tensor) -> Tensor:
         """(M, outputs) of single edits of the clean sequences, scored once for all attacks and budgets."""
-        position, letter = edits.position[:, 0], edits.letter[:, 0]
-        if self._singles is None:
-            shape = self.bounds[0].permitted.shape
-            if shape.numel() * self.clean.shape[1] > _REMEMBERED:
-                self.forwards.scatter_add_(0, rows, torch.full_like(rows, self.predictor.draws))
-                return self.scores.logits(base, edits)
-            self._singles = torch.full((*shape, self.clean.shape[1]), torch.nan, device=self.device)
-        new = torch.nonzero(self._singles[rows, letter, position, 0].isnan()).flatten()
-        if len(new):
-            self._singles[rows[new], letter[new], position[new]] = self.scores.logits(base, edits.take(new))
+
+        def ask(new: Tensor) -> Tensor:
             self.forwards.scatter_add_(0, rows[new], torch.full_like(new, self.predictor.draws))
-        return self._singles[rows, letter, position]
+            return self._answered(self.scores.logits(base, edits.take(new)), rows[new])
+
+        return self.singles.outputs(rows, edits, ask)
+
+    def _answered(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """(M, outputs) with NaN for what is no answer; its record is marked, and no goal is reached there."""
+        lost = self.predictor.lost(logits)
+        if not bool(lost.any()):
+            return logits
+        self.lost[rows[lost]] = True
+        return logits.masked_fill(lost[:, None], torch.nan)
 
     def _allowed(self, question: AskNeighbours, view: View, record: Tensor, asked: Tensor) -> Tensor:
         """(M,) bool: candidates that the constraint allows; the others are not worth a forward pass."""
@@ -295,8 +331,10 @@ class _Shard:
                 return self.goal.objective(logits, owner[i])
             return self.goal.ways(logits, owner[i]).gather(1, way[i][:, None]).squeeze(1)
 
-        result = self.predictor.gradient(encoded, lengths, objective)
-        scored = judged(self.goal, result.logits, owner)
+        result = self.predictor.gradient(encoded, lengths, objective, lenient=True)
+        if result.missing is not None:
+            self.no_slope[owner[result.missing]] = True
+        scored = judged(self.goal, self._answered(result.logits, owner), owner)
         self.gradients.scatter_add_(0, owner, torch.full_like(owner, self.predictor.draws))
         if discrete:
             self.kept.offer(view.threat, rows, record, scored, lambda chosen: points[chosen], number)
@@ -312,7 +350,10 @@ class _Shard:
                 self.predictor.encode(tokens),
                 self.predictor.lengths(tokens),
                 lambda logits, i: self.goal.objective(logits, missing[i]),
+                lenient=True,
             )
+            if result.missing is not None:
+                self.no_slope[missing[result.missing]] = True
             self._clean_gradient[missing] = result.gradient
             self.gradients[missing] += self.predictor.draws
             self._has_gradient[missing] = True
@@ -322,33 +363,16 @@ class _Shard:
         scored = Judged(*(part[rows] for part in self.judged))
         return Answer(scored.told, scored.ways, self._clean_gradient[rows], scored.rounding)
 
-    # The last word -----------------------------------------------------------------------------------------------
 
-    def _rescored(self, tokens: Tensor) -> Tensor:
-        """(n, B, outputs) of the final sequences, after making sure that every one is a member of its set.
-
-        A random model is asked on draws that no search has seen: the best of many is best by luck, too.
-        """
-        for level, bound in enumerate(self.bounds):
-            inside = bound.contains(tokens[:, level])
-            if not bool(inside.all()):
-                row = int(torch.nonzero(~inside)[0, 0])
-                reason = bound.take(torch.tensor([row], device=self.device)).explain(
-                    tokens[row : row + 1, level], self.sequences.alphabet
-                )[0]
-                raise InternalError(f"a search left its threat on record {self.sequences.ids[row]!r}: {reason}")
-        levels = len(self.bounds)
-        with self.predictor.fresh_draws():
-            flat = self.predictor.logits(tokens.flatten(0, 1))
-        return flat.reshape(len(self.sequences), levels, -1)
-
-    def _reached(self, logits: Tensor) -> Tensor:
-        return self._each_level(self.goal.achieved, logits) & self.goal.attackable[:, None]
-
-    def _each_level(self, of: Callable[[Tensor, Tensor], Tensor], logits: Tensor) -> Tensor:
-        """(n, B) of (n, B, outputs) logits."""
-        everyone = torch.arange(len(self.sequences), device=self.device)
-        return torch.stack([of(logits[:, i], everyone) for i in range(logits.shape[1])], dim=1)
+def _require_answers(lost: Tensor, ids: Sequence[str]) -> None:
+    """Raise ModelError for clean records of which the model says nothing."""
+    rows = torch.nonzero(lost).flatten().tolist()
+    if rows:
+        raise ModelError(
+            "the model's output for a record is no number",
+            found=", ".join(ids[row] for row in rows[:5]) + (" ..." if len(rows) > 5 else ""),
+            fix="leave these records out, or mend how the model treats their letters",
+        )
 
 
 def _asked(record: Tensor, standing: Tensor, count: int) -> Tensor:

@@ -5,7 +5,11 @@ cheap and mostly right, so they go first. Each rival class is climbed towards by
 often not the one that can be reached. And where the gradient ranks edits wrongly, nothing but exact scores of all
 single edits helps; those are cheap as neighbour scores, but not as cheap as a gradient. At two edits there is no room
 for trading, and pairs whose halves do little are found from many starts: a wide beam behind the exact scores. Where a
-constraint binds or letters shift, pairs of edits come before all that moves edit by edit.
+constraint binds or letters shift, pairs of edits come before all that moves edit by edit. On a plateau (a quarter of
+the single edits or more do nothing), and where gradients do not go with what edits do, no search has a slope: there
+every sequence is scored where there are few enough.
+
+A model without gradients gets another cascade: see :func:`attacks_for`.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from seqrobust.attacks.searches.random_substitutions import RandomSubstitutions
 from seqrobust.attacks.searches.relaxed_pgd import RelaxedPGD
 from seqrobust.attacks.settings import DEFAULT_ATTACKS as DEFAULT_ATTACKS
 from seqrobust.errors import ConfigError
+from seqrobust.models.predictor import Predictor
 
 _EXCHANGE = Exchange()
 _SCAN = Exchange(name="exchange_scan", scan=True, top=16)
@@ -40,7 +45,8 @@ _EXCHANGE_ALL = Exchange(name="exchange_all", top=None, kicks=3)
 _GRADIENTS = (OneStep(), DiscretePGD(name="discrete_pgd_5", steps=5))
 _QUICK = (*_GRADIENTS, Pairs(needed=True))
 _BEAM_SCAN = Beam(name="beam_scan", width=32, top=4, scan=True)
-_STANDARD = (*_QUICK, _EXCHANGE, _SCAN, replace(_BEAM_SCAN, deepest=2))
+_PLATEAU = Exhaustive(name="exhaustive_flat", limit=20_000, flat=0.25)
+_STANDARD = (*_QUICK, _EXCHANGE, _SCAN, replace(_BEAM_SCAN, deepest=2), _PLATEAU)
 
 PRESETS: dict[str, tuple[Attack, ...]] = {
     "auto": _STANDARD,
@@ -50,13 +56,18 @@ PRESETS: dict[str, tuple[Attack, ...]] = {
 }
 """Cascades by name."""
 
+_GREEDY_ALL = Greedy(name="greedy_all", top=None)
+_BLIND = (_GREEDY_ALL, _BEAM_ALL, Exhaustive(name="exhaustive_small", limit=20_000), DecisionBased())
+"""For models without gradients: every single edit, the best of them edited further, all pairs of short records, and a
+walk that goes by decisions, for models that give nothing else."""
+
 _SINGLE: tuple[Attack, ...] = (
     RandomSubstitutions(),
     OneStep(),
     DiscretePGD(),
     FrankWolfe(),
     Greedy(),
-    Greedy(name="greedy_all", top=None),
+    _GREEDY_ALL,
     Beam(),
     _BEAM_SCAN,
     _BEAM_ALL,
@@ -73,7 +84,7 @@ _SINGLE: tuple[Attack, ...] = (
     Annealing(),
     DecisionBased(),
 )
-ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_GRADIENTS)}
+ATTACKS: dict[str, Attack] = {attack.name: attack for attack in (*_SINGLE, *_GRADIENTS, _PLATEAU, *_BLIND)}
 """Every attack at its default settings, by the name the command line knows."""
 
 
@@ -92,3 +103,19 @@ def attacks_named(names: Sequence[str]) -> tuple[Attack, ...]:
         )
     found = [attack for name in names for attack in PRESETS.get(name) or (ATTACKS[name],)]
     return tuple({attack.name: attack for attack in found}.values())
+
+
+def attacks_for(predictor: Predictor, names: Sequence[str]) -> tuple[Attack, ...]:
+    """The attacks of those names that suit a model: in place of every preset, what needs no gradient where it has none.
+
+    Attacks that are named one by one are what they are. Raises ConfigError as :func:`attacks_named` does.
+    """
+    if not predictor.gradientless:
+        return attacks_named(names)
+    found = [attack for name in names for attack in (_BLIND if name in PRESETS else attacks_named([name]))]
+    return tuple({attack.name: attack for attack in found}.values())
+
+
+def blind(attacks: Sequence[Attack]) -> bool:
+    """Whether attacks can do nothing for a model without gradients: all follow them, and none scores every edit."""
+    return all(attack.access == "gradients" and not getattr(attack, "scan", False) for attack in attacks)

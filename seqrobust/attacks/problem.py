@@ -83,6 +83,12 @@ class ShardRun:
         control_least: (n, B) the largest of those objectives, less what rounding may add to it; NaN for records not
             attacked and for random models, on whose luck nothing can be based.
         stops: whether the search of a record ended where its goal was reached.
+        exact: (n, B) whether the goal is reached, or every member of the record's set was scored, so that none does.
+        lost: (n,) whether the model's output for some edited sequence was no number; such are never reported.
+        no_gradient: (n,) whether a gradient was wanted that is not there or no number; zeros stood for it.
+        unsteady: (n,) whether the unedited sequence, right at first, is wrong when the model is asked again.
+        over_draws: (n, B) share of several sets of draws on which the goal is reached; NaN unless the model is random.
+        flat: (n,) share of the single edits that were scored that do nothing to the objective, up to rounding.
     """
 
     targets: Tensor
@@ -102,6 +108,12 @@ class ShardRun:
     control_reached: Tensor
     control_least: Tensor
     stops: bool
+    exact: Tensor
+    lost: Tensor
+    no_gradient: Tensor
+    unsteady: Tensor
+    over_draws: Tensor
+    flat: Tensor
 
     @property
     def control_ahead(self) -> Tensor:

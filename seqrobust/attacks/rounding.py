@@ -44,10 +44,15 @@ class Judged(NamedTuple):
 
 
 def judged(goal: BoundGoal, logits: Tensor, rows: Tensor) -> Judged:
-    """What a goal makes of (M, outputs) logits of records ``rows`` (M,)."""
+    """What a goal makes of (M, outputs) logits of records ``rows`` (M,); minus infinity of those that are NaN."""
     sizes = goal.sizes(logits, rows)
-    rounding = (ROUNDING * sizes).masked_fill(sizes.isinf(), 0)
-    return Judged(goal.objective(logits, rows), goal.ways(logits, rows), rounding)
+    rounding = (ROUNDING * sizes).masked_fill(sizes.isinf() | sizes.isnan(), 0)
+    value, ways = goal.objective(logits, rows), goal.ways(logits, rows)
+    return Judged(_known(value), _known(ways), rounding)
+
+
+def _known(part: Tensor) -> Tensor:
+    return part.masked_fill(part.isnan(), -torch.inf)
 
 
 def leading_rounding(ways: Tensor, rounding: Tensor) -> Tensor:

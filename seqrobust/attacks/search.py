@@ -111,6 +111,8 @@ class View:
         encode: tokens (n, L) to the model's one-hot input (n, K, L).
         uniforms: given a number of columns, (n, columns) float64 in [0, 1) from each record's own stream.
         shifts: an edit may move other letters, so that first-order gains say little.
+        flat: (n,) share of the single edits scored so far that do nothing to the objective; 1 where their gains do not
+            go with the gradient.
     """
 
     threat: BoundThreat
@@ -120,6 +122,7 @@ class View:
     encode: Callable[[Tensor], Tensor]
     uniforms: Callable[[int], Tensor]
     shifts: bool = False
+    flat: Callable[[], Tensor] | None = None
 
 
 class Attack(Protocol):

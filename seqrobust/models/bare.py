@@ -19,6 +19,7 @@ from seqrobust.models.adapters.form import Side
 from seqrobust.models.adapters.padding import padded
 from seqrobust.models.checks.calling import Caller
 from seqrobust.models.outputs import OutputScale, as_logits, outputs_matrix
+from seqrobust.models.unsquashed import Unsquashed, agrees, count_squashes, log_probabilities
 from seqrobust.models.wrappers import reverse_complement
 from seqrobust.sequences.targets import Task
 from seqrobust.tasks import task_of
@@ -38,6 +39,9 @@ class BareModel:
     Attributes:
         most: rows that the module is sent at once, at most.
         rows: that it was sent so far, filled-up ones and both strands included.
+        tolerant: outputs that are no number are handed on, for a caller that tells them apart by :func:`lost`.
+        odds: reads log-odds of probabilities at full precision; None where they cannot be read. See
+            :meth:`settle_odds`.
     """
 
     module: nn.Module
@@ -51,6 +55,8 @@ class BareModel:
     pad: Side = "right"
     most: int = 256
     rows: int = 0
+    tolerant: bool = False
+    odds: Unsquashed | None = None
 
     def __post_init__(self) -> None:
         if self.average_strands and not self.alphabet.complement:
@@ -81,14 +87,19 @@ class BareModel:
         if not self.average_strands:
             return own
         mean = (own + self._strand(reverse_complement(encoded, lengths, self.alphabet), lengths)) / 2
-        check_finite(mean, self.task)  # Infinities of both signs have no mean.
+        self.check(mean)  # Infinities of both signs have no mean.
         return mean
 
     def outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(M, T) of the module itself, for one strand, on its own scale. Raises ModelError where not finite."""
         matrix = self.raw_outputs(encoded, lengths)
-        check_finite(matrix, self.task)
+        self.check(matrix)
         return matrix
+
+    def check(self, outputs: Tensor) -> None:
+        """Raise ModelError as :func:`check_finite` does, unless tolerant."""
+        if not self.tolerant:
+            check_finite(outputs, self.task)
 
     def raw_outputs(self, encoded: Tensor, lengths: Tensor) -> Tensor:
         """(M, T) as :meth:`outputs` gives them, finite or not."""
@@ -105,14 +116,20 @@ class BareModel:
         """From one-hot (rows, K, length) of records without padding to logits (rows, outputs), for tracing."""
 
         def strand(encoded: Tensor) -> Tensor:
+            if self.odds is not None:
+                with self.odds.read():
+                    return self._of_odds(asked(encoded))
+            return self._as_logits(asked(encoded))
+
+        def asked(encoded: Tensor) -> Tensor:
             encoded = encoded if self.preprocess is None else self._preprocessed(encoded)
             size = encoded.shape[2]
             if self.input_length is not None and self.input_length != size:
                 lengths = torch.full((rows,), size, device=encoded.device)
                 raw: object = self._call_fixed(encoded, lengths, self.input_length)
             else:
-                raw = self.caller(encoded, None)
-            return self._as_logits(outputs_matrix(raw, len(encoded), self.task))
+                raw = self._called(encoded, None)
+            return outputs_matrix(raw, len(encoded), self.task)
 
         def both(encoded: Tensor) -> Tensor:
             return (strand(encoded) + strand(reverse_complement(encoded, None, self.alphabet))) / 2
@@ -120,7 +137,43 @@ class BareModel:
         return both if self.average_strands else strand
 
     def _strand(self, encoded: Tensor, lengths: Tensor) -> Tensor:
-        return self._as_logits(self.outputs(encoded, lengths))
+        if self.odds is None or self.odds.resting:
+            return self._as_logits(self.outputs(encoded, lengths))
+        with self.odds.read():
+            return self._of_odds(self.outputs(encoded, lengths))
+
+    def settle_odds(self, encoded: Tensor, lengths: Tensor, matrix: Tensor) -> bool:
+        """Find out whether log-odds of the module's probabilities can be read, on records (M, K, L) of known outputs.
+
+        They are kept in :attr:`odds` where they agree with those outputs (M, T).
+        """
+        self.odds = None
+        size = int(lengths[0])
+        one = encoded[:1, :, :size], lengths[:1]
+        try:
+            count = count_squashes(lambda: self.raw_outputs(*one))
+            if not count:
+                return False
+            self.odds = Unsquashed(number=count - 1)
+            with self.odds.read():
+                found = self.raw_outputs(encoded, lengths)
+            if not self.odds.failed and agrees(found, matrix):
+                return True
+        except Exception:  # whatever a stranger's module does when it is looked into
+            self.odds = None
+            return False
+        self.odds = None
+        return False
+
+    def _of_odds(self, odds: Tensor) -> Tensor:
+        several = task_of(self.task).exclusive and odds.shape[1] > 1
+        return as_logits(log_probabilities(odds) if several else odds, self.task, "logits")
+
+    def _called(self, encoded: Tensor, lengths: Tensor | None) -> object:
+        """The raw output of a call, or log-odds while those are read."""
+        if self.odds is None or not self.odds.reading:
+            return self.caller(encoded, lengths)
+        return self.odds.of(lambda: self.caller(encoded, lengths))
 
     def _as_logits(self, matrix: Tensor) -> Tensor:
         return as_logits(matrix, self.task, "logits" if self.scale == "auto" else self.scale)
@@ -184,7 +237,7 @@ class BareModel:
 
     def _sent(self, encoded: Tensor, lengths: Tensor | None) -> object:
         self.rows += len(encoded)
-        return self.caller(encoded, lengths)
+        return self._called(encoded, lengths)
 
 
 def by_length(function: Function, encoded: Tensor, lengths: Tensor, *, fill: int = ROWS) -> Tensor:
@@ -200,15 +253,19 @@ def by_length(function: Function, encoded: Tensor, lengths: Tensor, *, fill: int
     return torch.cat(parts)[torch.cat(order).argsort()]
 
 
-def check_finite(outputs: Tensor, task: Task = "regression") -> None:
-    """Raise ModelError where an output is NaN, or infinite and no logit.
+def lost(outputs: Tensor, task: Task = "regression") -> Tensor:
+    """(M,) bool: rows of (M, T) outputs in which one is NaN, or infinite and no logit.
 
     A logit of minus infinity says that a class is never predicted (a mask), one of plus infinity that it always is. Of
     several outputs one has to be finite: a model that gives nothing but infinities has divided by zero or diverged.
     """
-    wrong = task_of(task).unusable(outputs)
-    if outputs.shape[1] > 1:
-        wrong = wrong | ~outputs.isfinite().any(1, keepdim=True)
+    wrong = task_of(task).unusable(outputs).any(1)
+    return wrong | ~outputs.isfinite().any(1) if outputs.shape[1] > 1 else wrong
+
+
+def check_finite(outputs: Tensor, task: Task = "regression") -> None:
+    """Raise ModelError where a row is :func:`lost`."""
+    wrong = lost(outputs, task)
     if bool(wrong.any()):
         row = int(torch.nonzero(wrong)[0, 0])
         raise ModelError(

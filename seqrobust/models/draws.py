@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqrobust.models.bare import BareModel, by_length, check_finite
+from seqrobust.models.bare import BareModel, by_length
 from seqrobust.models.expectation import each_alone, sample_seed, seeded
 
 _FRESH = 1 << 40
@@ -55,14 +55,14 @@ class Draws:
                 return each_alone(self.bare.function(1, part.shape[2]), part)
 
         logits = by_length(drawn, encoded, lengths)
-        check_finite(logits)
+        self.bare.check(logits)
         return logits
 
     @contextmanager
-    def others(self) -> Iterator[None]:
-        """Within it draws are others than outside."""
+    def others(self, number: int = 0) -> Iterator[None]:
+        """Within it draws are others than outside, and others for every ``number``."""
         seed = self.seed
-        self.seed = seed + _FRESH
+        self.seed = seed + _FRESH * (number + 1)
         try:
             yield
         finally:

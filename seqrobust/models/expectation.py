@@ -8,6 +8,7 @@ all sequences meet the same draws (common random numbers), and differences betwe
 
 from __future__ import annotations
 
+import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,14 +31,22 @@ def sample_seed(seed: int, sample: int) -> int:
 
 @contextmanager
 def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Within it torch's generators for CPU and device start from the seed; after it, they are where they were."""
+    """Within it the generators of torch, for CPU and device, of NumPy and of Python start from the seed; after it, they
+    are where they were."""
     on_gpu = device.type == "cuda"
     index = (torch.cuda.current_device() if device.index is None else device.index) if on_gpu else 0
     with torch.random.fork_rng(devices=[index] if on_gpu else []):
         torch.default_generator.manual_seed(seed)
         if on_gpu:
             torch.cuda.default_generators[index].manual_seed(seed)
-        yield
+        numbers, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
+        np.random.seed(seed % (1 << 32))  # noqa: NPY002
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(numbers)  # noqa: NPY002
+            random.setstate(pythons)
 
 
 def differ(one: Tensor, other: Tensor, share: float = SAME) -> bool:

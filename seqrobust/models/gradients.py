@@ -18,11 +18,30 @@ _AT_ONCE = 4
 
 
 class Gradient(NamedTuple):
-    """Outputs (M, outputs), an objective (M,) and its gradient (M, K, L) with respect to the one-hot input."""
+    """Outputs (M, outputs), an objective (M,) and its gradient (M, K, L) with respect to the one-hot input.
+
+    ``missing`` (M,) bool marks rows whose gradient is none, and stands as zeros; None where every row has one.
+    """
 
     logits: Tensor
     value: Tensor
     gradient: Tensor
+    missing: Tensor | None = None
+
+
+class Blindness(NamedTuple):
+    """Why gradients are of no use: in words, and whether there is none to be had at all."""
+
+    text: str
+    absent: bool
+
+
+def without(function: Callable[[Tensor], Tensor], inputs: Tensor, objective: Callable[[Tensor], Tensor]) -> Gradient:
+    """What :func:`of_one` says of a function that has no gradient: zeros, all of them missing."""
+    with torch.no_grad():
+        logits = function(inputs)
+        missing = torch.ones(len(inputs), dtype=torch.bool, device=inputs.device)
+        return Gradient(logits, objective(logits), torch.zeros_like(inputs), missing)
 
 
 def of_one(function: Callable[[Tensor], Tensor], inputs: Tensor, objective: Callable[[Tensor], Tensor]) -> Gradient:
@@ -53,18 +72,26 @@ def of_mean(
     return Gradient(logits, value, total / len(draws))
 
 
-def joined(parts: Sequence[Gradient], rows: int) -> Gradient:
-    """Of the first ``rows`` rows of batches, one after another. Raises ModelError where a gradient is not finite."""
-    whole = Gradient(*(torch.cat(one)[:rows] for one in zip(*parts, strict=True)))
-    if not bool(whole.gradient.isfinite().all()):
-        row = int(torch.nonzero(~whole.gradient.isfinite())[0, 0])
-        raise ModelError(
-            "the model's gradient is not finite",
-            found=f"in row {row + 1} of a batch",
-            fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
-            "use attacks that need no gradient (--attack genetic)",
-        )
-    return whole
+def joined(parts: Sequence[Gradient], rows: int, *, lenient: bool = False, blind: bool = False) -> Gradient:
+    """Of the first ``rows`` rows of batches, one after another.
+
+    If lenient, gradients that are no number are zeros and marked, as are all of a function without any (``blind``).
+    Raises ModelError otherwise where a gradient is not finite.
+    """
+    columns = ([getattr(one, name) for one in parts] for name in ("logits", "value", "gradient"))
+    whole = Gradient(*(torch.cat(one)[:rows] for one in columns))
+    missing = ~whole.gradient.isfinite().all(2).all(1) | blind
+    if not bool(missing.any()):
+        return whole
+    if lenient:
+        return whole._replace(gradient=whole.gradient.masked_fill(missing[:, None, None], 0), missing=missing)
+    row = int(torch.nonzero(missing)[0, 0])
+    raise ModelError(
+        "the model's gradient is not finite",
+        found=f"in row {row + 1} of a batch",
+        fix="look for a division, a logarithm or a square root of zero inside (add a small number there), or "
+        "use attacks that need no gradient (--attack genetic)",
+    )
 
 
 def slope(value: Tensor, inputs: Tensor) -> Tensor:
@@ -101,7 +128,7 @@ def _pieces(encoded: Tensor, lengths: Tensor) -> Iterator[tuple[Tensor, Tensor]]
         yield encoded[start : start + _AT_ONCE], lengths[start : start + _AT_ONCE]
 
 
-def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, lengths: Tensor) -> str | None:
+def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, lengths: Tensor) -> Blindness | None:
     """What to say of a function whose gradient at its input is zero or cannot be had.
 
     Args:
@@ -111,6 +138,7 @@ def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, len
     Returns:
         None where there is a gradient for any record.
     """
+    lost = False
     for part, size in _pieces(encoded, lengths):
         points = part.clone().requires_grad_(True)
         try:
@@ -119,16 +147,23 @@ def blindness(function: Callable[[Tensor, Tensor], Tensor], encoded: Tensor, len
                 weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
                 found = slope((logits * weights).sum(), points)
         except ModelError as error:
-            return f"{error.problem} ({error.found}), so gradients cannot guide an attack: {BPDA}"
+            return Blindness(
+                f"{error.problem} ({error.found}), so gradients cannot guide an attack. Attacks that need none go on: "
+                f"every single edit is scored, all pairs of short records, decisions alone; or {BPDA}",
+                absent=True,
+            )
         except (RuntimeError, MemoryError) as error:  # who asks for gradients will hear of it
             if lacks_memory(error):
                 return None
             raise
-        if bool(found.any()):
+        if bool(found.nan_to_num().any()):
             return None
+        lost = lost or bool(found.isnan().any())
     if not len(encoded):
         return None
-    return (
-        "the gradient at the model's input is exactly zero for every record tried, so it cannot guide an attack; if "
-        f"there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are saturated, give logits"
+    return Blindness(
+        f"the gradient at the model's input is {'no number' if lost else 'exactly zero'} for every record tried, so it "
+        f"cannot guide an attack; if there is a rounding, an arg-max or a look-up inside, {BPDA}; if outputs are "
+        "saturated, give logits",
+        absent=False,
     )

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from seqrobust.alphabet import Alphabet
 from seqrobust.errors import ModelError
 from seqrobust.models.adapters.form import Side
-from seqrobust.models.bare import ROWS, BareModel, check_finite
+from seqrobust.models.bare import ROWS, BareModel, lost
 from seqrobust.models.batches import Batches
 from seqrobust.models.checks.calling import Caller, refuse_unmade
 from seqrobust.models.checks.checking import Trial
 from seqrobust.models.devices import resolve_device, suitable_batch
 from seqrobust.models.draws import Draws
 from seqrobust.models.expectation import SAME, sample_seed, seeded
-from seqrobust.models.gradients import Gradient, blindness, joined, of_mean, of_one
+from seqrobust.models.gradients import Gradient, blindness, joined, of_mean, of_one, without
 from seqrobust.models.modes import evaluation_mode, modes_of, put_back
 from seqrobust.models.outputs import OutputScale
 from seqrobust.models.steps import Step
@@ -66,6 +66,7 @@ class Predictor:
         target_range: the smallest and the largest of them, likewise.
         constant: what every record tried, and every random sequence too, is predicted to be; None where predictions
             differ. Known once checked.
+        gradientless: no gradient of the module is to be had. Known once checked.
         notices: what was noticed about the module and should be said.
         rounding: share of their size by which outputs may be rounded otherwise beside other records; see
             :func:`~seqrobust.models.expectation.rounding_share`. Known once checked.
@@ -109,6 +110,7 @@ class Predictor:
         self.target_range: dict[str, tuple[float, float]] = {}
         self.rounding = SAME
         self.constant: str | None = None
+        self.gradientless = False
         self.average_strands = average_strands
         self._bare = BareModel(
             module=module,
@@ -193,6 +195,16 @@ class Predictor:
         return self._draws.stochastic
 
     @property
+    def reads_odds(self) -> bool:
+        """Whether log-odds of the module's probabilities are read at full precision. Known once checked."""
+        return self._bare.odds is not None
+
+    @property
+    def saturates(self) -> bool:
+        """Whether the module's probabilities are all that is known, and may have lost what moves them."""
+        return self.scale == "probabilities" and not self.reads_odds
+
+    @property
     def preprocessed(self) -> bool:
         """Whether a step stands before the module."""
         return self._bare.preprocess is not None
@@ -216,9 +228,28 @@ class Predictor:
                 weight.requires_grad_(True)
             whole.to(home)
 
-    def fresh_draws(self) -> AbstractContextManager[None]:
-        """Within it a random module's draws are others, so that what was found on some can be judged on others."""
-        return self._draws.others()
+    def fresh_draws(self, number: int = 0) -> AbstractContextManager[None]:
+        """Within it a random module's draws are others, so that what was found on some can be judged on others.
+
+        Each ``number`` stands for draws of its own.
+        """
+        return self._draws.others(number)
+
+    @contextmanager
+    def tolerant(self) -> Iterator[None]:
+        """Within it outputs that are no number are handed on, so that one bad record does not end everything.
+
+        See :meth:`lost`.
+        """
+        before, self._bare.tolerant = self._bare.tolerant, True
+        try:
+            yield
+        finally:
+            self._bare.tolerant = before
+
+    def lost(self, logits: Tensor) -> Tensor:
+        """(M,) bool: rows of (M, outputs) logits that are no answer; see :func:`seqrobust.models.bare.lost`."""
+        return lost(logits, self.task)
 
     def encode(self, tokens: Tensor) -> Tensor:
         """One-hot (M, K, L) of (M, L) tokens, on the tokens' device."""
@@ -240,6 +271,7 @@ class Predictor:
         tokens = tokens.to(self.device)
         rows = self._bare.rows
         with self.attached(), torch.no_grad(), seeded(self.device, sample_seed(self.seed, 0)):
+            self._bare.odds = None
             trial = self._batches.tried(partial(self._settled, tokens))
             self._bare.scale, notice = trial.scale()
             self.tell(notice)
@@ -248,7 +280,9 @@ class Predictor:
                 self.tell(self._bare.preprocess.settle(trial.encoded, trial.lengths))
             self._check_repeatability(trial)
             with self._differentiable():
-                self.tell(blindness(self._bare.logits, trial.encoded, trial.lengths))
+                blind = blindness(self._bare.logits, trial.encoded, trial.lengths)
+                self.gradientless = blind is not None and blind.absent
+                self.tell(blind and blind.text)
             self.constant, notice = trial.variety(self.labels or ())
             self.tell(notice)
         self._bare.rows = rows
@@ -295,28 +329,55 @@ class Predictor:
         self.forwards += len(tokens) * self.draws
         return torch.cat(parts)[: len(tokens)]
 
-    def gradient(self, points: Tensor, lengths: Tensor, objective: Callable[[Tensor, Tensor], Tensor]) -> Gradient:
+    def judged(self, tokens: Tensor) -> Tensor:
+        """(M, outputs) logits of (M, L) tokens that say what the module's own output says.
+
+        Those of :meth:`logits`, but where the module's probabilities are rounded to a tie, or to another answer, than
+        their log-odds: there the logits of the probabilities as they come.
+        """
+        found = self.logits(tokens)
+        odds, task = self._bare.odds, task_of(self.task)
+        if odds is None or not len(tokens):
+            return found
+        with odds.rest():
+            own = self.logits(tokens)
+        other = task.differ(own, found) | (task.lead(own) <= 0)
+        return torch.where(other[:, None], own, found)
+
+    def gradient(
+        self,
+        points: Tensor,
+        lengths: Tensor,
+        objective: Callable[[Tensor, Tensor], Tensor],
+        *,
+        lenient: bool = False,
+    ) -> Gradient:
         """Outputs, objective and its gradient at (M, K, L) points.
 
         Args:
             points: one-hot or relaxed input.
             lengths: (M,) letters of each row.
             objective: from logits (m, outputs) and their rows (m,) among the M to (m,) values.
+            lenient: where there is no gradient, or one that is no number, zeros stand for it and the row is marked.
 
-        Raises ModelError where an output or a gradient is not finite.
+        Raises ModelError where an output is not finite; unless lenient, also where a gradient is not or is not there.
         """
+        blind = lenient and self.gradientless
 
         def pulled(part: Tensor, rows: Tensor) -> Gradient:
             size = lengths.to(self.device)[rows]
             draws = [partial(self._draws.one, lengths=size, sample=sample) for sample in range(self.draws)]
-            inputs, goal = part.clone().requires_grad_(True), partial(_at, objective, rows)
+            goal = partial(_at, objective, rows)
+            if blind:
+                return without(partial(self._draws.mean, lengths=size), part, goal)
+            inputs = part.clone().requires_grad_(True)
             with torch.enable_grad(), self._differentiable():
                 return of_one(draws[0], inputs, goal) if len(draws) == 1 else of_mean(draws, inputs, goal)
 
         answers = self._batches.answers(points, pulled)
-        parts = [Gradient(*(one.detach() for one in found)) for found in answers]
+        parts = [Gradient(*(one.detach() for one in found[:3])) for found in answers]
         self.gradients += len(points) * self.draws
-        return joined(parts, rows=len(points))
+        return joined(parts, rows=len(points), lenient=lenient, blind=blind)
 
     def differentiable(self, points: Tensor, lengths: Tensor) -> Tensor:
         """(M, outputs) logits of (M, K, L) points on the device, in one batch, through which gradients flow.
@@ -352,8 +413,8 @@ class Predictor:
         return random
 
     def check_finite(self, outputs: Tensor) -> None:
-        """Raise ModelError where an output is not finite."""
-        check_finite(outputs)
+        """Raise ModelError where an output is not finite, outside :meth:`tolerant`."""
+        self._bare.check(outputs)
 
 
 def _at(objective: Callable[[Tensor, Tensor], Tensor], rows: Tensor, logits: Tensor) -> Tensor:

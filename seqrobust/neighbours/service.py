@@ -11,7 +11,6 @@ from torch import Tensor
 
 from seqrobust.errors import InternalError
 from seqrobust.graph import CannotTraceError
-from seqrobust.models.bare import check_finite
 from seqrobust.models.predictor import Predictor
 from seqrobust.neighbours.cost import REFERENCE, Cost, predicted_cost
 from seqrobust.neighbours.edits import Edits, apply_edits, differences, effective_edits, spans
@@ -95,7 +94,7 @@ class NeighbourScores:
             chosen = torch.nonzero(of_candidate == length).flatten()
             parts.add(chosen, self._one_length(base, clean.take(chosen), int(length), lengths))
         out = parts.joined()
-        check_finite(out, self._predictor.task)
+        self._predictor.check_finite(out)
         return out
 
     def renewed(self) -> NeighbourScores:
@@ -281,8 +280,9 @@ class NeighbourScores:
         self._predictor.forwards, self._predictor.rows_sent = forwards, sent
         answers = network.logits(reference, edits, size)
         # Each output by its own size: a small one beside a large one has to be right as well.
-        error = torch.where(plain == answers, 0.0, (plain - answers).abs())
-        allowed = ULPS * torch.finfo(answers.dtype).eps * plain.abs().masked_fill(plain.isinf(), 0).amax(0)
+        same = (plain == answers) | (plain.isnan() & answers.isnan())
+        error = torch.where(same, 0.0, (plain - answers).abs())
+        allowed = ULPS * torch.finfo(answers.dtype).eps * plain.abs().nan_to_num(posinf=0).amax(0)
         if bool((error <= allowed).all()):
             return None
         worst = int((error - allowed).nan_to_num(nan=torch.inf).amax(0).argmax())

@@ -76,7 +76,10 @@ def answer(
     Raises InputError for whatever cannot be used, before anything is written; AuditError for results that cannot be.
     """
     opening = Opening(seed=run.seed, device=run.device, batch_size=run.batch_size, memory=run.memory, progress=progress)
+    # A slow model answers for minutes before there is anything to count.
+    progress.start("open", 1)
     subject = asked.open(opening, action=room.action)
+    progress.advance(1)
     ready = room.prepare(subject, settings, opening)
     decides = derived({"": asked, room.name: ready.settings, "seed": run.seed})
     claim = Claim(

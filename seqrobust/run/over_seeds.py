@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqrobust.errors import InternalError
-from seqrobust.statistics import mean_interval
+from seqrobust.statistics.jackknife import t_interval
 
 CONFIDENCE = 0.95
 _OF_A_BUDGET = (
@@ -105,7 +105,7 @@ def estimate(values: Sequence[float | None], *, share: bool = False) -> Estimate
     if n < 2:
         return Estimate(n=n, mean=float(known[0]) if n else None, low=None, high=None, deviation=None)
     mean, deviation = float(known.mean()), float(known.std(ddof=1))
-    low, high = mean_interval(known, bounds=(0, 1) if share and deviation > 0 else None, least=2) or (None, None)
+    low, high = t_interval(mean, deviation**2 / n, n - 1, (0, 1) if share else None) or (None, None)
     return Estimate(n=n, mean=mean, low=low, high=high, deviation=deviation)
 
 

@@ -7,6 +7,7 @@ differ in the mean. Divided by an error that is read off each group by itself, t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -91,3 +92,15 @@ def arrangements(names: NDArray[np.int64], strata: NDArray[np.int64]) -> float:
         counts = np.unique(names[strata == one], return_counts=True)[1]
         logs += float(gammaln(counts.sum() + 1) - gammaln(counts + 1).sum())
     return float(np.exp(min(logs, 700.0)))
+
+
+def symmetries(names: NDArray[np.int64], strata: NDArray[np.int64]) -> int:
+    """How many ways of naming the groups anew leave as many of each in every stratum, so that no two-sided statistic
+    changes.
+
+    >>> symmetries(np.array([0, 0, 1, 1]), np.zeros(4, int)), symmetries(np.array([0, 0, 1]), np.zeros(3, int))
+    (2, 1)
+    """
+    counts = np.array([[int(((strata == one) & (names == name)).sum()) for one in np.unique(strata)]
+                       for name in np.unique(names)])  # fmt: skip
+    return math.prod(math.factorial(int(times)) for times in np.unique(counts, axis=0, return_counts=True)[1])

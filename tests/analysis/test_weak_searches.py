@@ -18,6 +18,7 @@ from seqrobust.analysis.robustness import saturated
 from seqrobust.analysis.shards import run_shards
 from seqrobust.attacks import Attack, Problem, Untargeted, attacks_named, scores_for
 from seqrobust.attacks.searches.exhaustive import Exhaustive
+from seqrobust.models.outputs import OutputScale
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Silent
 from seqrobust.sequences import SequenceSet
@@ -35,13 +36,15 @@ class Steep(nn.Module):
 
     def forward(self, encoded: Tensor) -> Tensor:
         lead = self.steepness * (encoded[:, 2].sum(1, keepdim=True) - 2.5)
-        return torch.sigmoid(lead) if self.end else lead
+        # Written by hand, so that what is squashed cannot be read off it.
+        return 1 / (1 + torch.exp(-lead)) if self.end else lead
 
 
 def table_of(module: nn.Module, folder: Path, *attacks: Attack, budget: int = 2) -> tuple[pd.DataFrame, Problem]:
     rng = np.random.default_rng(0)
     sequences = SequenceSet.from_texts(["".join(rng.choice(list("ACGT"), LENGTH)) for _ in range(24)], DNA)
-    predictor = Predictor(module, alphabet=DNA, task="binary", device="cpu")
+    scale: OutputScale = "probabilities" if getattr(module, "end", False) else "logits"
+    predictor = Predictor(module, alphabet=DNA, task="binary", device="cpu", scale=scale)
     predictor.check(torch.tensor(sequences.tokens))
     problem = Problem(
         predictor=predictor,

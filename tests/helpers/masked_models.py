@@ -54,10 +54,18 @@ class SteepTanh(Honest):
 
 
 class SteepSoftmax(Honest):
-    """Probabilities that are 0 and 1 to the last bit."""
+    """Probabilities that are 0 and 1 to the last bit, by a softmax that can be seen."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.softmax(1000 * super().forward(x), 1)
+
+
+class SteepByHand(Honest):
+    """The same, written by hand, so that what it squashes cannot be read off it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        p = 1 / (1 + torch.exp(-1000 * (super().forward(x) * torch.tensor([-1.0, 1.0])).sum(1, keepdim=True)))
+        return torch.cat([1 - p, p], 1)
 
 
 class Rounded(Honest):

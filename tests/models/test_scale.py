@@ -260,7 +260,7 @@ def test_probabilities_that_are_none_are_told() -> None:
 
 def test_saturated_probabilities_are_told_whoever_says_that_they_are_such() -> None:
     for scale in ("auto", "probabilities"):
-        predictor = checked(Ends(torch.sigmoid, gain=5000.0), "binary", scale=scale)
+        predictor = checked(Ends(lambda out: 1 / (1 + torch.exp(-out)), gain=5000.0), "binary", scale=scale)
         assert any("10 of 10 records are saturated" in notice for notice in predictor.notices)
         assert logits(predictor, tokens()).isfinite().all()
 

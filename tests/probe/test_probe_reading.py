@@ -117,6 +117,18 @@ def test_no_place_stands_out_of_diffuse_effects() -> None:
     assert abs(place["start"] - 40) <= 1
 
 
+def test_no_place_stands_out_of_a_random_linear_model() -> None:
+    """Its effects differ from position to position: a few beside the functional ones are no place."""
+    inside, named = np.zeros((24, 60), bool), 0
+    inside[:, INSIDE] = True
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        read, letters = rng.normal(size=60), rng.choice([-1, 1], (24, 60))
+        effect = np.maximum(4 * read * letters * np.sign(letters @ read)[:, None], 0)
+        named += compact_place(effect, inside, ~inside) is not None
+    assert named == 0
+
+
 def test_effects_that_are_nothing_have_no_place() -> None:
     assert effective_positions(np.zeros((3, 5))) is None
     assert effective_positions(np.ones((3, 10))) == 9

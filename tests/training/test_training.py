@@ -71,12 +71,13 @@ def robust_accuracy(model: SequenceModel, data: Labelled) -> float:
         control_draws=1,
     )
     with predictor.attached():
-        run = run_shard(problem, list(ATTACKS.values()), np.arange(len(data.sequences)))
+        # Every sequence within two edits: no other attack finds more.
+        run = run_shard(problem, [ATTACKS["exhaustive"]], np.arange(len(data.sequences)))
     return float((run.attackable & ~run.reached[:, 0]).float().mean())
 
 
 def test_adversarial_training_makes_robust(tmp_path: Path) -> None:
-    data, fresh = fragile(240, 0), fragile(120, 1)
+    data, fresh = fragile(240, 0), fragile(80, 1)
     settings = TrainingSettings(epochs=12, batch_size=16, learning_rate=0.02, select="last")
     models = []
     for name, adversary in (("plain", None), ("robust", adversarial_settings(budget=2, protect=("word",)))):

@@ -11,7 +11,7 @@ from seqrobust.analysis.attacked import attacked
 from seqrobust.analysis.measured_truth import Values, against_measured, known_values, with_known
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
-from seqrobust.attacks import Problem, Shift, attacks_named
+from seqrobust.attacks import Problem, Shift, attacks_for
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.stating import attack_problem
@@ -37,7 +37,7 @@ def prepare(subject: Subject, settings: AttackSettings, opening: Opening) -> Att
     """See :class:`~seqrobust.analysis.room.Room`. Raises InputError for a threat or goal that cannot be had."""
     settings = resolved(settings, subject.sequences)
     problem = attack_problem(subject.predictor, subject.sequences, subject.targets, settings, seed=opening.seed)
-    require_coverage(problem, attacks_named(settings.attacks))
+    require_coverage(problem, attacks_for(problem.predictor, settings.attacks))
     return AttackReady(name=subject.name, problem=problem, settings=settings, known=_known(settings, problem))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from seqrobust.analysis.audit.attacked_table import AttackTable
 from seqrobust.analysis.audit.outcome import Outcome, faults_of, not_checked
@@ -64,9 +65,9 @@ def _apart(table: AttackTable, rows: NDArray[np.int64], column: str, logits: Flo
     truth = _truth(table, rows, clean)
     found = _score(table, logits, truth)
     allowed = table.predictor.rounding * np.abs(logits[np.isfinite(logits)]).max(initial=0.0)
-    if table.predictor.scale == "probabilities":
+    if table.predictor.saturates:
         # A probability beside 0 or 1 makes a logit of which hardly a digit is certain.
-        said, found, allowed = 1 / (1 + np.exp(-said)), 1 / (1 + np.exp(-found)), 10 * table.predictor.rounding
+        said, found, allowed = expit(said), expit(found), 10 * table.predictor.rounding
     with np.errstate(invalid="ignore"):
         apart = ~((said == found) | (np.abs(said - found) <= allowed))
     return [

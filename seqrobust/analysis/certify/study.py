@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from seqrobust.analysis.alarms import about_threat
@@ -28,7 +27,6 @@ from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.certification import Method, Proven, certify_shard, methods_named, require_certifiable
-from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 
@@ -145,18 +143,9 @@ def _attacks(ready: CertifyReady, work: Work) -> tuple[Attack, ...]:
     problem, chosen = ready.problem, ready.settings.attacks
     if chosen != DEFAULT_ATTACKS or not len(problem.sequences):
         return attacks_named(chosen)
-    predictor = ready.predictor
-    tokens = torch.tensor(problem.plain.sequences.tokens[:1], device=predictor.device)
-    counted, sent = predictor.gradients, predictor.rows_sent
-    try:
-        with predictor.attached():
-            points, lengths = predictor.encode(tokens), predictor.lengths(tokens)
-            predictor.gradient(points, lengths, lambda logits, _: logits.sum(1))
-    except ModelError:
+    if ready.predictor.gradientless:
         work.notice(f"the model passes no gradient to its input: the attack beside certificates is {_WITHOUT}")
         return attacks_named((_WITHOUT,))
-    finally:
-        predictor.gradients, predictor.rows_sent = counted, sent
     return attacks_named(chosen)
 
 

@@ -14,7 +14,7 @@ from seqrobust.analysis.compare.findings import CompareFindings
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import Rival, same_records, transfer_metrics, transferred
-from seqrobust.attacks import Problem, Shift, attacks_named
+from seqrobust.attacks import Problem, Shift, attacks_for
 from seqrobust.attacks.coverage import require_coverage
 from seqrobust.attacks.settings import AttackSettings, resolved
 from seqrobust.attacks.shift_size import OWN_UNITS, ShiftSize
@@ -49,7 +49,7 @@ def prepare(subjects: Sequence[Subject], settings: AttackSettings, opening: Open
         for one in subjects
     }
     for problem in problems.values():
-        require_coverage(problem, attacks_named(settings.attacks))
+        require_coverage(problem, attacks_for(problem.predictor, settings.attacks))
     same_records(list(problems.items()))
     _same_task(problems)
     sources = {one.name: one.source for one in subjects}

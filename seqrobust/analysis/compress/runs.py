@@ -21,7 +21,7 @@ from seqrobust.analysis.compress.weights import layers_of
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
 from seqrobust.analysis.transfer import Rival, fidelity, transfer_metrics, transferred
-from seqrobust.attacks import attacks_named, scores_for
+from seqrobust.attacks import attacks_for, scores_for
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.attacks.shift_size import ShiftSize
 from seqrobust.attacks.stating import attack_problem
@@ -188,7 +188,7 @@ class CompressRuns:
         scores = scores_for(predictor, memory=self.work.memory)
         results = run_shards(
             problem,
-            attacks_named(self.settings.attacks),
+            attacks_for(predictor, self.settings.attacks),
             partial(self._part, number),
             self.work.progress,
             scores,

@@ -15,6 +15,7 @@ from seqrobust.analysis.alarms import alarms, weaknesses
 from seqrobust.analysis.evaluate.labels_kept import labels_kept
 from seqrobust.attacks import ATTACKS
 from seqrobust.attacks.search import Access
+from seqrobust.report.words import budget_size
 
 Standing: TypeAlias = Literal["supported", "refused"]
 
@@ -77,19 +78,43 @@ def claims(
         constant: what the model predicts of every record and of random sequences too; None where that differs. As long
             as no attack changes it either, nothing can be claimed.
     """
-    doubts = _doubts(metrics, methods, probabilities=probabilities)
     last = metrics["budgets"][-1]
+    # Where every sequence was scored there is nothing that a search could have overlooked.
+    exact = last in _known_exactly(metrics)
+    doubts = _few(metrics) if exact else _doubts(metrics, methods, probabilities=probabilities)
     made = [_upper_bound(metrics, last), _fewest(metrics)]
     made.append(_claim(f"that bound at {last['budget']} is near the truth, as far as attacks can tell", doubts))
     made.append(_against_chance(last))
     if metrics.get("commonest_class"):
         made.append(_more_than_constant(metrics))
     made += [_claim(text, reasons) for text, reasons in labels_kept(metrics, protect, only)]
-    made.append(_claim("no adversary can do better (a guarantee)", ["an attack cannot show that; a certificate can"]))
+    made += _guarantees(metrics)
     if constant is not None and not metrics["budgets"][-1].get("attack_success_rate"):
         reason = f"the model predicts {constant} whatever the sequence, random ones included: nothing is read from it"
         made = [_claim(item["claim"], [reason, *item["reasons"]]) for item in made]
     return refused(made, [*_hardly_any(metrics), *alarms(metrics, "these methods do")])
+
+
+def _known_exactly(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Budgets at which every attacked record is broken, or each of its sequences was scored."""
+    n = metrics.get("attacked") or 0
+    known = [row for row in metrics["budgets"] if n and row.get("exact") == n and not row.get("not_searched")]
+    return [row for row in known if budget_size(row["budget"]) > 0]
+
+
+def _guarantees(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What no adversary can do: known where every sequence within the budget was scored, or the record is broken."""
+    n, known = metrics.get("attacked") or 0, _known_exactly(metrics)
+    text = "no adversary can do better (a guarantee)"
+    made = [
+        _claim(f"{text} at {row['budget']}: exact at k = {row['budget']}, for every sequence was scored", [])
+        for row in known
+    ]
+    last = metrics["budgets"][-1]
+    if last not in known:
+        short = f" (known exactly: {last['exact']} of {n} records)" if "exact" in last else ""
+        made.append(_claim(f"{text} at {last['budget']}", [f"an attack cannot show that; a certificate can{short}"]))
+    return made
 
 
 def refused(made: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> list[dict[str, Any]]:
@@ -189,8 +214,21 @@ def _doubts(metrics: Mapping[str, Any], methods: Sequence[Method], *, probabilit
     effort = next((item for item in masking["evidence"] if item["check"] == "convergence"), None)
     if effort is None or not effort["values"].get("converged"):
         reasons.append("it was not shown that more steps or restarts find no more")
-    if probabilities:
-        reasons.append("the model gives probabilities instead of logits, which rounding may hide behind")
+    return [*reasons, *_unseen(masking["evidence"], probabilities=probabilities)]
+
+
+def _unseen(evidence: Sequence[Mapping[str, Any]], *, probabilities: bool) -> list[str]:
+    """What searches by scores do not see, by the checks that looked for it."""
+    checks = {item["check"]: item for item in evidence}
+    reasons = []
+    if (found := checks.get("exhaustive")) is not None and found["values"]["missed"]:
+        more = found["values"]["missed"]
+        reasons.append(f"scoring every sequence of {found['n']} records that stand breaks {more} of them")
+    if (flat := checks.get("plateaus")) is not None and flat["values"]["often"]:
+        reasons.append("on many records that stand a quarter of the single edits or more do nothing: no slope leads on")
+    hidden = checks.get("saturated_outputs")
+    if probabilities and (hidden is None or hidden["values"].get("saturated")):
+        reasons.append("the model gives probabilities, some so near to 0 or 1 that rounding hides what moves them")
     return reasons
 
 

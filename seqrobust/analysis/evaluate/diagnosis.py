@@ -14,8 +14,9 @@ from seqrobust.analysis.evaluate import probes
 from seqrobust.analysis.evaluate.claims import Method
 from seqrobust.analysis.evaluate.worst_case import Grid
 from seqrobust.analysis.masking import Evidence
-from seqrobust.attacks import Problem, Scores
+from seqrobust.attacks import Exhaustive, Problem, Scores
 from seqrobust.errors import ModelError
+from seqrobust.statistics import Units, units_of
 from seqrobust.tasks import task_of
 
 FARTHER = 1.25
@@ -39,13 +40,15 @@ def from_results(table: pd.DataFrame, methods: Sequence[Method]) -> list[Evidenc
 
     def against(check: str, chosen: Sequence[str], champions: Sequence[str], words: tuple[str, str]) -> Evidence:
         duels = {name: _duel(grid, name, champions) for name in chosen} if champions else {}
-        return masking.outdone(check, duels, grid.levels, words)
+        return masking.outdone(check, duels, grid.levels, words, _units(grid))
 
     blind = [method.name for method in methods if method.access != "gradients" and not method.is_random]
     drawn = [method.name for method in methods if method.is_random]
     first = [name for name in seeing if name not in steps]
     white = "all methods that go by gradients together"
+    flat = _flat(grid)
     return [
+        *([] if flat is None else [flat]),
         against("black_box_beats_white_box", blind, seeing, ("black-box method", white)),
         against("random_beats_gradient", drawn, seeing, ("random method", white)),
         against("one_step_beats_iterative", first, steps, ("one-step method", "all iterative ones together")),
@@ -53,8 +56,26 @@ def from_results(table: pd.DataFrame, methods: Sequence[Method]) -> list[Evidenc
     ]
 
 
+def _flat(grid: Grid) -> Evidence | None:
+    """Plateaus, as far as any method scored single edits; None for a table that does not say."""
+    if "flat" not in grid.table or "exact" not in grid.table:
+        return None
+    flat = grid.cube("flat").astype(np.float64).max((0, 2))[grid.attacked]
+    exact = grid.cube("exact").astype(bool)[:, :, -1].any(0) | grid.broken_by(grid.methods)[:, -1]
+    return masking.plateaus(flat, exact[grid.attacked])
+
+
 def _is_one_step(name: str, methods: Sequence[Method]) -> bool:
     return any(method.name == name and method.attacks == ("one_step",) for method in methods)
+
+
+def _units(grid: Grid) -> Units:
+    """Which rows of a duel belong together: records of a cluster, and in regression both directions of a record."""
+    own = units_of(grid.units, grid.attacked)
+    ways = len({way for _, way in grid.runs})
+    if ways < 2:
+        return own
+    return np.tile(np.arange(int(grid.attacked.sum())) if own is None else own, ways)
 
 
 def _duel(grid: Grid, name: str, champions: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -91,11 +112,12 @@ def from_model(
     rows = sample_rows(grid.attacked, records)
     if not len(rows):
         return []
+    evidence = [_exhaustive(problem, grid)] if not problem.predictor.stochastic else []
     sample = probes.Sample(problem, rows)
     asked = probes.repeated(sample)
-    evidence = [masking.randomness(asked.spread, asked.size, asked.lead, asked.flips, draws=problem.predictor.draws)]
+    evidence += [masking.randomness(asked.spread, asked.size, asked.lead, asked.flips, draws=problem.predictor.draws)]
     if not task_of(problem.predictor.task).measured:
-        evidence.append(masking.saturation(asked.lead, probabilities=problem.predictor.scale == "probabilities"))
+        evidence.append(masking.saturation(asked.lead, probabilities=problem.plain.predictor.saturates))
     progress(0.05)
     try:
         slopes = probes.slopes(sample, scores)
@@ -112,6 +134,37 @@ def from_model(
     evidence.append(masking.unbounded(attack, probes.broken_by_writing_over(sample), possible))
     evidence.append(_convergence(sample, grid, seeing or grid.methods, lambda share: progress(0.5 + 0.5 * share)))
     return evidence
+
+
+_CHECKED = 16
+"""Records that stand of which every sequence is scored."""
+_MEMBERS = 20_000
+"""Sequences within a budget of one record that are few enough for that."""
+
+
+def _exhaustive(problem: Problem, grid: Grid) -> Evidence:
+    """The search checked at its largest budget of two or less: every sequence of some records that stand is scored."""
+    small = [level for level, budget in enumerate(problem.budgets) if not budget.percent and 0 < budget.amount <= 2]
+    way = grid.runs[0][1]
+    if not small or way:
+        return masking.missed(np.zeros(0, bool), "2", 0)
+    level = small[-1]
+    standing = np.flatnonzero(grid.attacked & ~grid.broken_by(grid.methods)[:, level])
+    rows = standing[np.unique(np.linspace(0, len(standing) - 1, min(len(standing), _CHECKED)).astype(np.int64))]
+    if not len(standing):
+        return masking.missed(np.zeros(0, bool), str(problem.budgets[level]), 0)
+    search = Exhaustive(limit=_MEMBERS)
+    bound = replace(problem.threat, budget=problem.budgets[level]).bind(problem.sequences.take(rows))
+    rows = rows[search.covers(bound).cpu().numpy()]
+    unknown = rows
+    if "exact" in grid.table:
+        known: NDArray[np.bool_] = np.any(grid.cube("exact").astype(bool)[:, :, level], axis=0)
+        unknown = rows[~known[rows]]
+    found = np.zeros(len(rows), bool)
+    if len(unknown):
+        one = replace(problem, budgets=(problem.budgets[level],), control_draws=0)
+        found[np.isin(rows, unknown)] = probes.found_at(one, (search,), unknown).reached
+    return masking.missed(found, str(problem.budgets[level]), len(standing) - len(rows) if not len(rows) else 0)
 
 
 def _possible(grid: Grid, rows: NDArray[np.int64], slopes: probes.Slopes) -> NDArray[np.bool_]:

@@ -119,19 +119,23 @@ class Slopes:
 def slopes(sample: Sample, scores: Scores) -> Slopes:
     """Compare the gradient at the clean sequence with exact scores of a random sample of single edits.
 
-    Raises ModelError where the model gives no gradient, or one that is not finite.
+    A gradient that is no number counts as none. Raises ModelError where that is so of every record.
     """
     predictor = sample.problem.predictor
     threat, goal, logits = sample.bound()
     everyone = torch.arange(len(threat), device=predictor.device)
     lengths = predictor.lengths(threat.tokens)
-    found = predictor.gradient(predictor.encode(threat.tokens), lengths, goal.objective)
+    encoded = predictor.encode(threat.tokens)
+    found = predictor.gradient(encoded, lengths, goal.objective, lenient=True)
+    if found.missing is not None and bool(found.missing.all()):
+        predictor.gradient(encoded, lengths, goal.objective)  # Says why there is none.
     clean = judged(goal, logits, everyone)
     size = clean.slack / ROUNDING
     steepness = (found.gradient.abs() * threat.permitted).amax((1, 2)) / size.clamp(min=1e-30)
     edits = _sampled_edits(sample, threat)
-    edited = judged(goal, scores.logits(threat.tokens, edits), edits.record)
-    exact = edited.told - clean.told[edits.record]
+    outputs = scores.logits(threat.tokens, edits)
+    edited = judged(goal, outputs, edits.record)
+    exact = (edited.told - clean.told[edits.record]).masked_fill(predictor.lost(outputs), 0)
     now = (found.gradient * threat.clean).sum(1)
     record, position, letter = edits.record, edits.position[:, 0], edits.letter[:, 0]
     first_order = found.gradient[record, letter, position] - now[record, position]
@@ -214,7 +218,7 @@ def _written_over(threat: BoundThreat, other: Tensor) -> Tensor:
 def broken_without_bounds(sample: Sample, progress: Progress) -> NDArray[np.bool_]:
     """(n,) whether gradient attacks reach the goal once everything that may change is free to."""
     problem = replace(sample.problem, budgets=_WIDE, control_draws=0)
-    return _found(problem, UNBOUNDED, sample.rows, progress).reached
+    return found_at(problem, UNBOUNDED, sample.rows, progress).reached
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -232,7 +236,7 @@ def by_effort(sample: Sample, budget: Budget, progress: Progress) -> dict[str, F
     found = {}
     for number, (steps, restarts) in enumerate(settings):
         attack = DiscretePGD(steps=steps, restarts=restarts)
-        found[effort(steps, restarts)] = _found(problem, (attack,), sample.rows, lambda _: None)
+        found[effort(steps, restarts)] = found_at(problem, (attack,), sample.rows, lambda _: None)
         progress((number + 1) / len(settings))
     return found
 
@@ -246,8 +250,8 @@ def effort(steps: int, restarts: int) -> str:
     return f"{steps} step{'' if steps == 1 else 's'}, {restarts} restarts"
 
 
-def _found(problem: Problem, attacks: Sequence[Attack], rows: Rows, progress: Progress) -> Found:
-    """At the largest budget of the problem."""
+def found_at(problem: Problem, attacks: Sequence[Attack], rows: Rows, progress: Progress = lambda _: None) -> Found:
+    """What attacks find at the largest budget of the problem."""
     size = max(len(shard) for shard in problem.shards())
     reached, value = [np.zeros(0, bool)], [np.zeros(0)]
     for start in range(0, len(rows), size):

@@ -19,13 +19,16 @@ from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import ROWS_SENT, joined
 from seqrobust.analysis.shards import run_shards
 from seqrobust.analysis.shifts import BEST, SIZE
-from seqrobust.attacks import Problem, Scores, attacks_named
+from seqrobust.attacks import Problem, Scores, attacks_for, attacks_named, blind
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.attacks.stating import attack_problem
 from seqrobust.errors import ModelError
 from seqrobust.models.predictor import Predictor
 from seqrobust.sequences import SequenceSet, Targets
 from seqrobust.tasks import task_of
+
+NO_GRADIENT = "the model passes no gradient to its input"
+"""Why a method that follows nothing else is not run."""
 
 RUN_PARTS = f"parts/run-{2 * '[0-9]'}-{5 * '[0-9]'}.parquet"
 """Finished shards of an evaluation, and no file of the user's own."""
@@ -87,6 +90,10 @@ class MethodRuns:
             controls.append(control)
             for method in methods:
                 number += 1
+                if problem.predictor.gradientless and method.attacks and blind(attacks_named(method.attacks)):
+                    failed[method.name] = NO_GRADIENT
+                    self.work.progress.say(f"{method.name} is left out: {NO_GRADIENT}")
+                    continue
                 try:
                     found = self._method(problem, direction, method, number)
                 except ModelError as error:
@@ -95,6 +102,8 @@ class MethodRuns:
                     continue
                 tables.append(_labelled(found, control, method.name, direction))
             number += 1
+        if not tables:
+            raise ModelError(NO_GRADIENT, found=", ".join(failed), fix="name methods that need none (greedy_all)")
         table = joined(tables)
         if ROWS_SENT in table.attrs:
             table.attrs[ROWS_SENT] += sum(part.attrs.get(ROWS_SENT, 0) for part in controls)
@@ -117,7 +126,7 @@ class MethodRuns:
     def _run(self, problem: Problem, attacks: tuple[str, ...], number: int) -> pd.DataFrame:
         return run_shards(
             problem,
-            attacks_named(attacks) if attacks else (),
+            attacks_for(problem.predictor, attacks) if attacks else (),
             partial(self._part, number),
             self.work.progress,
             self.scores,

@@ -37,8 +37,8 @@ from seqrobust.analysis.room import Work
 from seqrobust.analysis.rows_sent import taken
 from seqrobust.analysis.subject import Subject
 from seqrobust.analysis.transfer import same_records
-from seqrobust.attacks import Problem, Shift, scores_for
-from seqrobust.attacks.coverage import require_moves
+from seqrobust.attacks import Problem, Shift, attacks_named, scores_for
+from seqrobust.attacks.coverage import require_moves, require_sight
 from seqrobust.attacks.settings import keeps_truth, resolved
 from seqrobust.files import plain
 from seqrobust.models.predictor import Predictor
@@ -88,6 +88,7 @@ def prepare(subject: Subject, settings: EvaluateSettings, opening: Opening) -> E
     with_model: Problems = partial(_problems, subject.sequences, subject.targets, settings, opening.seed)
     problems = with_model(subject.predictor)
     require_moves(next(iter(problems.values())))
+    _require_sight(next(iter(problems.values())), settings)
     others = [*subject.others.values()]
     if subject.another is not None:
         others += [subject.another(text) for text in settings.transfer_from]
@@ -101,6 +102,12 @@ def prepare(subject: Subject, settings: EvaluateSettings, opening: Opening) -> E
         else None,
         with_model=with_model,
     )
+
+
+def _require_sight(problem: Problem, settings: EvaluateSettings) -> None:
+    """Raise ModelError where every method follows gradients, and the model has none."""
+    if not (settings.transfer_from or settings.surrogates):
+        require_sight(problem, [attack for method in settings.chosen for attack in attacks_named(method.attacks)])
 
 
 def _problems(
@@ -159,7 +166,7 @@ def study(ready: EvaluateReady, work: Work) -> EvaluateFindings:
     metrics["claims"] = claims(
         metrics,
         methods,
-        probabilities=predictor.scale == "probabilities",
+        probabilities=predictor.saturates,
         protect=problem.threat.protect,
         only=problem.threat.only,
         constant=constant,
@@ -222,7 +229,7 @@ def _asked(runs: MethodRuns, table: pd.DataFrame, methods: list[Method]) -> list
     direction, problem = next(iter(runs.problems.items()))
     if not whole(part, runs.work.progress.say):
         runs.work.progress.start("diagnosis", 100)
-        with problem.predictor.attached():
+        with problem.predictor.attached(), problem.predictor.tolerant():
             found = from_model(
                 problem,
                 table[table["direction"] == direction].reset_index(drop=True),

@@ -20,7 +20,7 @@ from seqrobust.analysis import results_table
 from seqrobust.analysis.evaluate.claims import Method
 from seqrobust.analysis.pieces import keeping, whole
 from seqrobust.analysis.rows_sent import ROWS_SENT, joined
-from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_named, run_shard
+from seqrobust.attacks import DEFAULT_ATTACKS, Problem, ShardRun, attacks_for, attacks_named, run_shard
 from seqrobust.models.predictor import Predictor
 from seqrobust.progress import Progress
 
@@ -75,7 +75,7 @@ def transfer_shards(
         progress: a stage has been started; told of records done, ``before`` those of this call.
     """
     problem, surrogate = replace(problem, control_draws=0), replace(surrogate, control_draws=0, search_on=True)
-    attacks = attacks_named(DEFAULT_ATTACKS)
+    attacks = attacks_for(surrogate.predictor, DEFAULT_ATTACKS)
     tables = []
     for number, records in enumerate(problem.shards()):
         part = part_of(number)
@@ -116,7 +116,7 @@ def shown(problem: Problem, records: NDArray[np.int64], offered: Tensor) -> Shar
         run,
         tokens=tokens,
         logits=logits,
-        reached=reached & goal.attackable[:, None],
+        reached=reached & goal.attackable[:, None] & (tokens != run.tokens).any(2),
         objective=value,
         # Whatever was offered was looked at; of the surrogate's own search the clean sequence may be all that came.
         searched=run.searched | (tokens != run.tokens).any(2) | (offered != run.tokens).any(2),

@@ -19,6 +19,7 @@ from scipy.stats import binom
 
 from seqrobust.analysis.clusters import units_in
 from seqrobust.analysis.confinement import without_fixed
+from seqrobust.analysis.failings import FLAGS
 from seqrobust.analysis.robustness import attack_metrics, outdone_by_random
 from seqrobust.analysis.shifts import BEST, SIZE, fit
 from seqrobust.errors import InternalError
@@ -159,6 +160,10 @@ def worst_case(table: pd.DataFrame, *, by: Harm = "goal") -> pd.DataFrame:
         worst["control_ahead"] = control_ahead(grid).ravel()
     if "was_searched" in table:
         worst["was_searched"] = _searched(grid).ravel() | worst["success"].fillna(value=False).astype(bool)
+    for column in {*FLAGS, "exact"} & set(table.columns):
+        worst[column] = _any_of(grid, column).ravel()
+    if "exact" in table:
+        worst["exact"] |= worst["success"].fillna(value=False).astype(bool)
     worst["attack"] = worst["method"].where(worst["n_edits"] > 0, None)
     if by == "goal":
         _assert_monotone(worst, len(grid.levels))
@@ -225,6 +230,15 @@ def _searched(grid: Grid) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = np.all(
         [cube[[way == direction for _, way in grid.runs]].any(0) for direction in directions], axis=0
     )
+    return found
+
+
+def _any_of(grid: Grid, column: str) -> NDArray[np.bool_]:
+    """(N, B) whether a flag is set by any method; ``exact`` by one in every direction."""
+    cube = grid.cube(column).astype(bool)
+    directions = dict.fromkeys(way for _, way in grid.runs)
+    each = [cube[[way == direction for _, way in grid.runs]].any(0) for direction in directions]
+    found: NDArray[np.bool_] = np.all(each, axis=0) if column == "exact" else np.any(each, axis=0)
     return found
 
 

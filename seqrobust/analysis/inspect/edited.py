@@ -11,7 +11,7 @@ from seqrobust.analysis.inspect.pairs import Pairs, make_pairs
 from seqrobust.analysis.inspect.settings import InspectSettings
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
-from seqrobust.attacks import Problem, attacks_named, scores_for
+from seqrobust.attacks import Problem, attacks_for, scores_for
 from seqrobust.attacks.settings import AttackSettings
 from seqrobust.errors import DataError
 from seqrobust.sequences import SequenceSet
@@ -24,7 +24,7 @@ def attacked_now(problem: Problem, settings: InspectSettings, work: Work) -> pd.
     """Results of an attack made now, whose shards are kept."""
     work.progress.start("attack", len(problem.sequences))
     scores = scores_for(problem.predictor, memory=work.memory)
-    parts, attacks = work.parts, attacks_named(settings.attacks)
+    parts, attacks = work.parts, attacks_for(problem.predictor, settings.attacks)
     results = run_shards(problem, attacks, lambda shard: parts / f"part-{shard:05d}.parquet", work.progress, scores)
     for notice in scores.notices:
         work.notice(notice)

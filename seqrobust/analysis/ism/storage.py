@@ -7,12 +7,13 @@ process.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from seqrobust.analysis.pieces import run_of
 from seqrobust.analysis.saturation import Block, Scored
 from seqrobust.files import replacing, write_text
 
@@ -48,33 +50,80 @@ class MapStore:
         shape: (N, K, L, outputs).
 
     Attributes:
-        done: blocks that are finished.
-        seconds: they took.
+        seconds: that the finished blocks took.
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int, int, int]) -> None:
         self._scores, self._reference, self._note = (folder / name for name in PARTS)
         self._packed = folder / PACKED
         self.shape = shape
-        self.done, self.seconds = 0, 0.0
-        if self._note.exists():
+        self.seconds, self._sums = self._noted()
+        if not self._sums and not self.is_packed:
+            self._begin()
+
+    @property
+    def done(self) -> int:
+        """Blocks that are finished."""
+        return len(self._sums)
+
+    def _begin(self) -> None:
+        self._scores.parent.mkdir(parents=True, exist_ok=True)
+        _reserve(self._scores, self.shape)
+        _reserve(self._reference, (self.shape[0], self.shape[3]))
+        self._sums = []
+        self._write_note(0.0)
+
+    def _noted(self) -> tuple[float, list[list[str]]]:
+        """Seconds, and the checksums of finished blocks; none where the note is damaged or another run's."""
+        try:
             noted = json.loads(self._note.read_text(encoding="utf-8"))
-            self.done, self.seconds = int(noted["blocks"]), float(noted["seconds"])
-        elif not self.is_packed:
-            self._scores.parent.mkdir(parents=True, exist_ok=True)
-            _reserve(self._scores, shape)
-            _reserve(self._reference, (shape[0], shape[3]))
-            self.note(0, 0.0)
+            sums = [[str(scores), str(reference)] for scores, reference in noted["sums"]]
+            return (float(noted["seconds"]), sums) if noted["run"] == run_of(self._note) else (0.0, [])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0.0, []
+
+    def keep_whole(self, blocks: Sequence[Block], say: Callable[[str], None]) -> None:
+        """Forget the blocks from the first on that is not as it was written, and say so; packed ones all."""
+        good = self._undamaged(blocks)
+        if good == (len(blocks) if self.is_packed else self.done):
+            return
+        say(f"{self._packed if self.is_packed else self._scores} is not as this run left it, and is made again")
+        if self.is_packed or not good:
+            self._packed.unlink(missing_ok=True)
+            self._begin()
+        else:
+            del self._sums[good:]
+            self._write_note(self.seconds)
+
+    def _undamaged(self, blocks: Sequence[Block]) -> int:
+        try:
+            found = self.opened()
+            if found.scores.shape != self.shape or found.reference.shape != (self.shape[0], self.shape[3]):
+                return 0
+            for number, one in enumerate(found.read(blocks[: self.done])):
+                scores, reference = _sums_of(one)
+                # Blocks of one long record share its reference, which the last of them wrote.
+                last = number + 1 == self.done or blocks[number + 1].start != one.block.start
+                if self._sums[number][0] != scores or (last and self._sums[number][1] != reference):
+                    return number
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, struct.error, EOFError):
+            return 0
+        return self.done
 
     @property
     def is_packed(self) -> bool:
         """Whether the finished map lies in ``ism.npz``."""
         return self._packed.exists()
 
-    def note(self, blocks: int, seconds: float) -> None:
-        """So many blocks are finished, in so many seconds."""
-        self.done, self.seconds = blocks, seconds
-        write_text(self._note, json.dumps({"blocks": blocks, "seconds": seconds}) + "\n")
+    def note(self, scored: Scored, seconds: float) -> None:
+        """One block more is finished, in so many seconds altogether."""
+        self._sums.append(list(_sums_of(scored)))
+        self._write_note(seconds)
+
+    def _write_note(self, seconds: float) -> None:
+        self.seconds = seconds
+        noted = {"seconds": seconds, "run": run_of(self._note), "sums": self._sums}
+        write_text(self._note, json.dumps(noted) + "\n")
 
     def write(self, scored: Scored) -> None:
         """Put a block in its place."""
@@ -115,6 +164,13 @@ class MapStore:
             for name, file in (("reference", self._reference), ("scores", self._scores)):
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member, file.open("rb") as source:
                     shutil.copyfileobj(source, member, 1 << 22)
+
+
+def _sums_of(scored: Scored) -> tuple[str, str]:
+    """Checksums of a block's scores and references."""
+    values = (scored.scores, scored.reference)
+    first, second = (hashlib.sha256(np.ascontiguousarray(one, np.float32).tobytes()).hexdigest() for one in values)
+    return first, second
 
 
 def _reserve(path: Path, shape: tuple[int, ...]) -> None:

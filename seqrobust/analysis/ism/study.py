@@ -121,6 +121,7 @@ def study(ready: IsmReady, work: Work) -> IsmFindings:
     skipped = ready.skipped
     _notice_what_is_skipped(ready, skipped, work)
     store = MapStore(work.folder, ready.shape)
+    store.keep_whole(ready.blocks, work.notice)
     if not store.is_packed:
         _score(ready, store, work)
     return IsmFindings(
@@ -157,7 +158,7 @@ def _score(ready: IsmReady, store: MapStore, work: Work) -> None:
             store.write(scored)
             seconds = time.monotonic() - started
             reached += counts[store.done]
-            store.note(store.done + 1, earlier + seconds)
+            store.note(scored, earlier + seconds)
             work.progress.advance(reached, f"{(reached - before) / max(seconds, 1e-9):,.0f} candidates/s")
             for notice in service.notices:
                 work.notice(notice)

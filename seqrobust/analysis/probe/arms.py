@@ -19,7 +19,7 @@ from seqrobust.analysis.probe.places import FUNCTIONAL, MATCHED, NONFUNCTIONAL, 
 from seqrobust.analysis.probe.writing import Written, write_motif
 from seqrobust.analysis.room import Work
 from seqrobust.analysis.shards import run_shards
-from seqrobust.attacks import Problem, attacks_named, scores_for
+from seqrobust.attacks import Problem, attacks_for, scores_for
 from seqrobust.neighbours import NeighbourScores
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def arm_problem(problem: Problem, places: Places, region: str) -> Problem:
 
 def _attacked(ready: ProbeReady, work: Work) -> dict[str, pd.DataFrame]:
     problem = ready.problem
-    attacks, count = attacks_named(ready.settings.attacks), len(problem.sequences)
+    attacks, count = attacks_for(problem.predictor, ready.settings.attacks), len(problem.sequences)
     work.progress.start("attack", len(ARMS) * count)
     results = {}
     for number, (arm, region) in enumerate(ARMS.items()):

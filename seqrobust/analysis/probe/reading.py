@@ -35,6 +35,8 @@ ALONE = 0.01
 MOST = 0.9
 """Share of all effects that the positions which matter hold."""
 _STEEP, _LEAST_HALF = 3.0, 10
+_OUTSIDE = 0.8
+"""Share of a window that lies outside: of a few positions beside functional ones the mean is large by chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ def compact_place(
     if len(sums) <= size:
         return None
     there = counts[size:] - counts[:-size]
-    means = np.where(there >= 0.5 * there.max(), (sums[size:] - sums[:-size]) / np.maximum(there, 1), 0.0)
+    means = np.where(there >= _OUTSIDE * there.max(), (sums[size:] - sums[:-size]) / np.maximum(there, 1), 0.0)
     start = int(means.argmax())
     window = np.zeros(effect.shape[1], bool)
     window[start : start + size] = True

@@ -135,9 +135,9 @@ class ExplainedPredictor(Predictor):
             yield
 
     @contextmanager
-    def fresh_draws(self) -> Iterator[None]:
+    def fresh_draws(self, number: int = 0) -> Iterator[None]:
         """See :meth:`Predictor.fresh_draws`."""
-        with self.plain.fresh_draws(), super().fresh_draws():
+        with self.plain.fresh_draws(number), super().fresh_draws(number):
             yield
 
     def check(self, tokens: Tensor) -> None:

@@ -114,6 +114,12 @@ def random_rows(problem: Problem, truth: Targets, draws: int, records: NDArray[n
             control_reached=zeros[..., None].bool(),
             control_least=torch.full(zeros.shape, torch.nan, device=device),
             stops=False,
+            exact=zeros.bool(),
+            lost=zeros[:, 0].bool(),
+            no_gradient=zeros[:, 0].bool(),
+            unsteady=zeros[:, 0].bool(),
+            over_draws=torch.full(zeros.shape, torch.nan, device=device),
+            flat=zeros[:, 0].float(),
         )
         tables.append(_table(problem, records, run, []).assign(attack="random", draw=draw, random_success=np.nan))
     joined: pd.DataFrame = pd.concat(tables, ignore_index=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from seqrobust.statistics import Units
-from seqrobust.statistics.studentised import Sums, arrangements, exchanged, many_groups, two_groups
+from seqrobust.statistics.studentised import Sums, arrangements, exchanged, many_groups, symmetries, two_groups
 
 _WORK = 2 * 10**8
 """Multiplications beyond which the exact distribution of a difference is drawn from instead."""
@@ -160,8 +160,9 @@ class _Layout:
     decidable: bool
 
     def smallest(self, draws: int) -> float:
-        """The smallest p-value that can come out."""
-        return min(max(1 / (draws + 1), 1 / arrangements(self.names, self.strata)), 1.0)
+        """The smallest p-value that can come out: groups of equal sizes may change names, and nothing is told apart."""
+        alike = symmetries(self.names, self.strata)
+        return min(max(1 / (draws + 1), alike / arrangements(self.names, self.strata)), 1.0)
 
 
 def _layout(names: NDArray[np.int64], strata: NDArray[np.int64], units: Units) -> _Layout:

@@ -33,7 +33,7 @@ from seqrobust.analysis.uncertainty.records import FEW, Records, divided
 from seqrobust.analysis.uncertainty.scoring import measured
 from seqrobust.analysis.uncertainty.selective import RiskCoverage
 from seqrobust.analysis.uncertainty.settings import UncertaintySettings
-from seqrobust.attacks import Goal, attacks_named
+from seqrobust.attacks import DEFAULT_ATTACKS, Goal, attacks_for, attacks_named, blind
 from seqrobust.attacks.settings import resolved
 from seqrobust.attacks.stating import goal_of
 from seqrobust.errors import ModelError
@@ -130,6 +130,7 @@ def _study(
     width = len(members) * panel.outputs + len(scorers)
     columns = predictor_of(SideBySide(members, list(scorers.values())), predictor, columns=width)
     columns.check(torch.tensor(records.attacked.tokens[:FEW]))
+    named = attacks_named(settings.attacks)
     study = Study(
         predictor=predictor,
         columns=columns,
@@ -140,7 +141,9 @@ def _study(
         threat=settings.threat(records.attacked.alphabet),
         budgets=settings.budgets,
         goal=goal,
-        attacks=attacks_named(settings.attacks),
+        attacks=attacks_for(columns, DEFAULT_ATTACKS if blind(named) else settings.attacks)
+        if columns.gradientless
+        else named,
         memory=opening.memory,
         seed=opening.seed,
     )

@@ -1,9 +1,10 @@
 """Decision-based search: a model that gives labels alone, searched from outside the budget inwards.
 
-Random edits are added, more at each attempt, until the goal is reached, be it far beyond the budget. Then edits are
-taken back as long as it stays reached: half of them first, neighbouring ones together, smaller blocks where that fails,
-single edits last (the order of Zeller & Hildebrandt's 2002 delta debugging). Where no edit can be taken back any more,
-a share of the cheapest sequence found is taken back at random, edits are added anew, and the walk begins again.
+Where the queries are enough for every single edit, each is asked about first, so that none is missed. Then random edits
+are added, more at each attempt, until the goal is reached, be it far beyond the budget. Then edits are taken back as
+long as it stays reached: half of them first, neighbouring ones together, smaller blocks where that fails, single edits
+last (the order of Zeller & Hildebrandt's 2002 delta debugging). Where no edit can be taken back any more, a share of
+the cheapest sequence found is taken back at random, edits are added anew, and the walk begins again.
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ import torch
 from torch import Tensor
 
 from seqrobust.attacks.search import Access, Answer, AskDecisions, Question, Search, View
+from seqrobust.attacks.searches.greedy import all_edits
 from seqrobust.attacks.variation import Variation, pick
+from seqrobust.neighbours import apply_edits
 from seqrobust.threats import BoundThreat
+
+_AT_ONCE = 1 << 14
+"""Sequences per question about single edits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionBased:
-    """One walk per record, one label per step; ``queries`` labels per record and no more.
+    """Every single edit where that is paid for, then one walk per record; ``queries`` labels per record and no more.
 
     A record is done when it reaches its goal inside the threat.
 
@@ -41,11 +47,29 @@ class DecisionBased:
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""
+        spent, reached = yield from self._singles(view)
         walk = _Walk(view, self)
-        for _ in range(self.queries):
+        walk.active &= ~reached
+        for number in range(self.queries):
+            walk.active &= number < self.queries - spent
             if not bool(walk.active.any()):
                 return
             yield from walk.step()
+
+    def _singles(self, view: View) -> Generator[Question, Answer, tuple[Tensor, Tensor]]:
+        """(n,) queries spent on every single edit of records that have fewer than those, and who was reached."""
+        threat = view.threat
+        moves = threat.moves(threat.tokens)
+        count = moves.sum((1, 2))
+        edits = all_edits(moves & (count < self.queries)[:, None, None])
+        reached = torch.zeros(len(threat), dtype=torch.bool, device=threat.tokens.device)
+        for piece in torch.split(torch.arange(len(edits.record), device=reached.device), _AT_ONCE):
+            if not len(piece):
+                break
+            some = edits.take(piece)
+            answer = yield AskDecisions(some.record, apply_edits(threat.tokens, some))
+            reached[some.record[answer.value > 0.5]] = True
+        return torch.where(count < self.queries, count, 0), reached
 
 
 class _Walk:

@@ -29,22 +29,30 @@ class Exhaustive:
 
     Attributes:
         limit: members of a record that are still scored.
+        flat: least share of single edits that do nothing for a record to be searched, where any were scored: other
+            searches climb where there is a slope, and none leads over a plateau.
     """
 
     limit: int = 100_000
+    flat: float = 0.0
     name: str = "exhaustive"
     access: Access = "scores"
 
     def search(self, view: View) -> Search:
         """See :class:`~seqrobust.attacks.search.Attack`."""
         threat = view.threat
-        singles = all_edits(threat.moves(threat.tokens) & self.covers(threat)[:, None, None])
+        singles = all_edits(threat.moves(threat.tokens) & self.chosen(view)[:, None, None])
         if not len(singles.record):
             return
         value = (yield AskNeighbours(threat.tokens, singles)).value
         for record in torch.unique(singles.record).tolist():
             mine = torch.nonzero(singles.record == record).flatten()
             yield from _combined(threat, singles.take(mine), value[mine])
+
+    def chosen(self, view: View) -> Tensor:
+        """(n,) bool: records that are searched."""
+        covered = self.covers(view.threat).to(view.threat.tokens.device)
+        return covered if view.flat is None else covered & (view.flat() >= self.flat)
 
     def covers(self, threat: BoundThreat) -> Tensor:
         """(n,) bool: records all of whose members this scores, should none of them reach the goal."""

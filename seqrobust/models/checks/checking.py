@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqrobust.errors import ModelError
-from seqrobust.models.bare import ROWS, BareModel
+from seqrobust.models.bare import ROWS, BareModel, lost
 from seqrobust.models.checks.calling import settled
 from seqrobust.models.checks.diagnosis import diagnosed
 from seqrobust.models.checks.probing import probes
@@ -49,23 +49,36 @@ class Trial:
     def settle(self) -> str | None:
         """Find a way to call the module, and say which where that is not the usual one.
 
+        Records for which the module's output is no number are not tried any further, as long as there are others.
+
         Raises ModelError where the module fails, or its outputs are not what its task allows.
         """
         try:
             self.matrix, notice = settled(
                 self._bare.caller,
-                lambda rows: self._bare.outputs(self.encoded[:rows], self.lengths[:rows]),
+                lambda rows: self._bare.raw_outputs(self.encoded[:rows], self.lengths[:rows]),
                 self.encoded.shape,
             )
+            good = ~lost(self.matrix, self._bare.task)
+            if not bool(good.any()):
+                self._bare.check(self.matrix)
         except ModelError as error:
             raise diagnosed(error, self._bare, self.encoded, self.lengths) from error
+        if not bool(good.all()):
+            self.encoded, self.lengths, self.matrix = self.encoded[good], self.lengths[good], self.matrix[good]
         return notice
 
     def scale(self) -> tuple[OutputScale, str | None]:
         """Whether its outputs are logits, and what to say of that. See :func:`~seqrobust.models.scale.decided`."""
         if task_of(self._bare.task).measured:
             return "logits", None
-        evidence = Evidence(task=self._bare.task, matrix=self.matrix, more=self._elsewhere, ends=self._ends)
+        evidence = Evidence(
+            task=self._bare.task,
+            matrix=self.matrix,
+            more=self._elsewhere,
+            ends=self._ends,
+            odds=lambda: self._bare.settle_odds(self.encoded, self.lengths, self.matrix),
+        )
         return decided(evidence, self._bare.scale)
 
     def logits(self) -> Tensor:

@@ -38,12 +38,14 @@ class Evidence:
         matrix: (N, T) outputs for records.
         more: gives (M, T) outputs for other sequences: random ones, and records with random edits.
         ends: gives what its operations say of them.
+        odds: whether log-odds can be read off the module, of outputs that are probabilities.
     """
 
     task: Task
     matrix: Tensor
     more: Callable[[], Tensor]
     ends: Callable[[], Ends]
+    odds: Callable[[], bool] = lambda: False
 
     @cached_property
     def _ends(self) -> Ends:
@@ -84,10 +86,15 @@ def decided(evidence: Evidence, told: OutputScale | Literal["auto"]) -> tuple[Ou
                 found=_range(evidence.matrix),
                 fix="leave --outputs out, or say --outputs logits",
             )
-        return "probabilities", saturation(evidence)
+        return "probabilities", None if evidence.odds() else saturation(evidence)
     scale = _of_classes(evidence) if evidence.of_classes else _of_each(evidence)
     if scale == "logits":
         return scale, _mixed(evidence)
+    if evidence.odds():
+        return scale, (
+            "the model returns probabilities; their log-odds are read before its last sigmoid or softmax, at full "
+            "precision (--outputs logits if that is wrong)"
+        )
     notice = "the model returns probabilities; they are turned back to logits (--outputs logits if that is wrong)"
     return scale, "; ".join(part for part in (notice, saturation(evidence)) if part)
 
@@ -101,8 +108,9 @@ def saturation(evidence: Evidence) -> str | None:
     if not saturated:
         return None
     return (
-        f"{saturated} of {len(matrix)} records are saturated, where gradients vanish and robustness looks better than "
-        "it is: give a model without its last softmax or sigmoid"
+        f"{saturated} of {len(matrix)} records are saturated (0 or 1 as far as float32 tells), and what is squashed "
+        "there cannot be read off the model: searches are blind where it does not move, and robustness looks better "
+        "than it is; give logits, if the model has any"
     )
 
 

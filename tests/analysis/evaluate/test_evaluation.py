@@ -378,7 +378,7 @@ CHANCE = Method(name="random", attacks=("random",), access="scores")
         ((WHITE, BLACK), {"verdict": "masked"}, "gradients are masked"),
         ((WHITE, BLACK), {"converged": False}, "more steps or restarts"),
         ((WHITE, BLACK), {"random_success_rate": None}, "no random control"),
-        ((WHITE, BLACK), {"probabilities": True}, "probabilities instead of logits"),
+        ((WHITE, BLACK), {"probabilities": True}, "rounding hides"),
     ],
 )
 def test_claims_are_refused_with_a_reason(methods: tuple[Method, ...], change: dict[str, Any], reason: Any) -> None:

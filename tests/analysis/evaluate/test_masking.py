@@ -14,6 +14,7 @@ from masked_models import (
     Misleading,
     Noisy,
     Rounded,
+    SteepByHand,
     SteepSoftmax,
     SteepTanh,
     Vote,
@@ -48,13 +49,23 @@ def test_what_hides_is_found_out(module: nn.Module, expected: set[str], tmp_path
     assert outcome.metrics["masking"]["verdict"] in ("suspected", "masked")
     assert expected <= set(signs(outcome))
     refused = [one for one in outcome.metrics["claims"] if "near the truth" in one["claim"]]
-    assert refused[0]["standing"] == "refused"
+    last = outcome.metrics["budgets"][-1]
+    # What is known exactly needs no gradient to be believed.
+    assert (refused[0]["standing"] == "supported") == (last["exact"] == outcome.metrics["attacked"])
+
+
+def test_a_softmax_that_can_be_seen_hides_nothing(tmp_path: Path) -> None:
+    outcome = evaluated(SteepSoftmax(), tmp_path / "softmax", scale="probabilities", n=60)
+    twin = evaluated(Honest(), tmp_path / "logits", n=60)
+    assert signs(outcome) == {}
+    rates = [[row["attack_success_rate"] for row in one.metrics["budgets"]] for one in (outcome, twin)]
+    assert rates[0] == rates[1]
 
 
 def test_saturated_probabilities(tmp_path: Path) -> None:
-    outcome = evaluated(SteepSoftmax(), tmp_path, scale="probabilities")
+    outcome = evaluated(SteepByHand(), tmp_path, scale="probabilities")
     assert outcome.metrics["masking"]["verdict"] == "masked"
-    assert {"saturated_outputs", "vanishing_gradients"} <= set(signs(outcome))
+    assert {"saturated_outputs", "black_box_beats_white_box"} <= set(signs(outcome))
     reasons = " ".join(reason for one in outcome.metrics["claims"] for reason in one["reasons"])
     assert "probabilities" in reasons
 
@@ -116,6 +127,16 @@ def test_more_restarts_that_find_more_are_noticed() -> None:
     # Other gradient attacks had found as much: one attack gains by restarts, and nobody is blind.
     level = masking.convergence(success, ["steps", "starts"], strong, strong)
     assert (level.verdict, level.values["converged"]) == ("none", True)
+
+
+def test_a_lead_within_few_clusters_is_no_certain_one() -> None:
+    """Four families of ten, each led alike: forty records would be sure of it, four units are not."""
+    first, second, units = np.ones(40, bool), np.zeros(40, bool), np.repeat(np.arange(4), 10)
+    alone, together = masking.paired(first, second), masking.paired(first, second, units=units)
+    assert (alone.verdict, together.verdict) == ("masked", "none")
+    assert together.p == pytest.approx(1 / 16)
+    assert (together.wins, together.net) == (40, 1.0)
+    assert masking.paired(first, second, units=np.arange(40)).p == alone.p
 
 
 @pytest.mark.parametrize(("wins", "losses", "n"), [(7, 0, 20), (30, 2, 100), (12, 11, 40), (200, 20, 500), (9, 0, 9)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
@@ -19,10 +19,11 @@ from seqrobust.analysis.subgroups import (
     read_outcomes,
     verdict,
 )
-from seqrobust.analysis.subgroups.group_tests import all_groups, cliffs_delta, compare_two
+from seqrobust.analysis.subgroups.group_tests import _layout, all_groups, cliffs_delta, compare_two
 from seqrobust.analysis.subgroups.survival import median_edits, product_limit
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.statistics import holm
+from seqrobust.statistics.studentised import Sums, many_groups, two_groups
 
 LEVELS = 4
 
@@ -116,6 +117,19 @@ def test_exact_and_drawn_p_values_agree_within_strata() -> None:
     assert (exact.how, drawn.how) == ("exact", "permutations")
     assert drawn.p_value == pytest.approx(exact.p_value, abs=0.08)
     assert drawn.statistic == pytest.approx(exact.statistic)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (2, 4), (2, 2, 2)])
+def test_the_smallest_p_value_by_exchange_is_that_of_every_arrangement(sizes: tuple[int, ...]) -> None:
+    """Groups of equal sizes may change names: as many arrangements are as extreme as the most extreme one."""
+    names = np.repeat(np.arange(len(sizes)), sizes)
+    values = np.sort(np.random.default_rng(4).normal(size=6))
+    sums = Sums.of(values, None)
+    every = np.array(sorted(set(permutations(names.tolist()))))
+    told = many_groups(sums, every) if len(sizes) > 2 else np.abs(two_groups(sums, every == 1))
+    expected = float(np.isclose(told, told.max()).mean())
+    found = _layout(names, np.zeros(6, np.int64), None).smallest(10**6)
+    assert found == pytest.approx(expected)
 
 
 def test_the_smallest_p_value_counts_both_ends() -> None:
