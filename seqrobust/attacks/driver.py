@@ -150,7 +150,7 @@ class _Shard:
             control_reached=control.reached,
             control_least=control.least,
             stops=self.goal.stops,
-            exact=(whole & (not self.predictor.stochastic)) | last.reached,
+            exact=(whole | last.reached) & (not self.predictor.stochastic),
             lost=self.lost,
             no_gradient=self.no_slope,
             unsteady=last.unsteady,

@@ -83,7 +83,8 @@ class ShardRun:
         control_least: (n, B) the largest of those objectives, less what rounding may add to it; NaN for records not
             attacked and for random models, on whose luck nothing can be based.
         stops: whether the search of a record ended where its goal was reached.
-        exact: (n, B) whether the goal is reached, or every member of the record's set was scored, so that none does.
+        exact: (n, B) whether the goal is reached, or every member of the record's set was scored, so none does; False
+            of random models.
         lost: (n,) whether the model's output for some edited sequence was no number; such are never reported.
         no_gradient: (n,) whether a gradient was wanted that is not there or no number; zeros stood for it.
         unsteady: (n,) whether the unedited sequence, right at first, is wrong when the model is asked again.

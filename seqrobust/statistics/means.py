@@ -63,7 +63,8 @@ def _hull(value: float, without: Floats) -> list[float] | None:
     ends = t_interval(value, error**2, count - 1)
     changes = without.mean() - without
     spread = float(np.sqrt((changes**2).mean()))
-    if ends is None or spread <= 0:
+    if ends is None or spread <= 0 or count < LEAST:
+        # Two to four values, where a caller asks for those, say nothing of skewness.
         return ends
     skewness, reach = float((changes**3).mean()) / spread**3, float(student.ppf(tail, count - 1))
     if abs(skewness) < 1e-9:

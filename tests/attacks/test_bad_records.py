@@ -95,6 +95,7 @@ def test_a_model_that_draws_much_tells_the_error_of_its_draws() -> None:
     found = attacked(lambda x, z: z + 3 * torch.randn_like(z))
     last = found.metrics["budgets"][-1]  # type: ignore[attr-defined]
     assert last["draw_error"] > 0.02
+    assert last["exact"] == 0, "of a random model nothing is known exactly"
     assert any("draws" in notice and "--samples" in notice for notice in found.notices)  # type: ignore[attr-defined]
     edits = found.table["n_edits"][found.table["success"].fillna(value=False)]  # type: ignore[attr-defined]
     assert bool((edits > 0).all())

@@ -63,7 +63,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Repeats]:
 @pytest.mark.parametrize(
     ("values", "critical"),
     # Quantiles at 97.5 % of printed tables of Student's distribution, by degrees of freedom.
-    [((0.90, 0.94), 12.706), ((0.80, 0.85, 0.93), 4.303), ((1.0, 2.0, 4.0, 8.0, 16.0), 2.776)],
+    [((0.90, 0.94), 12.706), ((0.80, 0.85, 0.93), 4.303), ((1.0, 2.0, 4.0, 6.0, 7.0), 2.776)],
 )
 def test_interval_is_students(values: tuple[float, ...], critical: float) -> None:
     found = estimate(values)
@@ -73,6 +73,15 @@ def test_interval_is_students(values: tuple[float, ...], critical: float) -> Non
     assert found.mean == pytest.approx(mean)
     assert found.low == pytest.approx(mean - half, rel=1e-3)
     assert found.high == pytest.approx(mean + half, rel=1e-3)
+
+
+def test_an_interval_of_skewed_values_is_wider_than_students() -> None:
+    values = (1.0, 2.0, 4.0, 8.0, 16.0)
+    found, half = estimate(values), 2.776 * float(np.std(values, ddof=1)) / math.sqrt(5)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low == pytest.approx(6.2 - half, rel=1e-3)
+    assert found.high > 6.2 + half
 
 
 def test_intervals_hold_the_mean_as_often_as_they_say() -> None:

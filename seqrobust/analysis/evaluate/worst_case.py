@@ -162,7 +162,8 @@ def worst_case(table: pd.DataFrame, *, by: Harm = "goal") -> pd.DataFrame:
         worst["was_searched"] = _searched(grid).ravel() | worst["success"].fillna(value=False).astype(bool)
     for column in {*FLAGS, "exact"} & set(table.columns):
         worst[column] = _any_of(grid, column).ravel()
-    if "exact" in table:
+    if "exact" in table and "success_over_draws" not in table:
+        # Of a random model nothing is known exactly.
         worst["exact"] |= worst["success"].fillna(value=False).astype(bool)
     worst["attack"] = worst["method"].where(worst["n_edits"] > 0, None)
     if by == "goal":
