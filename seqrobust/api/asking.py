@@ -85,8 +85,9 @@ def studied(room: Room[Any, Any, Any, Any], subject: Any, settings: Any, opening
 def told(row: Row, threat: Threat | int | str | None, settings: Mapping[str, Any]) -> Any:
     """The settings of an analysis. Raises ConfigError for a name that it does not know."""
     kind = row.load("settings")
-    known = {one.name for one in fields(kind)}
-    return kind(**_known(_stated(threat, known, settings), known, row.name))
+    types = {one.name: str(one.type) for one in fields(kind)}
+    given = _known(_stated(threat, set(types), settings), set(types), row.name)
+    return kind(**{name: _listed(name, value, types[name]) for name, value in given.items()})
 
 
 def _stated(threat: Threat | int | str | None, known: set[str], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,13 +112,13 @@ def _known(settings: dict[str, Any], known: set[str], analysis: str) -> dict[str
                 found=name,
                 fix=f"did you mean {near[0]}?" if near else None,
             )
-    return {name: _listed(name, value) for name, value in settings.items()}
+    return dict(settings)
 
 
-def _listed(name: str, value: Any) -> Any:
-    """A list as the settings keep it; one name of an attack is a list of one."""
-    if name == "attacks" and isinstance(value, str):
-        return names_of(value)
+def _listed(name: str, value: Any, kind: str) -> Any:
+    """A list as the settings keep it; a text where a list is kept is a list of one, or of names with commas."""
+    if isinstance(value, str) and "tuple[str, ...]" in kind:
+        return names_of(value) if name in ("attacks", "methods") else (value,)
     return tuple(value) if isinstance(value, list) else value
 
 

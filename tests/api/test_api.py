@@ -130,3 +130,13 @@ def test_threats_are_values() -> None:
     assert sr.Substitutions(5, protect="core") == sr.Substitutions("1..5", protect=["core"])
     assert sr.Codons("2", region="CDS", table=11).moves == "codons:CDS:11"
     assert sr.Indels(1, anchor="free").moves == "indels:free"
+
+
+def test_one_name_stands_for_a_list_of_one() -> None:
+    for methods in ("enumeration", ("enumeration",), ["enumeration"], "enumeration,bounds"):
+        found = sr.certify(net(), TEXTS, 1, task="binary", alphabet="DNA", methods=methods)
+        assert set(found.table["method"].dropna()) <= {"enumeration", "attack", "bounds"}
+    whole = sr.attribute(net(), TEXTS, task="binary", alphabet="DNA", methods="saliency")
+    assert len(whole.table)
+    with pytest.raises(ConfigError, match="unknown"):
+        sr.certify(net(), TEXTS, 1, task="binary", alphabet="DNA", methods="enumerations")
