@@ -85,7 +85,7 @@ def test_backgrounds(tmp_path: Path, background: str, order: int) -> None:
         ("length: 60", "length: 60\nbackground: {gc: 0.5, swiss-prot: true}", ("one way",)),
         ("length: 60", "length: 60\nbackground: {swiss-prot: true}", ("alphabet",)),
         ("length: 60", "length: 60\nshortcut: {pattern: AAAAAAAA, strength: 2}", ("strength",)),
-        ("name: mine", "name: [", ("no YAML",)),
+        ("name: mine", "name: [", ("not valid YAML",)),
         (MINIMAL, "just text", ("top level",)),
         (MINIMAL, "", ("top level",)),
     ],

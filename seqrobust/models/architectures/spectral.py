@@ -120,6 +120,8 @@ class SpectralBound(nn.Module):
 
     def _estimate(self, weight: Tensor) -> Tensor:
         """One step of power iteration, and the norm of what it finds, whose slope is that of the norm."""
+        if weight.is_meta:  # a model without numbers, of which only the shapes are asked
+            return self.norm
         with torch.autocast(weight.device.type, enabled=False):
             matrices = _matrices(weight)
             with torch.no_grad():
