@@ -78,6 +78,10 @@ def _answer(findings: AttributeFindings) -> tuple[str, ...]:
     """Whether methods find what is annotated, and what that rests on."""
     verdicts, methods = findings.verdicts, findings.metrics["methods"]
     if set(verdicts.values()) == {"not compared"}:
+        if findings.metrics["regions"]:
+            return (
+                "What is named functional leaves no letter to compare it with: attributions are shown, not judged.",
+            )
         return ("Nothing is annotated that attributions could be compared with, so they are shown, and not judged.",)
     records = max(found["records"] for found in methods.values())
     if set(verdicts.values()) <= {"too few records", "not compared"}:

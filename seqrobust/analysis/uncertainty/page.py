@@ -15,7 +15,7 @@ from seqrobust.analysis.uncertainty.findings import UncertaintyFindings
 from seqrobust.analysis.uncertainty.picture import uncertainty_figure
 from seqrobust.report.look import svg_markup
 from seqrobust.report.sections import Page, Picture, Section, Table
-from seqrobust.report.words import one_line
+from seqrobust.report.words import one_line, plural
 
 _MEASURES = ("entropy", "mutual_information", "logit_variance")
 
@@ -52,8 +52,9 @@ def _sections(findings: UncertaintyFindings, metrics: Mapping[str, Any]) -> Iter
 
 
 def _answer(metrics: Mapping[str, Any]) -> Iterator[str]:
-    kind = "draws of dropout" if metrics["member_kind"] == "dropout" else "members"
-    yield f"{metrics['members']} {kind}; goal: {metrics['goal']}; threat: {metrics['threat']}"
+    count = metrics["members"]
+    kind = f"{count} draws of dropout" if metrics["member_kind"] == "dropout" else plural(count, "member")
+    yield f"{kind}; goal: {metrics['goal']}; threat: {metrics['threat']}"
     yield f"{metrics['n']} records attacked, {metrics['n_calibration']} natural ones set thresholds"
     if "epistemic" in metrics:
         found = metrics["epistemic"]
