@@ -104,7 +104,14 @@ def wrap(
     letters = alphabet if isinstance(alphabet, Alphabet) else alphabet_named(alphabet)
     said = {one.name: more[one.name] for one in fields(Form) if one.name in more}
     rest = {name: value for name, value in more.items() if name not in said or name == "pad"}
-    module, names = adapted(model, Form(**said), letters, labels=labels, measured=task_of(task).measured)
+    module, names = adapted(
+        model,
+        Form(**said),
+        letters,
+        labels=labels,
+        measured=task_of(task).measured,
+        input_length=more.get("input_length"),
+    )
     return Predictor(
         module,
         alphabet=letters,

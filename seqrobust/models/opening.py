@@ -101,7 +101,9 @@ def _of_their_own(
         )
     thing, form = _found(source, opener)
     measured = task_of(source.task).measured
-    module, names = adapted(thing, form, alphabet, labels=source.labels, measured=measured)
+    module, names = adapted(
+        thing, form, alphabet, labels=source.labels, measured=measured, input_length=source.input_length
+    )
     predictor = Predictor(
         module,
         alphabet=alphabet,

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from seqrobust.alphabet import Alphabet
-from seqrobust.errors import ModelError
+from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.adapters.axes import Channels, Layout
 from seqrobust.models.adapters.form import Form
 from seqrobust.models.adapters.functions import (
@@ -26,7 +26,13 @@ from seqrobust.models.adapters.vocabulary import vocabulary_of
 
 
 def adapted(
-    thing: object, form: Form, alphabet: Alphabet, *, labels: Sequence[str] | None = None, measured: bool = False
+    thing: object,
+    form: Form,
+    alphabet: Alphabet,
+    *,
+    labels: Sequence[str] | None = None,
+    measured: bool = False,
+    input_length: int | None = None,
 ) -> tuple[nn.Module, tuple[str, ...] | None]:
     """A module around a model, and the names of its outputs where the model has any.
 
@@ -36,9 +42,11 @@ def adapted(
         alphabet: of the records.
         labels: what the user calls the outputs.
         measured: whether the model predicts measured values.
+        input_length: that records are filled up to.
 
     Raises ModelError for what cannot be a model, or not in this form.
     """
+    _check_filled_up(form, input_length)
     names: tuple[str, ...] | None = None
     if (linear := linear_of_kmers(thing, alphabet)) is not None and form.takes in ("onehot", "strings"):
         names, thing, form = class_names(thing, labels), linear, replace(form, takes="onehot")
@@ -58,6 +66,16 @@ def adapted(
     if form.output_of is not None:
         thing = Select(thing, form.output_of)
     return thing, names
+
+
+def _check_filled_up(form: Form, input_length: int | None) -> None:
+    """Raise ConfigError where records are filled up for a model that would take what is added for unknown letters."""
+    if input_length is not None and form.takes in ("tokens", "strings"):
+        raise ConfigError(
+            "records are filled up with zeros, which are unknown letters to a model of tokens or texts",
+            found=f"--input-length {input_length} and --takes {form.takes}",
+            fix="give records of one length, or fill up in a factory, as the model was trained to see it",
+        )
 
 
 def _taking_texts(form: Form) -> Form:

@@ -12,7 +12,12 @@ class Adapter(nn.Module):
 
     Args:
         inner: the user's module, or another adapter around it.
+
+    Attributes:
+        tells: whether lengths of records mean the same to the inner module, so that padded batches may be sent.
     """
+
+    tells = True
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -29,6 +34,15 @@ class Adapter(nn.Module):
     def give(self, output: Any) -> Any:
         """What is returned, of what the inner module returned."""
         return output
+
+
+def takes_lengths(module: nn.Module) -> bool:
+    """Whether lengths reach the user's own module as they are."""
+    while isinstance(module, Adapter):
+        if not module.tells:
+            return False
+        module = module.inner
+    return True
 
 
 def innermost(module: nn.Module) -> nn.Module:

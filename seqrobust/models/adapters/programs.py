@@ -114,6 +114,8 @@ class Rows(Adapter):
         rows: that it takes; None for any number.
     """
 
+    tells = False  # a batch is sent in parts
+
     def __init__(self, inner: nn.Module, rows: int | None) -> None:
         super().__init__(inner)
         self.rows = rows

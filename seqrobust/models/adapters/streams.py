@@ -30,6 +30,8 @@ class Streams(Adapter):
     [[9, 34]]
     """
 
+    tells = False  # a record has one length, and the module as many as inputs
+
     def __init__(self, inner: nn.Module, lengths: str, layout: str) -> None:
         super().__init__(inner)
         self.sizes = [None if size == "*" else int(size) for size in lengths.split(",")]

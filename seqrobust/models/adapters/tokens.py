@@ -32,6 +32,7 @@ class Tokens(Adapter):
     """
 
     numbers: Tensor
+    tells = False  # tokens are not letters, and what stands behind a record's end is none
 
     def __init__(self, inner: nn.Module, vocabulary: Vocabulary, alphabet: Alphabet) -> None:
         super().__init__(inner)

@@ -17,7 +17,7 @@ from torch.nn.parameter import is_lazy
 
 from seqrobust.errors import ModelError
 from seqrobust.memory import lacks_memory
-from seqrobust.models.adapters.base import innermost
+from seqrobust.models.adapters.base import innermost, takes_lengths
 from seqrobust.models.wrappers import BPDA
 
 Told: TypeAlias = Literal["never", "padded", "always"]
@@ -77,6 +77,8 @@ class Caller:
 
 def told_lengths(module: nn.Module) -> Told:
     """When a module is to be told lengths, by the signature of its ``forward``."""
+    if not takes_lengths(module):
+        return "never"
     module = innermost(module)
     try:
         parameter = inspect.signature(module.forward).parameters.get("lengths")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import seqrobust as sr
 from seqrobust.alphabet import DNA, PROTEIN
-from seqrobust.errors import ModelError
+from seqrobust.errors import ConfigError, ModelError
 from seqrobust.models.adapters.vocabulary import asked, vocabulary_of
 from tests.models.adapters.drawing import drawn, encoded
 
@@ -246,3 +246,34 @@ def test_a_folder_that_is_no_model_says_so(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"architectures": ["EsmForSequenceClassification"]}')
     with pytest.raises(ModelError, match="cannot be opened"):
         sr.load(tmp_path, alphabet="DNA", task="binary")
+
+
+class Recurrent(nn.Module):
+    """Reads numbers up to a length that it is told, where it is told one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.embedding, self.head = nn.Embedding(10, 4), nn.Linear(4, 2)
+
+    def forward(self, ids: Tensor, lengths: Tensor | None = None) -> Tensor:
+        rows = self.embedding(ids)
+        if lengths is not None:
+            rows = rows * (torch.arange(ids.shape[1]) < lengths[:, None])[..., None]
+        return self.head(rows.sum(1))
+
+
+def test_records_of_several_lengths_go_by_length_for_letters_are_not_tokens() -> None:
+    net = Recurrent().eval()
+    model = sr.wrap(net, alphabet="DNA", task="classification", takes="tokens", vocabulary=INLINE, device="cpu")
+    texts = ["ACGTACGT", "ACG", "TTGACA", "ACGTA"]
+    tokens = torch.tensor(sr.records(texts, alphabet="DNA").tokens)
+    model.check(tokens)
+    for row, text in zip(model.logits(tokens), texts, strict=True):
+        with torch.no_grad():
+            torch.testing.assert_close(row, net(torch.tensor([numbers_of(text)]))[0])
+
+
+def test_records_are_not_filled_up_for_a_model_of_tokens() -> None:
+    with pytest.raises(ConfigError, match="filled up"):
+        sr.wrap(Reader(10), alphabet="DNA", task="classification", takes="tokens", vocabulary=INLINE, input_length=30)
