@@ -16,7 +16,9 @@ from functools import partial
 from torch import Tensor
 
 from seqrobust.errors import ConfigError, ModelError
+from seqrobust.models.adapters.base import Adapter
 from seqrobust.models.adapters.expression import parsed
+from seqrobust.models.adapters.functions import BlackBox
 from seqrobust.models.bare import BareModel
 from seqrobust.models.checks.calling import unknown_parameters
 from seqrobust.models.checks.kinds import Given, Taken, fillings, ways
@@ -32,6 +34,8 @@ def diagnosed(error: ModelError, bare: BareModel, encoded: Tensor, lengths: Tens
         bare: the model.
         encoded, lengths: the records of that question, (M, K, L) and (M,).
     """
+    if isinstance(bare.module, Adapter | BlackBox):
+        return error  # its form was said; and a function, or a server, is not asked what nobody means
     try:
         encoded, lengths = bare.prepared(encoded, lengths)
         longest = bare.input_length or int(lengths.max())
