@@ -81,7 +81,9 @@ class Remote:
             with urllib.request.urlopen(sent, timeout=_WAIT) as reply:
                 return json.loads(reply.read(_LARGEST))
         except urllib.error.HTTPError as error:
-            raise self._failing(f"HTTP {error.code}: {error.read(500).decode(errors='replace')}") from error
+            with error:  # it holds the connection
+                said = error.read(500).decode(errors="replace")
+            raise self._failing(f"HTTP {error.code}: {said}") from error
         except (OSError, ValueError) as error:
             raise self._failing(f"{type(error).__name__}: {error}") from error
 
