@@ -8,24 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from Bio import motifs
+from constraint_toys import JASPAR
 
 from seqrobust.alphabet import DNA, PROTEIN, RNA
 from seqrobust.errors import DataError, ThreatError
 from seqrobust.sequences import SequenceSet
 from seqrobust.threats.constraints import AllOf, MarkovModel, MarkovPlausibility, WeightMatrix, parse_constraint
-
-JASPAR = """>MA0001.1 first
-A  [ 0 3 79 40 66 48 ]
-C  [ 94 75 4 3 1 2 ]
-G  [ 1 0 3 4 1 0 ]
-T  [ 2 19 11 50 29 47 ]
->MA0002.1 second
-A  [ 1 20 0 0 5 20 1 ]
-C  [ 1 0 20 0 5 0 10 ]
-G  [ 18 0 0 20 5 0 9 ]
-T  [ 0 0 0 0 5 0 0 ]
-"""
-
 
 # What reasons say -------------------------------------------------------------------------------------------------
 

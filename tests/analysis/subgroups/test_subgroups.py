@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import combinations, permutations
 
 import numpy as np
-import pandas as pd
 import pytest
+from outcome_tables import attack_table
 from scipy.stats import CensoredData, ecdf, fisher_exact, kstest
 
 from seqrobust.analysis.subgroups import (
@@ -24,31 +24,6 @@ from seqrobust.analysis.subgroups.survival import median_edits, product_limit
 from seqrobust.errors import ConfigError, DataError
 from seqrobust.statistics import holm
 from seqrobust.statistics.studentised import Sums, many_groups, two_groups
-
-LEVELS = 4
-
-
-def attack_table(fewest: np.ndarray, classes: list[str], *, wrong: tuple[int, ...] = ()) -> pd.DataFrame:
-    """The table of an attack in which record i falls to ``fewest[i]`` edits; 99 to none."""
-    rows = []
-    for i, (need, name) in enumerate(zip(fewest.tolist(), classes, strict=True)):
-        for budget in range(1, LEVELS + 1):
-            hit = need <= budget
-            clean = "other" if i in wrong else name
-            rows.append(
-                {
-                    "id": f"r{i}",
-                    "target": name,
-                    "budget": budget,
-                    "clean_prediction": clean,
-                    "adversarial_prediction": "fooled" if hit else clean,
-                    "success": None if i in wrong else hit,
-                    "n_edits": min(need, budget),
-                }
-            )
-    table: pd.DataFrame = pd.DataFrame(rows)
-    table["success"] = table["success"].astype("boolean")
-    return table
 
 
 def outcomes_of(fewest: np.ndarray, classes: list[str], **more: tuple[int, ...]) -> Outcomes:
