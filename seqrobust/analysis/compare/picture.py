@@ -49,7 +49,7 @@ def transfer_picture(metrics: Metrics) -> Figure:
     """A square per pair of models, as strong as the share that is fooled; framed where a model meets its own."""
     names, budgets = list(metrics["names"]), shown_budgets(metrics)
     side = 1.3 + 0.62 * len(names)
-    figure = Figure(figsize=(side * len(budgets) + 0.6, side + 0.5), layout="constrained")
+    figure = Figure(figsize=(side * len(budgets) + 0.6, side + 0.5), layout="compressed")
     panels = figure.subplots(1, len(budgets), squeeze=False)[0]
     for place, (axes, budget) in enumerate(zip(panels, budgets, strict=True)):
         _draw(axes, matrix(budget, names), names, first=place == 0)
@@ -94,7 +94,7 @@ def transfer_table(budget: Metrics, unit: str = "letter") -> Table:
         rows.append((names, figure(pair["n"]), *cells))
     return Table(
         caption=f"With {budget_words(budget['budget'], unit)}",
-        columns=("found against → shown to", "both read", "fooled", "of those that fooled their own", "by its own"),
+        columns=("found against → shown to", "both right", "fooled", "of those that fooled their own", "by its own"),
         rows=tuple(rows),
     )
 
